@@ -1,0 +1,212 @@
+"""
+Open subjects: whose evidence is in, what it says together, and whether the policy is met.
+
+One `Subjects` holds every round that is open at this robot. Times are nanoseconds of the local
+monotonic clock; the age of a peer's evidence came with it, so no two clocks are compared.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+import math
+
+import numpy as np
+
+from swarm_consensus.decision.fusion import Floats, fuse
+from swarm_consensus.decision.policy import Policies, Policy
+from swarm_consensus.decision.types import Contribution, Status, Verdict
+
+# How far below its best label a robot's evidence may put another: exp(-80) is far below what any
+# sensor can know, and a bound keeps one robot from an everlasting veto.
+LOG_RATIO_MIN = -80.0
+WEIGHT_MAX = 1_000.0
+
+
+class Offer(Enum):
+    """What became of a piece of evidence."""
+
+    ACCEPTED = 'accepted'
+    OLD = 'older than what this robot already gave'
+    STALE = 'older than evidence_age_max'
+    CLOSED = 'from before the subject was closed'
+    NO_POLICY = 'no subject of this name in swarm.yaml'
+    WRONG_LABELS = 'labels differ from those of the subject'
+    BAD_VALUES = 'log-likelihoods or weight out of range'
+    FULL = 'too many open subjects'
+
+
+@dataclass(slots=True)
+class _Held:
+    contribution: Contribution
+    born_ns: int
+
+
+@dataclass(slots=True)
+class _Round:
+    policy: Policy
+    first_ns: int
+    quorum_ns: int | None = None
+    held: dict[str, _Held] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the evidence of an open subject says now, whether or not it is enough."""
+
+    robots: tuple[str, ...]
+    leading: str
+    confidence: float
+
+
+class Subjects:
+    """
+    The rounds that are open at one robot.
+
+    :param open_max: rounds open at once; evidence that would open another is refused.
+    """
+
+    def __init__(self, policies: Policies, open_max: int = 1024) -> None:
+        self._policies = policies
+        self._open_max = open_max
+        self._rounds: dict[str, _Round] = {}
+        # When a subject was last closed: evidence born before that must not open it again.
+        self._closed_ns: OrderedDict[str, int] = OrderedDict()
+
+    @property
+    def open(self) -> Collection[str]:
+        """Return the names of the open subjects, oldest first."""
+        return self._rounds.keys()
+
+    def policy(self, subject: str) -> Policy | None:
+        """Return the policy that serves a subject."""
+        return self._policies.find(subject)
+
+    def first_ns(self, subject: str) -> int | None:
+        """Return when the first evidence of the open round was born."""
+        held = self._rounds.get(subject)
+        return None if held is None else held.first_ns
+
+    def own(self, subject: str, robot: str) -> Contribution | None:
+        """Return a robot's evidence in force for an open subject."""
+        current = self._rounds.get(subject)
+        held = None if current is None else current.held.get(robot)
+        return None if held is None else held.contribution
+
+    def age_ns(self, subject: str, robot: str, now_ns: int) -> int:
+        """Return the age of a robot's evidence in force; the subject must be open with it."""
+        return max(0, now_ns - self._rounds[subject].held[robot].born_ns)
+
+    def offer(self, contribution: Contribution, now_ns: int) -> Offer:
+        """Take in evidence, own or a peer's; it opens the subject where it is not open."""
+        policy = self._policies.find(contribution.subject)
+        if policy is None:
+            return Offer.NO_POLICY
+        if contribution.labels_hash != policy.labels_hash:
+            return Offer.WRONG_LABELS
+        if not _plausible(contribution, len(policy.labels)):
+            return Offer.BAD_VALUES
+        born_ns = now_ns - contribution.age_us * 1000
+        if policy.evidence_age_max_ns and now_ns - born_ns > policy.evidence_age_max_ns:
+            return Offer.STALE
+        if born_ns <= self._closed_ns.get(contribution.subject, born_ns - 1):
+            return Offer.CLOSED
+        current = self._rounds.get(contribution.subject)
+        if current is None:
+            if len(self._rounds) >= self._open_max:
+                return Offer.FULL
+            current = self._rounds[contribution.subject] = _Round(policy, born_ns)
+        before = current.held.get(contribution.robot)
+        if before is not None and _version(contribution) <= _version(before.contribution):
+            return Offer.OLD
+        current.held[contribution.robot] = _Held(contribution, born_ns)
+        current.first_ns = min(current.first_ns, born_ns)
+        return Offer.ACCEPTED
+
+    def close(self, subject: str, now_ns: int) -> None:
+        """End the round of a subject; only evidence born after now opens another."""
+        self._rounds.pop(subject, None)
+        self._closed_ns[subject] = now_ns
+        self._closed_ns.move_to_end(subject)
+        while len(self._closed_ns) > 4 * self._open_max:
+            self._closed_ns.popitem(last=False)
+
+    def view(self, subject: str, now_ns: int) -> View:
+        """Return what the fresh evidence of a subject says; no evidence: an empty view."""
+        current = self._rounds.get(subject)
+        fresh = {} if current is None else _fresh(current, now_ns)
+        if current is None or not fresh:
+            return View((), '', 0.0)
+        probabilities = _fused(current.policy, fresh)
+        best = int(probabilities.argmax())
+        return View(tuple(sorted(fresh)), current.policy.labels[best], float(probabilities[best]))
+
+    def verdict(self, subject: str, now_ns: int, alive: Collection[str]) -> Verdict | None:
+        """
+        Return what the evidence decides, or None while the policy says to wait.
+
+        :param alive: robots whose evidence is worth waiting for.
+        """
+        current = self._rounds.get(subject)
+        if current is None:
+            return None
+        policy = current.policy
+        fresh = _fresh(current, now_ns)
+        enough = len(fresh) >= policy.quorum
+        if not enough:
+            current.quorum_ns = None
+        elif current.quorum_ns is None:
+            current.quorum_ns = now_ns
+        expired = now_ns - current.first_ns >= policy.deadline_ns
+        settled = current.quorum_ns is not None and (
+            now_ns - current.quorum_ns >= policy.settle_ns
+            or all(robot in fresh for robot in alive)
+        )
+        if not expired and not settled:
+            return None
+        voters = tuple(sorted(fresh))
+        if not enough:
+            return Verdict(Status.UNDECIDED, '', 0.0, voters)
+        probabilities = _fused(policy, fresh)
+        best = int(probabilities.argmax())
+        confidence = float(probabilities[best])
+        label = policy.labels[best]
+        if confidence >= policy.confidence:
+            return Verdict(Status.DECIDED, label, confidence, voters)
+        if not expired:
+            return None
+        if policy.decide_at_deadline:
+            return Verdict(Status.LOW_CONFIDENCE, label, confidence, voters)
+        return Verdict(Status.UNDECIDED, label, confidence, voters)
+
+
+def _version(contribution: Contribution) -> tuple[int, int]:
+    return contribution.incarnation, contribution.sequence
+
+
+def _plausible(contribution: Contribution, labels: int) -> bool:
+    return (
+        len(contribution.log_likelihood) == labels
+        and labels > 0
+        and all(math.isfinite(value) for value in contribution.log_likelihood)
+        and 0.0 < contribution.weight <= WEIGHT_MAX
+        and contribution.age_us >= 0
+    )
+
+
+def _fresh(current: _Round, now_ns: int) -> Mapping[str, _Held]:
+    limit = current.policy.evidence_age_max_ns
+    if not limit:
+        return current.held
+    return {robot: held for robot, held in current.held.items() if now_ns - held.born_ns <= limit}
+
+
+def _fused(policy: Policy, fresh: Mapping[str, _Held]) -> Floats:
+    # Sorted, so that robots with the same evidence get bit-identical sums.
+    held = [fresh[robot].contribution for robot in sorted(fresh)]
+    rows = np.array([h.log_likelihood for h in held], dtype=np.float64)
+    rows -= rows.max(axis=1, keepdims=True)
+    np.maximum(rows, LOG_RATIO_MIN, out=rows)
+    return fuse(policy.fusion, rows, np.array([h.weight for h in held], dtype=np.float64))
