@@ -1,0 +1,80 @@
+"""
+Raft without I/O: elections, a replicated log, linearizable reads.
+
+After Diego Ongaro, "Consensus: Bridging Theory and Practice" (Stanford, 2014), with pre-vote and
+check-quorum. `raft.py` has the machine and how to drive it, `effects.py` what it wants done and
+in which order, `messages.py` what goes between robots.
+"""
+
+from swarm_consensus.protocols.raft.config import RaftConfig
+from swarm_consensus.protocols.raft.effects import (
+    Effects,
+    Outcome,
+    Persist,
+    ProposalResult,
+    ReadResult,
+    Refusal,
+    Send,
+)
+from swarm_consensus.protocols.raft.entry import (
+    Entry,
+    EntryKind,
+    HardState,
+    Membership,
+    Restored,
+    SnapshotMark,
+)
+from swarm_consensus.protocols.raft.errors import ConfigError, InvariantError
+from swarm_consensus.protocols.raft.messages import (
+    ELECTION_TYPES,
+    MESSAGE_TYPES,
+    AppendEntries,
+    AppendReply,
+    Heartbeat,
+    HeartbeatReply,
+    Message,
+    ProposalForward,
+    ProposalReply,
+    ReadReply,
+    ReadRequest,
+    VoteReply,
+    VoteRequest,
+)
+from swarm_consensus.protocols.raft.raft import Raft
+from swarm_consensus.protocols.raft.status import Drop, RaftStatus, Role
+
+__all__ = [
+    'ELECTION_TYPES',
+    'MESSAGE_TYPES',
+    'AppendEntries',
+    'AppendReply',
+    'ConfigError',
+    'Drop',
+    'Effects',
+    'Entry',
+    'EntryKind',
+    'HardState',
+    'Heartbeat',
+    'HeartbeatReply',
+    'InvariantError',
+    'Membership',
+    'Message',
+    'Outcome',
+    'Persist',
+    'ProposalForward',
+    'ProposalReply',
+    'ProposalResult',
+    'Raft',
+    'RaftConfig',
+    'RaftStatus',
+    'ReadReply',
+    'ReadRequest',
+    'ReadResult',
+    'Refusal',
+    'Restored',
+    'Role',
+    'Send',
+    'SnapshotMark',
+    'VoteReply',
+    'VoteRequest',
+]

@@ -1,0 +1,107 @@
+"""How one robot's Raft is set up: each setting with its meaning, unit and consequence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from swarm_consensus.protocols.raft.entry import Membership
+from swarm_consensus.protocols.raft.errors import ConfigError
+
+# Beyond these no honest robot goes. A jump of the term this far would take centuries of
+# elections, so a message that claims it is broken; indexes and terms stay far inside 63 bits.
+TERM_JUMP_MAX = 2**32
+NUMBER_MAX = 2**62
+
+# What an entry costs on the wire beside its data, for the byte bounds.
+ENTRY_OVERHEAD_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class RaftConfig:
+    """
+    Settings of one robot's Raft.
+
+    Times are ticks; the length of a tick is the caller's choice.
+
+    :param robot: name of this robot.
+    :param voters: robots that count for elections and commits, in any order; the same at every
+        robot. It holds only until the log or a snapshot says otherwise.
+    :param learners: robots that hold the log and do not count.
+    :param election_ticks: silence of the leader after which an election may start; each robot
+        waits a random time in [election_ticks, 2 * election_ticks). Also how long a leader goes
+        on without a quorum. Longer: slower failover. Shorter: elections by mere delay.
+    :param heartbeat_ticks: time between two heartbeats; also how soon a lost append is noticed.
+        Smaller than election_ticks, 5 to 10 times smaller serves well.
+    :param append_bytes_max: bytes of entries in one append (each counts its data and
+        ENTRY_OVERHEAD_BYTES). One entry goes out whatever its size.
+    :param inflight_appends_max: appends under way to one follower before the leader waits for
+        an answer. Times append_bytes_max, this bounds the bytes under way.
+    :param entry_bytes_max: largest data of one proposal; a larger one is refused. Must fit in an
+        append.
+    :param uncommitted_bytes_max: bytes appended by a leader, or waiting at another robot, and
+        not yet committed. Beyond it proposals are refused as OVERLOADED until some commit.
+    :param proposals_max: proposals of this robot under way at once; beyond it OVERLOADED.
+    :param reads_max: reads under way at once, own and forwarded ones apart; beyond it OVERLOADED.
+    :param proposal_ticks: deadline of a proposal or read where the caller gives none.
+    :param retry_ticks: time after which a forwarded proposal or read that got no answer is sent
+        again; 0: election_ticks.
+    :param priority: rank in elections. A voter whose own rank is higher does not vote for a
+        candidate whose log is no better than its own.
+    :raises ConfigError: settings that contradict each other, with what to change.
+    """
+
+    robot: str
+    voters: tuple[str, ...]
+    learners: tuple[str, ...] = ()
+    election_ticks: int = 10
+    heartbeat_ticks: int = 1
+    append_bytes_max: int = 48 * 1024
+    inflight_appends_max: int = 64
+    entry_bytes_max: int = 40 * 1024
+    uncommitted_bytes_max: int = 16 * 1024 * 1024
+    proposals_max: int = 65_536
+    reads_max: int = 65_536
+    proposal_ticks: int = 100
+    retry_ticks: int = 0
+    priority: int = 0
+
+    def __post_init__(self) -> None:
+        """Check what the types cannot say."""
+        if not self.robot:
+            raise ConfigError('`robot` is empty; give this robot its name')
+        self._check_members()
+        if not 1 <= self.heartbeat_ticks < self.election_ticks:
+            raise ConfigError(
+                f'heartbeat_ticks ({self.heartbeat_ticks}) must be at least 1 and smaller than '
+                f'election_ticks ({self.election_ticks}); 5 to 10 times smaller serves well'
+            )
+        if self.entry_bytes_max + ENTRY_OVERHEAD_BYTES > self.append_bytes_max:
+            raise ConfigError(
+                f'entry_bytes_max ({self.entry_bytes_max}) plus {ENTRY_OVERHEAD_BYTES} must fit '
+                f'in append_bytes_max ({self.append_bytes_max})'
+            )
+        if self.uncommitted_bytes_max < self.entry_bytes_max:
+            raise ConfigError(
+                f'uncommitted_bytes_max ({self.uncommitted_bytes_max}) must be at least '
+                f'entry_bytes_max ({self.entry_bytes_max})'
+            )
+        for name in ('inflight_appends_max', 'proposals_max', 'reads_max', 'proposal_ticks'):
+            if getattr(self, name) < 1:
+                raise ConfigError(f'{name} ({getattr(self, name)}) must be at least 1')
+        if self.retry_ticks < 0 or self.priority < 0:
+            raise ConfigError('retry_ticks and priority must not be negative')
+
+    def _check_members(self) -> None:
+        if not self.voters:
+            raise ConfigError('`voters` is empty; a swarm needs at least one')
+        members = self.voters + self.learners
+        if '' in members or len(set(members)) != len(members):
+            raise ConfigError(
+                f'voters {self.voters} and learners {self.learners} must be non-empty names, '
+                'each robot once'
+            )
+
+    @property
+    def membership(self) -> Membership:
+        """Membership that holds until the log or a snapshot says otherwise."""
+        return Membership(self.voters, self.learners)

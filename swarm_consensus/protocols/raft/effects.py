@@ -1,0 +1,123 @@
+"""
+What one step of Raft wants done, as one immutable batch, and the order in which it must be done.
+
+The caller takes the batches from `Raft.take_effects` and carries them out in the order in which
+it got them. Within a batch:
+
+1. `send_now` may leave at once, even before or while `persist` is written: a leader's appends
+   travel while its own disk still works (thesis 10.2.1).
+2. `persist` is written, after every earlier one. Once it is durable and holds entries, the caller
+   says so by `Raft.persisted(last.index, last.term)`: once for each such batch, in order.
+3. `send_after` may leave only once this `persist` and every earlier one is durable. What is in it
+   is a promise (a vote, an acknowledgement, a candidacy) that must outlive a crash.
+4. `committed` is applied, in order. These entries are durable at a quorum; they were handed out
+   in `persist` by this batch at the latest, so after step 2 they are durable here too.
+5. `reads` and `proposals` are answered, after `committed` is applied: their indexes are never
+   above the last entry that was handed out as committed.
+
+A caller that writes synchronously does just that and calls `persisted` after the write. One that
+writes in the background goes on with later batches meanwhile, and holds back what waits for the
+disk. A crash may lose any suffix of the writes that are not durable yet, never a part of one
+`persist`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+
+from swarm_consensus.protocols.raft.entry import Entry, HardState
+from swarm_consensus.protocols.raft.messages import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """
+    One message, to send once whoever receives it: on DDS several receivers cost one frame.
+
+    :param to: robots that it is for, never this one; () for every robot.
+    :param message: what to send.
+    """
+
+    to: tuple[str, ...]
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Persist:
+    """
+    What must become durable, all or nothing.
+
+    :param hard_state: term and vote, where they changed.
+    :param entries: log entries without gaps. The first may overwrite: whatever is stored at its
+        index and behind is cut off first. Never more than one place behind the stored end.
+    """
+
+    hard_state: HardState | None = None
+    entries: tuple[Entry, ...] = ()
+
+
+class Outcome(Enum):
+    """How a proposal ended."""
+
+    COMMITTED = 'committed'
+    REFUSED = 'refused'  # not in the log, and will not be
+    UNKNOWN = 'unknown'  # the deadline passed; it may yet be committed
+
+
+class Refusal(IntEnum):
+    """Why a proposal or a read was not served; the numbers are on the wire."""
+
+    NONE = 0
+    NO_QUORUM = 1  # no leader was known until the deadline
+    OVERLOADED = 2  # too much is under way; try again later
+    TOO_LARGE = 3  # data above entry_bytes_max
+    NOT_LEADER = 4  # between robots only: the one that was asked does not lead
+    TRANSFERRING = 5  # leadership is being handed over; try again at once
+    TIMEOUT = 6  # a read that was not confirmed before its deadline
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalResult:
+    """
+    The end of a proposal; each proposal gets exactly one.
+
+    :param request_id: which.
+    :param outcome: how it ended.
+    :param index: committed: place in the log. Unknown: place where the leader put it, or 0.
+    :param term: term of that place.
+    :param reason: refused: why.
+    """
+
+    request_id: str
+    outcome: Outcome
+    index: int = 0
+    term: int = 0
+    reason: Refusal = Refusal.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class ReadResult:
+    """
+    The end of a linearizable read; each read gets exactly one.
+
+    :param request_id: which.
+    :param index: where confirmed, the state with this entry applied, or a later one, answers it.
+    :param reason: NONE where confirmed, else why not.
+    """
+
+    request_id: str
+    index: int
+    reason: Refusal = Refusal.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """One batch of work; the order of carrying it out stands at the top of this module."""
+
+    send_now: tuple[Send, ...] = ()
+    persist: Persist | None = None
+    send_after: tuple[Send, ...] = ()
+    committed: tuple[Entry, ...] = ()
+    reads: tuple[ReadResult, ...] = ()
+    proposals: tuple[ProposalResult, ...] = ()
