@@ -249,18 +249,18 @@ class ReadReply:
         return self.leader
 
 
-Message = Union[
-    VoteRequest,
-    VoteReply,
-    AppendEntries,
-    AppendReply,
-    Heartbeat,
-    HeartbeatReply,
-    ProposalForward,
-    ProposalReply,
-    ReadRequest,
-    ReadReply,
-]
+Message = (
+    VoteRequest
+    | VoteReply
+    | AppendEntries
+    | AppendReply
+    | Heartbeat
+    | HeartbeatReply
+    | ProposalForward
+    | ProposalReply
+    | ReadRequest
+    | ReadReply
+)
 
 # Numbers on the wire follow from the place here: append only.
 MESSAGE_TYPES: tuple[type[Message], ...] = (
