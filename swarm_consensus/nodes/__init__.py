@@ -1,0 +1,1 @@
+"""The rclpy nodes: they convert, enqueue and publish; the thinking is done in lower rooms."""

@@ -1,0 +1,135 @@
+"""
+How a node process starts, spins and ends; shared by all nodes.
+
+Rules: one executor a process, in the main thread. A signal only asks the loop to end, so that
+nothing is torn down under a running callback, and the process leaves with code 0. What keeps a
+node from starting is one sentence on stderr and code 1, never a traceback. An exception from a
+callback is a broken invariant and does end the process, with its traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+import os
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import rclpy
+from rclpy.exceptions import NameValidationException
+from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.signals import SignalHandlerOptions
+
+from swarm_consensus.nodes.managed import ManagedNode, StartError
+
+if TYPE_CHECKING:
+    from rclpy.executors import Executor
+
+# The loop wakes at least this often. EventsExecutor needs some timeout: without one it burns a
+# core and its timers never fire.
+SPIN_PERIOD = 1.0  # s
+
+
+def make_executor() -> Executor:
+    """
+    Best executor that this ROS distribution has: EventsExecutor (from Kilted), else single.
+
+    EventsExecutor costs about a sixth a message. It knows no guard conditions; `create_task` is
+    what wakes either kind from another thread.
+    """
+    try:
+        from rclpy.experimental import EventsExecutor
+    except ImportError:
+        from rclpy.executors import SingleThreadedExecutor
+
+        return SingleThreadedExecutor()
+    return EventsExecutor()
+
+
+def spin(executor: Executor, stop: threading.Event) -> None:
+    """Run callbacks until `stop` is set or the context is shut down."""
+    while not stop.is_set() and rclpy.ok():
+        executor.spin_once(timeout_sec=SPIN_PERIOD)
+
+
+class StopOnSignal:
+    """
+    Set an event on SIGINT and SIGTERM, at once, whatever native code the main thread is in.
+
+    Python runs its handlers only between bytecodes, and the executor may be inside C++ for a
+    second; the wake-up pipe is written by the C handler itself, and a thread of ours reads it.
+    Create it in the main thread.
+    """
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self._wake: Callable[[], object] = lambda: None
+        self._lock = threading.Lock()
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._write, False)
+        signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # The pipe does the work; a Python handler must exist for it to be written to.
+            signal.signal(number, lambda *_: None)
+        threading.Thread(target=self._wait, name='signals', daemon=True).start()
+
+    def wake_by(self, wake: Callable[[], object]) -> None:
+        """Also call `wake`, from the signal thread, when a signal comes."""
+        with self._lock:
+            self._wake = wake
+
+    def close(self) -> None:
+        """Ignore signals from here on: the process is on its way out."""
+        with self._lock:
+            self._wake = lambda: None
+        signal.set_wakeup_fd(-1)
+        os.close(self._write)  # ends the thread, which closes the other end
+
+    def _wait(self) -> None:
+        # Launchers often send SIGINT twice and SIGTERM after it: each is the same wish.
+        while os.read(self._read, 64):
+            with self._lock:
+                self.event.set()
+                self._wake()
+        os.close(self._read)
+
+
+def run(build: Callable[[], ManagedNode], arguments: Sequence[str] | None = None) -> int:
+    """
+    Run one node until it is told to end.
+
+    :param build: makes the node; called after rclpy.init.
+    :param arguments: command line with ROS arguments; None: that of the process.
+    :return: exit code: 0 after a signal or a `shutdown` transition, 1 if it could not start.
+    """
+    stop = StopOnSignal()
+    node = None
+    executor = None
+    try:
+        rclpy.init(
+            args=None if arguments is None else list(arguments),
+            signal_handler_options=SignalHandlerOptions.NO,
+        )
+        node = build()
+        executor = make_executor()
+        # An empty task ends the wait of spin_once in both executors; wake() does so in neither.
+        stop.wake_by(lambda: executor.create_task(lambda: None))
+        executor.add_node(node)
+        node.when_finalized(stop.event.set)
+        if node.autostart and not stop.event.is_set():
+            node.start()
+        spin(executor, stop.event)
+    except (StartError, NameValidationException, rclpy_implementation.RCLError) as error:
+        print(f'cannot start: {error}', file=sys.stderr, flush=True)
+        return 1
+    finally:
+        stop.close()
+        if node is not None:
+            node.end()
+        if executor is not None:
+            executor.shutdown()
+        if node is not None:
+            node.destroy_node()
+        rclpy.try_shutdown()
+    return 0

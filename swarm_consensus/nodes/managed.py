@@ -1,0 +1,121 @@
+"""
+The lifecycle node that every node here is made from.
+
+Rules: create in configure, destroy in cleanup, silent when inactive. rclpy swallows what a
+transition raises; here a StartError becomes one log line that says what to change, and anything
+else is logged with its traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import traceback
+from typing import Any
+
+from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+
+SUCCESS = TransitionCallbackReturn.SUCCESS
+FAILURE = TransitionCallbackReturn.FAILURE
+ERROR = TransitionCallbackReturn.ERROR
+
+
+class StartError(Exception):
+    """What keeps a node from starting, in words for people: what is wrong, what to change."""
+
+
+class ManagedNode(LifecycleNode):
+    """
+    Lifecycle node whose work is in four methods without return values.
+
+    A subclass overrides `configure`, `activate`, `deactivate` and `release`. `release` undoes
+    `configure`; it is called on cleanup, on shutdown and after a configure that failed half-way,
+    so it must stand being called with only a part, or nothing, there. Set `autostart` in the
+    constructor.
+    """
+
+    def __init__(self, name: str, **arguments: Any) -> None:
+        super().__init__(name, **arguments)
+        self.autostart = True
+        self.failure = ''
+        self._finalized: Callable[[], object] = lambda: None
+
+    def configure(self) -> None:
+        """Check everything and create entities; raise StartError if it cannot be."""
+
+    def activate(self) -> None:
+        """Begin to work; publishers are enabled already."""
+
+    def deactivate(self) -> None:
+        """Fall silent; publishers are disabled afterwards."""
+
+    def release(self) -> None:
+        """Destroy what configure made, however much of it there is."""
+
+    def start(self) -> None:
+        """Go to active, as `autostart` asks; raise StartError with the reason if that fails."""
+        for trigger in (self.trigger_configure, self.trigger_activate):
+            if trigger() != SUCCESS:
+                raise StartError(self.failure)
+
+    def end(self) -> None:
+        """Go to finalized from wherever the node is; harmless if it is there already."""
+        try:
+            self.trigger_shutdown()
+        except rclpy_implementation.RCLError:
+            # rclpy's way to say that it is finalized already.
+            self.get_logger().debug('already shut down')
+
+    def when_finalized(self, callback: Callable[[], object]) -> None:
+        """Have `callback` called when the node has been shut down by a lifecycle service."""
+        self._finalized = callback
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        result = self._attempt(self.configure)
+        if result == SUCCESS:
+            return super().on_configure(state)
+        if self._attempt(self.release) == ERROR:
+            return ERROR
+        return result
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        # The publishers first, so that what `activate` publishes is not lost.
+        result = super().on_activate(state)
+        if result == SUCCESS:
+            result = self._attempt(self.activate)
+            if result != SUCCESS:
+                super().on_deactivate(state)
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        result = self._attempt(self.deactivate)
+        return result if result != SUCCESS else super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        result = super().on_cleanup(state)
+        return result if result != SUCCESS else self._attempt(self.release)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        if state.label == 'active':
+            self._attempt(self.deactivate)
+        super().on_shutdown(state)
+        result = self._attempt(self.release)
+        self._finalized()
+        return result
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        # Back to unconfigured if all could be released, else finalized.
+        return self._attempt(self.release)
+
+    def _attempt(self, step: Callable[[], None]) -> TransitionCallbackReturn:
+        try:
+            step()
+        except StartError as error:
+            self.failure = str(error)
+            self.get_logger().error(self.failure)
+            return FAILURE
+        except Exception as error:  # noqa: BLE001 -- rclpy would swallow it without a word
+            self.failure = f'{type(error).__name__}: {error}'
+            self.get_logger().error(traceback.format_exc())
+            return ERROR
+        return SUCCESS
