@@ -1,0 +1,91 @@
+"""A frame as a value, and the counts of what became of frames (msg/Frame.msg, FrameCounters)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from enum import IntEnum
+from typing import NamedTuple
+
+VERSION = 1
+
+
+class TrafficClass(IntEnum):
+    """What goes first where the radio cannot carry everything; smaller goes first."""
+
+    ELECTION = 0
+    LOG = 1
+    BELIEF = 2
+    BULK = 3
+
+
+@dataclass(frozen=True, slots=True)
+class FrameHeader:
+    """
+    Who sent a frame, to whom, and which one it is.
+
+    :param version: VERSION of the sender.
+    :param traffic_class: a TrafficClass, or any other number where a peer is broken.
+    :param swarm: hash of the name of the swarm (`hashes.swarm_hash`).
+    :param sender: robot id.
+    :param to: robot id, or empty for every robot.
+    :param incarnation: boot of the sender; a later boot has a larger number.
+    :param nonce: random number drawn at boot; tells two robots of one name apart.
+    :param sequence: counts the sender's frames of this boot over all classes, from 1.
+    """
+
+    version: int
+    traffic_class: int
+    swarm: int
+    sender: str
+    to: str
+    incarnation: int
+    nonce: int
+    sequence: int
+
+
+class Frame(NamedTuple):
+    """A header and its batch of encoded messages."""
+
+    header: FrameHeader
+    batch: bytes
+
+
+@dataclass(slots=True)
+class FrameCounters:
+    """
+    What became of the frames at this robot; the fields are those of msg/FrameCounters.msg.
+
+    Always: received == accepted + not_for_us + foreign + stranger + oversize + malformed +
+    replayed + impostor. Own frames that come back are not counted.
+    """
+
+    sent: int = 0
+    sent_bytes: int = 0
+    received: int = 0
+    received_bytes: int = 0
+    accepted: int = 0
+    not_for_us: int = 0
+    foreign: int = 0
+    stranger: int = 0
+    oversize: int = 0
+    malformed: int = 0
+    replayed: int = 0
+    impostor: int = 0
+    refused_to_send: int = 0
+
+    @property
+    def dropped(self) -> int:
+        """Return how many received frames were not accepted, for whatever reason."""
+        return (
+            self.not_for_us
+            + self.foreign
+            + self.stranger
+            + self.oversize
+            + self.malformed
+            + self.replayed
+            + self.impostor
+        )
+
+    def copy(self) -> FrameCounters:
+        """Return a copy that no longer changes."""
+        return FrameCounters(*(getattr(self, field.name) for field in fields(self)))

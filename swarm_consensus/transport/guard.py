@@ -1,0 +1,189 @@
+"""
+What an arriving frame must pass before a protocol sees it (docs/wire.md, 'The guard').
+
+The checks run from the cheapest to the dearest and every drop is counted. Nothing that a peer
+sends raises, and nothing of a frame is remembered before the whole of it has decoded: a frame of
+garbage with a huge sequence number or incarnation would otherwise lock the true sender out. A
+forged frame that decodes can still do that; only signatures tell it apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Generic
+
+from swarm_consensus.transport.codec import Buffer, Codec, MessageT
+from swarm_consensus.transport.errors import MalformedError
+from swarm_consensus.transport.frame import VERSION, FrameCounters, FrameHeader, TrafficClass
+from swarm_consensus.transport.window import ReplayWindow
+
+_CLASSES = len(TrafficClass)
+
+
+class Verdict(Enum):
+    """What became of a frame; the value is the counter that went up, if any."""
+
+    ACCEPTED = 'accepted'
+    OWN = ''
+    FOREIGN = 'foreign'
+    IMPOSTOR = 'impostor'
+    STRANGER = 'stranger'
+    OVERSIZE = 'oversize'
+    NOT_FOR_US = 'not_for_us'
+    REPLAYED = 'replayed'
+    MALFORMED = 'malformed'
+
+
+class Contact(Enum):
+    """How an accepted frame relates to the ones before it from the same robot."""
+
+    FIRST = 'first'  # first one since this robot started
+    SAME = 'same'  # the boot known already
+    REBOOTED = 'rebooted'  # a later boot than the one known
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt(Generic[MessageT]):
+    """
+    The outcome for one frame.
+
+    :param sender: robot id; '' unless accepted.
+    :param messages: what is meant for this robot, in order; empty unless accepted, and possibly
+        empty where it is.
+    :param contact: None unless accepted.
+    :param claims: what another robot says under our own name, where the verdict is IMPOSTOR and
+        it decodes: for settling who keeps the name, never for the protocols.
+    :param reason: of a malformed frame, for people; bounded in length.
+    """
+
+    verdict: Verdict
+    sender: str = ''
+    messages: tuple[MessageT, ...] = ()
+    contact: Contact | None = None
+    claims: tuple[MessageT, ...] = ()
+    reason: str = ''
+
+
+class _Peer:
+    """What is remembered of one robot: its newest boot, and the frames used of that."""
+
+    __slots__ = ('incarnation', 'nonce', 'windows')
+
+    def __init__(self, incarnation: int, nonce: int) -> None:
+        self.incarnation = incarnation
+        self.nonce = nonce
+        # One a class: a snapshot's frames may wait long behind thousands of heartbeats, and
+        # would fall out of a common window.
+        self.windows = tuple(ReplayWindow() for _ in range(_CLASSES))
+
+
+class Guard(Generic[MessageT]):
+    """
+    Checks arriving frames for one robot.
+
+    :param robot: own robot id.
+    :param nonce: own nonce of this boot.
+    :param swarm: own swarm's hash.
+    :param robots: ids of all robots of the swarm; own one may be among them.
+    :param frame_bytes_max: largest batch that is looked at.
+    :param counters: counted up here; shared with the outbox.
+    """
+
+    def __init__(
+        self,
+        *,
+        robot: str,
+        nonce: int,
+        swarm: int,
+        robots: Iterable[str],
+        codec: Codec[MessageT],
+        frame_bytes_max: int,
+        counters: FrameCounters,
+    ) -> None:
+        self.counters = counters
+        self._robot = robot
+        self._nonce = nonce
+        self._swarm = swarm
+        self._codec = codec
+        self._frame_bytes_max = frame_bytes_max
+        self._peers: dict[str, _Peer] = {}
+        self._robots: frozenset[str] = frozenset()
+        self.set_robots(robots)
+
+    def set_robots(self, robots: Iterable[str]) -> None:
+        """
+        Replace the robots of the swarm.
+
+        What was seen of one that left is kept, so that its old frames stay used if it returns.
+        """
+        self._robots = frozenset(robots) - {self._robot}
+
+    def incarnation(self, robot: str) -> int | None:
+        """Return the newest boot seen of a robot; None before its first accepted frame."""
+        peer = self._peers.get(robot)
+        return None if peer is None else peer.incarnation
+
+    def receive(self, header: FrameHeader, batch: Buffer) -> Receipt[MessageT]:
+        """Check one frame; counts it, and never raises on what is in it."""
+        own_name = header.sender == self._robot
+        right_swarm = header.version == VERSION and header.swarm == self._swarm
+        if right_swarm and own_name and header.nonce == self._nonce:
+            return Receipt(Verdict.OWN)
+        self.counters.received += 1
+        self.counters.received_bytes += len(batch)
+        if not right_swarm:
+            return self._drop(Verdict.FOREIGN)
+        if own_name:
+            return self._impostor(batch)
+        if header.sender not in self._robots:
+            return self._drop(Verdict.STRANGER)
+        if len(batch) > self._frame_bytes_max:
+            return self._drop(Verdict.OVERSIZE)
+        if header.to and header.to != self._robot:
+            return self._drop(Verdict.NOT_FOR_US)
+        if not 0 <= header.traffic_class < _CLASSES or header.sequence < 1:
+            return self._drop(Verdict.MALFORMED, 'traffic class or sequence number out of range')
+        peer = self._peers.get(header.sender)
+        if peer is not None and self._used(peer, header):
+            return self._drop(Verdict.REPLAYED)
+        try:
+            messages = self._codec.decode_batch(batch, self._robot)
+        except MalformedError as error:
+            return self._drop(Verdict.MALFORMED, str(error))
+        return self._accept(peer, header, messages)
+
+    def _used(self, peer: _Peer, header: FrameHeader) -> bool:
+        if header.incarnation != peer.incarnation:
+            return header.incarnation < peer.incarnation
+        # One boot has one nonce: another robot bears this peer's name, or somebody forges it.
+        if header.nonce != peer.nonce:
+            return True
+        return not peer.windows[header.traffic_class].fresh(header.sequence)
+
+    def _accept(
+        self, peer: _Peer | None, header: FrameHeader, messages: tuple[MessageT, ...]
+    ) -> Receipt[MessageT]:
+        contact = Contact.SAME
+        if peer is None or header.incarnation > peer.incarnation:
+            contact = Contact.FIRST if peer is None else Contact.REBOOTED
+            peer = self._peers[header.sender] = _Peer(header.incarnation, header.nonce)
+        peer.windows[header.traffic_class].mark(header.sequence)
+        self.counters.accepted += 1
+        return Receipt(Verdict.ACCEPTED, header.sender, messages, contact)
+
+    def _impostor(self, batch: Buffer) -> Receipt[MessageT]:
+        self.counters.impostor += 1
+        claims: tuple[MessageT, ...] = ()
+        if len(batch) <= self._frame_bytes_max:
+            try:
+                claims = self._codec.decode_batch(batch, self._robot)
+            except MalformedError as error:
+                return Receipt(Verdict.IMPOSTOR, reason=str(error))
+        return Receipt(Verdict.IMPOSTOR, claims=claims)
+
+    def _drop(self, verdict: Verdict, reason: str = '') -> Receipt[MessageT]:
+        name = verdict.value
+        setattr(self.counters, name, getattr(self.counters, name) + 1)
+        return Receipt(verdict, reason=reason)
