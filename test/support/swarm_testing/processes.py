@@ -1,0 +1,191 @@
+"""
+Processes of a test: started, watched by their output, killed as a test wants, always ended.
+
+Each runs in a session of its own, is ended by its process id, and its output is kept for the
+report of a failed test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+import signal
+import subprocess
+import threading
+import time
+from types import TracebackType
+
+
+class Process:
+    """
+    One child process, whose output is read all the time.
+
+    :param name: for reports.
+    :param command: program and arguments.
+    :param environment: the whole environment.
+    """
+
+    def __init__(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None
+    ) -> None:
+        self.name = name
+        self._lines: list[str] = []
+        self._changed = threading.Condition()
+        self._ended = False
+        self._child = subprocess.Popen(
+            list(command),
+            env=None if environment is None else dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors='replace',
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, name=f'output of {name}', daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._child.stdout is not None
+        for line in self._child.stdout:
+            with self._changed:
+                self._lines.append(line.rstrip('\n'))
+                self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._child.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return self._child.poll() is None
+
+    @property
+    def output(self) -> str:
+        """All that it has printed so far."""
+        with self._changed:
+            return '\n'.join(self._lines)
+
+    def wait_for_output(self, text: str, timeout: float = 20.0) -> str:
+        """
+        Wait for a line that has this text in it, and return the line.
+
+        :param timeout: s.
+        :raises AssertionError: when it ends or the time is over first, with what it printed.
+        """
+        deadline = time.monotonic() + timeout
+        seen = 0
+        with self._changed:
+            while True:
+                for line in self._lines[seen:]:
+                    if text in line:
+                        return line
+                seen = len(self._lines)
+                left = deadline - time.monotonic()
+                if self._ended or left <= 0:
+                    why = 'ended' if self._ended else f'did not in {timeout} s'
+                    raise AssertionError(
+                        f'{self.name} was to print {text!r}, but {why}. It printed:\n'
+                        + '\n'.join(self._lines)
+                    )
+                self._changed.wait(left)
+
+    def wait(self, timeout: float = 20.0) -> int:
+        """
+        Wait for its end and return the exit code (negative: the signal).
+
+        :param timeout: s.
+        :raises subprocess.TimeoutExpired: when it still runs then.
+        """
+        code = self._child.wait(timeout)
+        self._reader.join(1.0)
+        return code
+
+    def kill(self) -> None:
+        """Kill it with -9 and wait until it is gone."""
+        self._child.kill()
+        self.wait()
+
+    def interrupt(self, timeout: float = 20.0) -> int:
+        """
+        Send what Ctrl-C sends and return the exit code.
+
+        :param timeout: s, for it to end.
+        """
+        self._child.send_signal(signal.SIGINT)
+        return self.wait(timeout)
+
+    def suspend(self) -> None:
+        """Stop it without its noticing (SIGSTOP), as a stalled robot is."""
+        self._child.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a suspended process go on."""
+        self._child.send_signal(signal.SIGCONT)
+
+    def end(self) -> None:
+        """Make sure that it is gone: asked politely first, killed after 5 s."""
+        if self.alive:
+            self.resume()
+            self._child.terminate()
+            try:
+                self.wait(5.0)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        self._reader.join(1.0)
+        if self._child.stdout is not None and not self._reader.is_alive():
+            self._child.stdout.close()
+
+
+class ProcessGroup:
+    """
+    All the processes of a test. A context manager that ends them, last started first.
+
+    :param environment: the whole environment that each gets, unless told otherwise.
+    """
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        self.environment = environment
+        self.processes: list[Process] = []
+
+    def start(
+        self,
+        command: Sequence[str],
+        name: str | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Process:
+        """
+        Start a process.
+
+        :param command: program and arguments.
+        :param name: for reports; None: the program's.
+        :param environment: None: the one of the group.
+        """
+        process = Process(
+            name or command[0], command, self.environment if environment is None else environment
+        )
+        self.processes.append(process)
+        return process
+
+    def report(self) -> str:
+        """Give the output of every process, for the report of a failed test."""
+        return '\n'.join(
+            f'--- {process.name} (pid {process.pid})\n{process.output}'
+            for process in self.processes
+        )
+
+    def __enter__(self) -> ProcessGroup:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for process in reversed(self.processes):
+            process.end()
