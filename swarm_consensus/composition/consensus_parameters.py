@@ -14,6 +14,11 @@ CONSENSUS_PARAMETERS: tuple[Parameter, ...] = (
     Parameter('robot', '', 'Name of this robot, unique in the swarm.', required=True),
     Parameter('robots', [], 'Names of all robots of the swarm, this one included.', required=True),
     Parameter(
+        'subjects',
+        [],
+        'Names of the subjects; `subject.<name>.<key>` holds the policy of each.',
+    ),
+    Parameter(
         'autostart',
         True,
         'Configure and activate at start-up, without a lifecycle manager.',

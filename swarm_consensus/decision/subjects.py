@@ -50,6 +50,10 @@ class _Round:
     first_ns: int
     quorum_ns: int | None = None
     held: dict[str, _Held] = field(default_factory=dict)
+    changes: int = 0
+    # The last fusion and what it was of: (changes, robots still fresh).
+    fused: Floats | None = None
+    fused_of: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,7 @@ class Subjects:
         if before is not None and _version(contribution) <= _version(before.contribution):
             return Offer.OLD
         current.held[contribution.robot] = _Held(contribution, born_ns)
+        current.changes += 1
         current.first_ns = min(current.first_ns, born_ns)
         return Offer.ACCEPTED
 
@@ -139,7 +144,7 @@ class Subjects:
         fresh = {} if current is None else _fresh(current, now_ns)
         if current is None or not fresh:
             return View((), '', 0.0)
-        probabilities = _fused(current.policy, fresh)
+        probabilities = _fused(current, fresh)
         best = int(probabilities.argmax())
         return View(tuple(sorted(fresh)), current.policy.labels[best], float(probabilities[best]))
 
@@ -169,7 +174,7 @@ class Subjects:
         voters = tuple(sorted(fresh))
         if not enough:
             return Verdict(Status.UNDECIDED, '', 0.0, voters)
-        probabilities = _fused(policy, fresh)
+        probabilities = _fused(current, fresh)
         best = int(probabilities.argmax())
         confidence = float(probabilities[best])
         label = policy.labels[best]
@@ -203,10 +208,17 @@ def _fresh(current: _Round, now_ns: int) -> Mapping[str, _Held]:
     return {robot: held for robot, held in current.held.items() if now_ns - held.born_ns <= limit}
 
 
-def _fused(policy: Policy, fresh: Mapping[str, _Held]) -> Floats:
-    # Sorted, so that robots with the same evidence get bit-identical sums.
-    held = [fresh[robot].contribution for robot in sorted(fresh)]
-    rows = np.array([h.log_likelihood for h in held], dtype=np.float64)
-    rows -= rows.max(axis=1, keepdims=True)
-    np.maximum(rows, LOG_RATIO_MIN, out=rows)
-    return fuse(policy.fusion, rows, np.array([h.weight for h in held], dtype=np.float64))
+def _fused(current: _Round, fresh: Mapping[str, _Held]) -> Floats:
+    # A subject that waits is looked at every tick; the fusion is redone only when it can differ.
+    # Evidence leaves `fresh` only by age, so the count tells whether any did.
+    key = (current.changes, len(fresh))
+    if current.fused is None or current.fused_of != key:
+        # Sorted, so that robots with the same evidence get bit-identical sums.
+        held = [fresh[robot].contribution for robot in sorted(fresh)]
+        rows = np.array([h.log_likelihood for h in held], dtype=np.float64)
+        rows -= rows.max(axis=1, keepdims=True)
+        np.maximum(rows, LOG_RATIO_MIN, out=rows)
+        weights = np.array([h.weight for h in held], dtype=np.float64)
+        current.fused = fuse(current.policy.fusion, rows, weights)
+        current.fused_of = key
+    return current.fused

@@ -1,9 +1,12 @@
-"""Values that pass between evidence, policy, log and user: levels, statuses, evidence, decisions."""
+"""Values that pass between evidence, policy, log and user."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Annotated
+
+from swarm_consensus.protocols.bounds import SIGNED
 
 ANY_REVISION = -1
 
@@ -80,7 +83,7 @@ class Command:
     request_id: str
     proposer: str
     subject: str
-    expected_revision: int
+    expected_revision: Annotated[int, SIGNED]
     status: Status
     choice: str
     value: bytes

@@ -101,7 +101,8 @@ def run(build: Callable[[], ManagedNode], arguments: Sequence[str] | None = None
 
     :param build: makes the node; called after rclpy.init.
     :param arguments: command line with ROS arguments; None: that of the process.
-    :return: exit code: 0 after a signal or a `shutdown` transition, 1 if it could not start.
+    :return: exit code: 0 after a signal or a `shutdown` transition, 1 if it could not start or
+        gave up.
     """
     stop = StopOnSignal()
     node = None
@@ -132,4 +133,4 @@ def run(build: Callable[[], ManagedNode], arguments: Sequence[str] | None = None
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
-    return 0
+    return node.exit_code

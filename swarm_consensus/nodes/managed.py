@@ -38,6 +38,7 @@ class ManagedNode(LifecycleNode):
         super().__init__(name, **arguments)
         self.autostart = True
         self.failure = ''
+        self.exit_code = 0
         self._finalized: Callable[[], object] = lambda: None
 
     def configure(self) -> None:
@@ -57,6 +58,13 @@ class ManagedNode(LifecycleNode):
         for trigger in (self.trigger_configure, self.trigger_activate):
             if trigger() != SUCCESS:
                 raise StartError(self.failure)
+
+    def give_up(self, reason: str) -> None:
+        """End for a reason that a restart does not cure; the process leaves with code 1."""
+        self.failure = reason
+        self.exit_code = 1
+        self.get_logger().fatal(reason)
+        self.end()
 
     def end(self) -> None:
         """Go to finalized from wherever the node is; harmless if it is there already."""

@@ -1,0 +1,513 @@
+"""
+consensus_node: agrees with the other robots over DDS topics (README: topics, services, actions).
+
+The callbacks here convert and enqueue; the runtime thread thinks, publishes decisions, status and
+frames by itself, and hands answers to services and actions back to the executor.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+import itertools
+from random import SystemRandom
+import sys
+import traceback
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action.server import ServerGoalHandle
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
+from rclpy.qos import (
+    DurabilityPolicy,
+    HistoryPolicy,
+    QoSProfile,
+    ReliabilityPolicy,
+)
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.task import Future
+
+from swarm_consensus.action import Decide
+from swarm_consensus.composition.consensus_parameters import CONSENSUS_PARAMETERS
+from swarm_consensus.composition.subject_parameters import (
+    SUBJECT_PARAMETERS,
+    subject_parameter_name,
+)
+from swarm_consensus.decision.policy import Policy
+from swarm_consensus.decision.types import Level, Status, no_answer
+from swarm_consensus.msg import Belief, Decision, Frame, SwarmStatus
+from swarm_consensus.nodes import convert
+from swarm_consensus.nodes.consensus_settings import config_from, policy_from, tuned_from
+from swarm_consensus.nodes.executor import run
+from swarm_consensus.nodes.managed import ManagedNode, StartError
+from swarm_consensus.nodes.parameters import NodeParameters
+from swarm_consensus.runtime.config import RuntimeConfig
+from swarm_consensus.runtime.driver import Driver, MonotonicClock
+from swarm_consensus.runtime.events import (
+    DecideAnswered,
+    DecideAsked,
+    DecideCancelled,
+    DecideProgress,
+    DecisionMade,
+    NameTaken,
+    Notice,
+    Output,
+    ProposeAnswered,
+    ProposeAsked,
+    ReadAnswered,
+    ReadAsked,
+    RobotStatus,
+    StatusReport,
+)
+from swarm_consensus.runtime.robot import RobotRuntime
+from swarm_consensus.srv import Propose, Read
+from swarm_consensus.storage import StorageError, open_storage
+from swarm_consensus.transport.frame import FrameHeader
+
+INACTIVE = 'the node is not active'
+
+Answer = ProposeAnswered | ReadAnswered | DecideAnswered
+
+
+class RosClock:
+    """The clock of a node, for simulated time."""
+
+    def __init__(self, node: ManagedNode) -> None:
+        self._clock = node.get_clock()
+
+    def now_ns(self) -> int:
+        """Return ROS time in nanoseconds."""
+        return int(self._clock.now().nanoseconds)
+
+
+class ConsensusNode(ManagedNode):
+    """One robot's part in the swarm."""
+
+    def __init__(self) -> None:
+        super().__init__('consensus_node', enable_rosout=False)
+        self._parameters = NodeParameters(
+            self, changed=self._tuned, frozen=lambda: self._config is not None
+        )
+        self._config: RuntimeConfig | None = None
+        self._driver: Driver | None = None
+        self._keys = itertools.count(1)
+        self._futures: dict[int, Future] = {}
+        self._goals: dict[int, ServerGoalHandle] = {}
+        self._answers: deque[Answer | DecideProgress] = deque()
+        self._status: RobotStatus | None = None
+        self._entities: list[tuple[str, object]] = []
+        # One group for the protocol, so that its callbacks never overlap; the action's
+        # executions wait long and only wait, so they may overlap.
+        self._group = MutuallyExclusiveCallbackGroup()
+        self._waiting_group = ReentrantCallbackGroup()
+        values = self._parameters.declare(p for p in CONSENSUS_PARAMETERS if p.name == 'autostart')
+        self.autostart = bool(values['autostart'])
+
+    # -- lifecycle ----------------------------------------------------------------------------
+
+    def configure(self) -> None:
+        """Read the parameters and create the entities."""
+        values = self._parameters.declare(
+            p for p in CONSENSUS_PARAMETERS if p.name != 'autostart'
+        )
+        policies = self._policies(values['subjects'], len(values['robots']))
+        self._parameters.warn_of_unknown()
+        try:
+            config = config_from(values, policies)
+        except ValueError as error:
+            raise StartError(str(error)) from None
+        self._create_entities(config)
+        self._config = config
+
+    def _policies(self, names: object, robots: int) -> tuple[Policy, ...]:
+        policies = []
+        for name in names:  # type: ignore[attr-defined]
+            declared = {
+                key.name: subject_parameter_name(name, key.name) for key in SUBJECT_PARAMETERS
+            }
+            values = self._parameters.declare(
+                replace(key, name=declared[key.name]) for key in SUBJECT_PARAMETERS
+            )
+            try:
+                policies.append(
+                    policy_from(name, {key: values[full] for key, full in declared.items()}, robots)
+                )
+            except ValueError as error:
+                raise StartError(str(error)) from None
+        return tuple(policies)
+
+    def _create_entities(self, config: RuntimeConfig) -> None:
+        values = self._parameters.values
+        overridable = QoSOverridingOptions.with_default_policies()
+        frames_qos = QoSProfile(
+            history=HistoryPolicy.KEEP_LAST,
+            depth=int(values['frames_depth']),
+            reliability=ReliabilityPolicy.RELIABLE
+            if values['frames_reliability'] == 'reliable'
+            else ReliabilityPolicy.BEST_EFFORT,
+            durability=DurabilityPolicy.VOLATILE,
+        )
+        reliable_qos = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
+        latched_qos = QoSProfile(
+            depth=int(values['decision_depth']),
+            reliability=ReliabilityPolicy.RELIABLE,
+            durability=DurabilityPolicy.TRANSIENT_LOCAL,
+        )
+        status_qos = QoSProfile(
+            depth=1,
+            reliability=ReliabilityPolicy.RELIABLE,
+            durability=DurabilityPolicy.TRANSIENT_LOCAL,
+        )
+        self._decisions = self.create_lifecycle_publisher(
+            Decision, 'decision', latched_qos, qos_overriding_options=overridable
+        )
+        self._statuses = self.create_lifecycle_publisher(
+            SwarmStatus, 'swarm_status', status_qos, qos_overriding_options=overridable
+        )
+        self._diagnostics = self.create_lifecycle_publisher(
+            DiagnosticArray, '/diagnostics', reliable_qos
+        )
+        topics = sorted(set(convert.FRAME_TOPICS.values()))
+        publishers = {
+            topic: self.create_lifecycle_publisher(
+                Frame, topic, frames_qos, qos_overriding_options=overridable
+            )
+            for topic in topics
+        }
+        self._frame_publishers = {
+            traffic_class: publishers[topic]
+            for traffic_class, topic in convert.FRAME_TOPICS.items()
+        }
+        for publisher in (self._decisions, self._statuses, self._diagnostics,
+                          *publishers.values()):
+            self._entities.append(('publisher', publisher))
+        for topic in topics:
+            subscription = self.create_subscription(
+                Frame, topic, self._on_frame, frames_qos, callback_group=self._group,
+                qos_overriding_options=overridable,
+            )
+            self._entities.append(('subscription', subscription))
+        beliefs = self.create_subscription(
+            Belief, 'belief', self._on_belief, reliable_qos, callback_group=self._group,
+            qos_overriding_options=overridable,
+        )
+        self._entities.append(('subscription', beliefs))
+        for kind, name, callback in (
+            (Propose, 'propose', self._on_propose),
+            (Read, 'read', self._on_read),
+        ):
+            service = self.create_service(
+                kind, name, callback, callback_group=self._waiting_group
+            )
+            self._entities.append(('service', service))
+        action = ActionServer(
+            self,
+            Decide,
+            'decide',
+            self._on_decide,
+            callback_group=self._waiting_group,
+            goal_callback=self._on_goal,
+            cancel_callback=self._on_cancel,
+        )
+        self._entities.append(('action', action))
+
+    def activate(self) -> None:
+        """Open the storage and take part in the swarm."""
+        config = self._config
+        assert config is not None
+        sim_time = bool(self.get_parameter('use_sim_time').value)
+        clock = RosClock(self) if sim_time else MonotonicClock()
+        folder = str(self._parameters.values['storage_folder'])
+        wall_ms = self.get_clock().now().nanoseconds // 1_000_000
+
+        def open_runtime() -> RobotRuntime:
+            storage = open_storage(folder, swarm=config.swarm, robot=config.robot)
+            try:
+                incarnation = storage.boot(wall_ms)
+                restored = storage.load()
+                return RobotRuntime(
+                    config,
+                    clock=clock,
+                    transport=self,
+                    storage=storage,
+                    incarnation=incarnation,
+                    restored=restored,
+                    random=SystemRandom(),
+                )
+            except BaseException:
+                storage.close()
+                raise
+
+        self._driver = Driver(open_runtime, self._deliver, self._failed)
+        try:
+            self._driver.start()
+        except (StorageError, TimeoutError) as error:
+            self._driver = None
+            raise StartError(str(error)) from None
+
+    def deactivate(self) -> None:
+        """Leave the swarm; whoever waits is told so."""
+        driver, self._driver = self._driver, None
+        if driver is not None:
+            driver.stop()
+        self._hand_over()
+        for key, future in tuple(self._futures.items()):
+            future.set_result(None)
+            self._futures.pop(key, None)
+        self._goals.clear()
+
+    def release(self) -> None:
+        """Destroy the entities."""
+        destroy = {
+            'publisher': self.destroy_publisher,
+            'subscription': self.destroy_subscription,
+            'service': self.destroy_service,
+        }
+        while self._entities:
+            kind, entity = self._entities.pop()
+            if kind == 'action':
+                entity.destroy()  # type: ignore[attr-defined]
+            else:
+                destroy[kind](entity)  # type: ignore[arg-type]
+        self._config = None
+
+    def _tuned(self, _changed: object) -> None:
+        if self._driver is not None:
+            self._driver.put(tuned_from(self._parameters.values))
+
+    # -- from ROS to the runtime ------------------------------------------------------------------
+
+    def _on_frame(self, message: Frame) -> None:
+        if self._driver is not None:
+            self._driver.put(convert.frame_from_message(message))
+
+    def _on_belief(self, message: Belief) -> None:
+        if self._driver is not None:
+            self._driver.put(
+                convert.belief_from_message(message, self.get_clock().now().nanoseconds)
+            )
+
+    def _ask(self) -> tuple[int, Future]:
+        key = next(self._keys)
+        future = self._futures[key] = Future()
+        return key, future
+
+    async def _on_propose(
+        self, request: Propose.Request, response: Propose.Response
+    ) -> Propose.Response:
+        answer = None
+        if self._driver is not None:
+            key, future = self._ask()
+            self._driver.put(
+                ProposeAsked(
+                    key=key,
+                    subject=request.subject,
+                    choice=request.choice,
+                    value=request.value.tobytes(),
+                    expected_revision=request.expected_revision,
+                    request_id=request.request_id,
+                    timeout_ns=_nanoseconds(request.timeout),
+                )
+            )
+            answer = await future
+        decision = (
+            no_answer(request.subject, Level.COMMITTED, Status.REFUSED, INACTIVE)
+            if answer is None
+            else answer.decision
+        )
+        response.decision = convert.decision_to_message(decision, self._stamp())
+        return response
+
+    async def _on_read(self, request: Read.Request, response: Read.Response) -> Read.Response:
+        answer = None
+        if self._driver is not None:
+            key, future = self._ask()
+            self._driver.put(
+                ReadAsked(
+                    key=key,
+                    subject=request.subject,
+                    from_index=request.from_index,
+                    count_max=request.count_max,
+                    linearizable=request.linearizable,
+                    timeout_ns=_nanoseconds(request.timeout),
+                )
+            )
+            answer = await future
+        if answer is None:
+            answer = ReadAnswered(0, Status.REFUSED, INACTIVE, 0, '', ())
+        convert.fill_read_response(response, answer, self._stamp())
+        return response
+
+    def _on_goal(self, _request: Decide.Goal) -> GoalResponse:
+        return GoalResponse.REJECT if self._driver is None else GoalResponse.ACCEPT
+
+    def _on_cancel(self, goal: ServerGoalHandle) -> CancelResponse:
+        for key, waiting in self._goals.items():
+            if waiting.goal_id == goal.goal_id and self.executor is not None:
+                # Later, when the goal has become one that is being cancelled.
+                self.executor.create_task(self._cancel, key)
+        return CancelResponse.ACCEPT
+
+    async def _on_decide(self, goal: ServerGoalHandle) -> Decide.Result:
+        request = goal.request
+        answer = None
+        if self._driver is not None:
+            key, future = self._ask()
+            self._goals[key] = goal
+            self._driver.put(
+                DecideAsked(
+                    key=key,
+                    subject=request.subject,
+                    revision_min=request.revision_min,
+                    timeout_ns=_nanoseconds(request.timeout),
+                )
+            )
+            answer = await future
+            self._goals.pop(key, None)
+        decision = (
+            no_answer(request.subject, Level.COMMITTED, Status.REFUSED, INACTIVE)
+            if answer is None
+            else answer.decision
+        )
+        if goal.is_cancel_requested:
+            goal.canceled()
+        elif decision.status.answered:
+            goal.succeed()
+        else:
+            goal.abort()
+        return Decide.Result(decision=convert.decision_to_message(decision, self._stamp()))
+
+    # -- from the runtime to ROS (runtime thread) --------------------------------------------------
+
+    def send(self, frames: Sequence[tuple[FrameHeader, bytes]]) -> None:
+        """Publish frames: the port `Transport` of the runtime."""
+        for header, batch in frames:
+            publisher = self._frame_publishers[header.traffic_class]  # type: ignore[index]
+            publisher.publish(convert.frame_to_message(header, batch))
+
+    def _deliver(self, outputs: list[Output]) -> None:
+        answered = False
+        for output in outputs:
+            if isinstance(output, DecisionMade):
+                self._decisions.publish(
+                    convert.decision_to_message(output.decision, self._stamp())
+                )
+            elif isinstance(output, StatusReport):
+                self._report(output.status)
+            elif isinstance(output, Notice):
+                log = self.get_logger()
+                (log.warning if output.warning else log.info)(output.text)
+            elif isinstance(output, NameTaken):
+                self._failed(StartError(output.reason))
+            else:
+                self._answers.append(output)
+                answered = True
+        if answered and self.executor is not None:
+            # Futures wake their callbacks only in the executor's own thread.
+            self.executor.create_task(self._hand_over)
+
+    def _failed(self, error: Exception) -> None:
+        """Give up: another robot has our name, the storage is damaged, or an invariant broke."""
+        if not isinstance(error, (StartError, StorageError)):
+            self.get_logger().fatal(''.join(traceback.format_exception(error)))
+        if self.executor is not None:
+            self.executor.create_task(self.give_up, str(error))
+
+    def _report(self, status: RobotStatus) -> None:
+        self._status = status
+        stamp = self._stamp()
+        self._statuses.publish(convert.status_to_message(status, stamp))
+        array = DiagnosticArray()
+        array.header.stamp = stamp
+        array.status = [diagnosis(status, self.get_fully_qualified_name())]
+        self._diagnostics.publish(array)
+
+    def _stamp(self):  # noqa: ANN202
+        return self.get_clock().now().to_msg()
+
+    # -- back in the executor ---------------------------------------------------------------------
+
+    def _hand_over(self) -> None:
+        while self._answers:
+            answer = self._answers.popleft()
+            if isinstance(answer, DecideProgress):
+                self._feedback(answer)
+                continue
+            future = self._futures.pop(answer.key, None)
+            if future is not None:
+                future.set_result(answer)
+
+    def _feedback(self, progress: DecideProgress) -> None:
+        goal = self._goals.get(progress.key)
+        if goal is None or not goal.is_active:
+            return
+        feedback = Decide.Feedback()
+        convert.fill_decide_feedback(feedback, progress.view, progress.has_quorum)
+        goal.publish_feedback(feedback)
+
+    def _cancel(self, key: int) -> None:
+        if self._driver is not None:
+            self._driver.put(DecideCancelled(key))
+        future = self._futures.pop(key, None)
+        if future is not None:
+            future.set_result(None)
+
+
+def _nanoseconds(seconds: float) -> int:
+    """Return a duration of a request; what is no number or too long to mean is cut to bounds."""
+    if not seconds > 0.0:
+        return 0
+    return int(min(seconds, 86_400.0) * 1e9)
+
+
+def diagnosis(status: RobotStatus, node: str) -> DiagnosticStatus:
+    """Return the state of the swarm as one diagnostic status, WARN without quorum."""
+    frames = status.frames
+    has_leader = bool(status.leader)
+    level, text = DiagnosticStatus.OK, f'{status.leader} leads in term {status.term}'
+    if not status.has_quorum:
+        level = DiagnosticStatus.WARN
+        text = (
+            f'no quorum: {len(status.alive)} of {len(status.peers) + 1} robots heard, '
+            f'{status.quorum_size} voters needed'
+        )
+    elif not has_leader:
+        level, text = DiagnosticStatus.WARN, 'no leader known'
+    values = {
+        'role': status.role.name.lower(),
+        'leader': status.leader,
+        'term': status.term,
+        'commit_index': status.commit_index,
+        'applied_index': status.applied_index,
+        'alive': ' '.join(status.alive),
+        'frames received': frames.received,
+        'frames accepted': frames.accepted,
+        'frames malformed': frames.malformed,
+        'frames foreign': frames.foreign,
+        'frames of strangers': frames.stranger,
+        'frames oversize': frames.oversize,
+        'frames replayed': frames.replayed,
+        'frames in our name': frames.impostor,
+        'messages too large to send': frames.refused_to_send,
+        **{
+            f'evidence dropped: {reason.lower()}': count
+            for reason, count in sorted(status.evidence_dropped.items())
+        },
+    }
+    return DiagnosticStatus(
+        level=level,
+        name=f'{node}: swarm {status.swarm}',
+        message=text,
+        hardware_id=status.robot,
+        values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run consensus_node; returns the exit code."""
+    return run(ConsensusNode, arguments)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""From the ROS parameters of consensus_node to the settings of its runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from swarm_consensus.composition.parameter import Value
+from swarm_consensus.decision.policy import Policy, quorum_of
+from swarm_consensus.decision.types import Level
+from swarm_consensus.runtime.config import RuntimeConfig
+from swarm_consensus.runtime.events import Tuned
+from swarm_consensus.transport.hashes import labels_hash
+
+LEVELS = {'fused': Level.FUSED, 'committed': Level.COMMITTED}
+
+
+def nanoseconds(seconds: Value) -> int:
+    """Return a parameter in seconds as whole nanoseconds."""
+    return round(float(seconds) * 1e9)  # type: ignore[arg-type]
+
+
+def policy_from(name: str, values: Mapping[str, Value], robots: int) -> Policy:
+    """
+    Return the policy of a subject.
+
+    :param values: its parameters, by key (composition.subject_parameters).
+    :param robots: size of the swarm.
+    :raises ValueError: what to change, naming the subject.
+    """
+    labels = tuple(values['labels'])  # type: ignore[arg-type]
+    if len(set(labels)) != len(labels):
+        raise ValueError(f'subject.{name}.labels names a label twice: {", ".join(labels)}')
+    if labels and len(labels) < 2:
+        raise ValueError(f'subject.{name}.labels has one label; there is nothing to decide')
+    level = LEVELS.get(str(values['level']))
+    if level is None:
+        raise ValueError(
+            f"subject.{name}.level is '{values['level']}', must be one of {', '.join(LEVELS)}"
+        )
+    try:
+        quorum = quorum_of(str(values['quorum']), robots)
+    except ValueError as error:
+        raise ValueError(f'subject.{name}: {error}') from None
+    return Policy(
+        name=name,
+        labels=labels,
+        labels_hash=labels_hash(labels),
+        level=level,
+        quorum=quorum,
+        confidence=float(values['confidence']),  # type: ignore[arg-type]
+        settle_ns=nanoseconds(values['settle']),
+        deadline_ns=nanoseconds(values['deadline']),
+        decide_at_deadline=values['on_deadline'] == 'decide',
+        revise=values['revise'] == 'on_change',
+        evidence_age_max_ns=nanoseconds(values['evidence_age_max']),
+        fusion=str(values['fusion']),
+    )
+
+
+def config_from(values: Mapping[str, Value], policies: tuple[Policy, ...]) -> RuntimeConfig:
+    """
+    Return the settings of the runtime.
+
+    :param values: parameters of the node, by name.
+    :raises ValueError: settings that contradict each other, with what to change.
+    """
+    return RuntimeConfig(
+        swarm=str(values['swarm']),
+        robot=str(values['robot']),
+        robots=tuple(values['robots']),  # type: ignore[arg-type]
+        policies=policies,
+        tick_ns=nanoseconds(values['tick']),
+        heartbeat_ticks=int(values['heartbeat_ticks']),  # type: ignore[arg-type]
+        election_ticks=int(values['election_ticks']),  # type: ignore[arg-type]
+        presence_period_ns=nanoseconds(values['presence_period']),
+        peer_timeout_ns=nanoseconds(values['peer_timeout']),
+        name_probe_ns=nanoseconds(values['name_probe']),
+        proposal_timeout_ns=nanoseconds(values['proposal_timeout']),
+        propose_patience_ns=nanoseconds(values['propose_patience']),
+        belief_resend_ns=nanoseconds(values['belief_resend']),
+        status_period_ns=nanoseconds(values['status_period']),
+        weight=float(values['weight']),  # type: ignore[arg-type]
+        frame_bytes_max=int(values['frame_bytes_max']),  # type: ignore[arg-type]
+        value_bytes_max=int(values['value_bytes_max']),  # type: ignore[arg-type]
+        subjects_open_max=int(values['subjects_open_max']),  # type: ignore[arg-type]
+    )
+
+
+def tuned_from(values: Mapping[str, Value]) -> Tuned:
+    """Return the settings that may change while the node is active."""
+    return Tuned(
+        weight=float(values['weight']),  # type: ignore[arg-type]
+        belief_resend_ns=nanoseconds(values['belief_resend']),
+        status_period_ns=nanoseconds(values['status_period']),
+    )

@@ -1,0 +1,64 @@
+"""How one robot's runtime is set up; built from node parameters or by the simulation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from swarm_consensus.decision.policy import Policy
+
+MILLISECOND = 1_000_000
+SECOND = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeConfig:
+    """
+    Settings of one robot's runtime. Times in nanoseconds unless the name says ticks.
+
+    :param robots: all robots of the swarm, this one included.
+    :param tick_ns: length of a tick, the unit of the protocols' timers.
+    :param peer_timeout_ns: silence after which a robot counts as gone.
+    :param name_probe_ns: how long to listen for another robot of the same name before taking
+        part; 0 does not listen.
+    :param propose_patience_ns: how long robots other than the leader leave a decision from
+        beliefs to the leader.
+    :raises ValueError: settings that contradict each other, with what to change.
+    """
+
+    swarm: str
+    robot: str
+    robots: tuple[str, ...]
+    policies: tuple[Policy, ...]
+    tick_ns: int = 20 * MILLISECOND
+    heartbeat_ticks: int = 5
+    election_ticks: int = 30
+    presence_period_ns: int = SECOND // 2
+    peer_timeout_ns: int = 2 * SECOND
+    name_probe_ns: int = SECOND
+    proposal_timeout_ns: int = SECOND
+    propose_patience_ns: int = 100 * MILLISECOND
+    belief_resend_ns: int = 200 * MILLISECOND
+    status_period_ns: int = SECOND
+    weight: float = 1.0
+    frame_bytes_max: int = 60_000
+    value_bytes_max: int = 32_768
+    subjects_open_max: int = 1024
+
+    def __post_init__(self) -> None:
+        if self.robot not in self.robots:
+            raise ValueError(
+                f"robot '{self.robot}' is not among the robots of swarm '{self.swarm}' "
+                f'({", ".join(self.robots)}); add it to `robots`'
+            )
+        if len(set(self.robots)) != len(self.robots):
+            raise ValueError(f'`robots` names a robot twice: {", ".join(self.robots)}')
+        if self.heartbeat_ticks >= self.election_ticks:
+            raise ValueError(
+                f'heartbeat_ticks ({self.heartbeat_ticks}) must be smaller than election_ticks '
+                f'({self.election_ticks}); 5 to 10 times smaller serves well'
+            )
+        if self.value_bytes_max + 10_000 > self.frame_bytes_max:
+            raise ValueError(
+                f'value_bytes_max ({self.value_bytes_max}) must leave 10000 bytes of '
+                f'frame_bytes_max ({self.frame_bytes_max}) for what goes with a value'
+            )

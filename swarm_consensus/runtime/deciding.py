@@ -1,0 +1,308 @@
+"""
+From evidence to proposals: the rounds of all subjects at one robot, and who proposes when.
+
+The leader proposes as soon as its evidence meets the policy, since a proposal of its own needs
+no extra hop. The others leave it to the leader for a moment and propose by themselves only if
+nothing was decided, so that a leader that sees nothing does not block the swarm. Two proposals
+for one revision do no harm: both expect the same revision, and the log lets one through.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+
+from swarm_consensus.decision.ledger import Ledger
+from swarm_consensus.decision.policy import Policies, Policy
+from swarm_consensus.decision.subjects import Offer, Subjects, View
+from swarm_consensus.decision.types import (
+    Command,
+    Contribution,
+    Decision,
+    Level,
+    Status,
+    Verdict,
+    no_answer,
+)
+from swarm_consensus.runtime.config import RuntimeConfig
+
+# A fused answer is said again when its confidence has moved by this much.
+FUSED_CONFIDENCE_STEP = 0.01
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """A verdict on its way into the log."""
+
+    due_ns: int
+    request_id: str = ''
+    said_no_quorum: bool = False
+
+
+class Deciding:
+    """
+    The subjects of one robot.
+
+    :param new_request_id: gives ids that no other robot or boot uses.
+    """
+
+    def __init__(
+        self,
+        config: RuntimeConfig,
+        ledger: Ledger,
+        incarnation: int,
+        new_request_id: Callable[[], str],
+    ) -> None:
+        self._config = config
+        self._ledger = ledger
+        self._incarnation = incarnation
+        self._new_request_id = new_request_id
+        self._subjects = Subjects(Policies(config.policies), config.subjects_open_max)
+        self._attempts: dict[str, _Attempt] = {}
+        self._in_flight: dict[str, str] = {}
+        self._fused: dict[str, Decision] = {}
+        self._resend_ns: dict[str, int] = {}
+        self._sequence = 0
+        self.dropped: Counter[str] = Counter()
+        self.weight = config.weight
+        self.belief_resend_ns = config.belief_resend_ns
+
+    # -- evidence ---------------------------------------------------------------------------
+
+    def own_belief(
+        self,
+        subject: str,
+        labels_hash: int,
+        log_likelihood: tuple[float, ...],
+        age_ns: int,
+        now_ns: int,
+    ) -> Contribution | None:
+        """Take in a belief of this robot; returns what to tell the others, if it counts."""
+        policy = self._subjects.policy(subject)
+        if policy is None:
+            self.dropped[Offer.NO_POLICY.name] += 1
+            return None
+        self._sequence += 1
+        contribution = Contribution(
+            robot=self._config.robot,
+            incarnation=self._incarnation,
+            sequence=self._sequence,
+            subject=subject,
+            labels_hash=labels_hash or policy.labels_hash,
+            log_likelihood=log_likelihood,
+            weight=self.weight,
+            age_us=max(age_ns, 0) // 1000,
+        )
+        if not self.offer(contribution, now_ns):
+            return None
+        self._resend_ns[subject] = now_ns + self.belief_resend_ns
+        return contribution
+
+    def offer(self, contribution: Contribution, now_ns: int) -> bool:
+        """Take in evidence of any robot; returns whether it counts."""
+        if self._is_final(contribution.subject):
+            self.dropped['DECIDED'] += 1
+            return False
+        outcome = self._subjects.offer(contribution, now_ns)
+        if outcome is Offer.ACCEPTED:
+            return True
+        self.dropped[outcome.name] += 1
+        return False
+
+    def _is_final(self, subject: str) -> bool:
+        policy = self._subjects.policy(subject)
+        if policy is None or policy.revise:
+            return False
+        return policy.level is Level.COMMITTED and self._ledger.current(subject) is not None
+
+    def resend(self, now_ns: int) -> list[Contribution]:
+        """Return own evidence on open subjects whose time to be sent again has come."""
+        due = [subject for subject, at_ns in self._resend_ns.items() if now_ns >= at_ns]
+        again: list[Contribution] = []
+        for subject in due:
+            own = self._subjects.own(subject, self._config.robot)
+            if own is None:
+                del self._resend_ns[subject]
+                continue
+            self._resend_ns[subject] = now_ns + self.belief_resend_ns
+            age_ns = self._subjects.age_ns(subject, self._config.robot, now_ns)
+            again.append(replace(own, age_us=age_ns // 1000))
+        return again
+
+    # -- verdicts ---------------------------------------------------------------------------
+
+    @property
+    def open(self) -> Collection[str]:
+        """Return the names of the open subjects."""
+        return self._subjects.open
+
+    def view(self, subject: str, now_ns: int) -> View:
+        """Return what the evidence on a subject says now."""
+        return self._subjects.view(subject, now_ns)
+
+    def policy(self, subject: str) -> Policy | None:
+        """Return the policy that serves a subject."""
+        return self._subjects.policy(subject)
+
+    def level(self, subject: str) -> Level:
+        """Return the level at which a subject is decided; those without a policy: committed."""
+        policy = self._subjects.policy(subject)
+        return Level.COMMITTED if policy is None else policy.level
+
+    def current(self, subject: str) -> Decision | None:
+        """Return the decision in force, at the level of the subject."""
+        if self.level(subject) is Level.FUSED:
+            return self._fused.get(subject)
+        return self._ledger.current(subject)
+
+    def evaluate(
+        self, subjects: Collection[str], now_ns: int, alive: Collection[str], leads: bool
+    ) -> tuple[list[Command], list[Decision]]:
+        """
+        Judge open subjects by their policies.
+
+        :param subjects: those to look at; ones that are not open are passed over.
+        :param alive: robots whose evidence is worth waiting for.
+        :param leads: whether this robot is the leader.
+        :returns: commands for the log, and decisions to publish.
+        """
+        proposals: list[Command] = []
+        decisions: list[Decision] = []
+        for subject in tuple(subjects):
+            verdict = self._subjects.verdict(subject, now_ns, alive)
+            if verdict is None:
+                continue
+            if verdict.status is Status.UNDECIDED:
+                self._undecided(subject, verdict, now_ns, decisions)
+            elif self.level(subject) is Level.FUSED:
+                self._decide_fused(subject, verdict, now_ns, decisions)
+            else:
+                self._decide_committed(subject, verdict, now_ns, leads, proposals)
+        return proposals, decisions
+
+    def _undecided(
+        self, subject: str, verdict: Verdict, now_ns: int, decisions: list[Decision]
+    ) -> None:
+        attempt = self._attempts.pop(subject, None)
+        first_ns = self._subjects.first_ns(subject)
+        self._close(subject, now_ns)
+        if self.current(subject) is not None or (attempt and attempt.said_no_quorum):
+            # The decision in force stays in force, or the answer was given already.
+            return
+        reason = f'the deadline passed with evidence of {len(verdict.voters)} robots'
+        if verdict.choice:
+            reason += f", '{verdict.choice}' in front with {verdict.confidence:.2f}"
+        answer = no_answer(subject, self.level(subject), Status.UNDECIDED, reason)
+        latency_s = 0.0 if first_ns is None else (now_ns - first_ns) * 1e-9
+        decisions.append(replace(answer, voters=verdict.voters, latency_s=latency_s))
+
+    def _decide_fused(
+        self, subject: str, verdict: Verdict, now_ns: int, decisions: list[Decision]
+    ) -> None:
+        before = self._fused.get(subject)
+        if before is not None and (
+            before.choice == verdict.choice
+            and before.voters == verdict.voters
+            and before.status is verdict.status
+            and abs(before.confidence - verdict.confidence) < FUSED_CONFIDENCE_STEP
+        ):
+            return
+        first_ns = self._subjects.first_ns(subject)
+        decision = Decision(
+            subject=subject,
+            revision=1 if before is None else before.revision + 1,
+            choice=verdict.choice,
+            value=b'',
+            confidence=verdict.confidence,
+            level=Level.FUSED,
+            status=verdict.status,
+            index=0,
+            term=0,
+            proposer=self._config.robot,
+            voters=verdict.voters,
+            latency_s=0.0 if first_ns is None else (now_ns - first_ns) * 1e-9,
+            reason='',
+        )
+        self._fused[subject] = decision
+        decisions.append(decision)
+
+    def _decide_committed(
+        self,
+        subject: str,
+        verdict: Verdict,
+        now_ns: int,
+        leads: bool,
+        proposals: list[Command],
+    ) -> None:
+        current = self._ledger.current(subject)
+        if current is not None and current.choice == verdict.choice:
+            # The new evidence confirms what is in force.
+            self._attempts.pop(subject, None)
+            self._close(subject, now_ns)
+            return
+        attempt = self._attempts.get(subject)
+        if attempt is None:
+            patience_ns = 0 if leads else self._config.propose_patience_ns
+            attempt = self._attempts[subject] = _Attempt(now_ns + patience_ns)
+        if attempt.request_id or (now_ns < attempt.due_ns and not leads):
+            return
+        first_ns = self._subjects.first_ns(subject)
+        attempt.request_id = self._new_request_id()
+        self._in_flight[attempt.request_id] = subject
+        proposals.append(
+            Command(
+                request_id=attempt.request_id,
+                proposer=self._config.robot,
+                subject=subject,
+                expected_revision=self._ledger.revision(subject),
+                status=verdict.status,
+                choice=verdict.choice,
+                value=b'',
+                confidence=verdict.confidence,
+                voters=verdict.voters,
+                elapsed_us=0 if first_ns is None else max(0, now_ns - first_ns) // 1000,
+            )
+        )
+
+    def _close(self, subject: str, now_ns: int) -> None:
+        self._subjects.close(subject, now_ns)
+        self._resend_ns.pop(subject, None)
+
+    # -- the way back from the log ------------------------------------------------------------
+
+    def failed(self, request_id: str, status: Status, reason: str, now_ns: int) -> Decision | None:
+        """
+        Take note that a proposal of ours did not get into the log.
+
+        :returns: what to publish: the first failure of a round says so, the round then tries
+            again for as long as its evidence is fresh.
+        """
+        subject = self._in_flight.pop(request_id, None)
+        attempt = None if subject is None else self._attempts.get(subject)
+        if subject is None or attempt is None or attempt.request_id != request_id:
+            return None
+        attempt.request_id = ''
+        attempt.due_ns = now_ns + self._config.propose_patience_ns
+        if attempt.said_no_quorum:
+            return None
+        attempt.said_no_quorum = True
+        return no_answer(subject, Level.COMMITTED, status, reason)
+
+    def settled(self, request_id: str) -> None:
+        """Take note that a proposal, ours or not, has had its effect in the log, if any."""
+        self._in_flight.pop(request_id, None)
+
+    def applied(self, decision: Decision, now_ns: int) -> Decision:
+        """
+        Take note of a decision from the log.
+
+        :returns: the decision with the latency as this robot saw it.
+        """
+        subject = decision.subject
+        first_ns = self._subjects.first_ns(subject)
+        self._attempts.pop(subject, None)
+        self._close(subject, now_ns)
+        if first_ns is None:
+            return decision
+        return replace(decision, latency_s=(now_ns - first_ns) * 1e-9)

@@ -1,0 +1,148 @@
+"""
+Runs a robot's runtime in a thread of its own, on a real clock.
+
+Callbacks of the middleware only put inputs into the queue here and return; the runtime works at
+its own pace, so a disk that syncs slowly never blocks the executor. The thread sleeps until an
+input comes or a timer of the protocols is due.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+import threading
+import time
+from typing import Protocol
+
+from swarm_consensus.runtime.events import FrameArrived, Input, Output
+
+# Frames waiting to be looked at. Beyond this the oldest is dropped: the protocols retransmit, and
+# an old frame is worth less than a new one.
+FRAMES_MAX = 4096
+# Inputs taken in one step, so that timers and the disk get their turn in a flood.
+STEP_INPUTS_MAX = 256
+
+
+class MonotonicClock:
+    """The clock of the operating system that never runs backward."""
+
+    def now_ns(self) -> int:
+        """Return the nanoseconds since an arbitrary origin."""
+        return time.monotonic_ns()
+
+
+class Steppable(Protocol):
+    """What the driver needs of a runtime."""
+
+    def step(self, inputs: Sequence[Input]) -> list[Output]:
+        """Take inputs in, do everything that is due, return what is to be told."""
+
+    def sleep_ns(self) -> int:
+        """Return how long nothing is due unless an input comes."""
+
+    def close(self) -> None:
+        """Say farewell and release the storage."""
+
+
+class Driver:
+    """
+    The thread of a runtime.
+
+    :param open_runtime: makes the runtime; called in the thread, because the storage belongs to
+        the thread that opened it.
+    :param deliver: called in the thread with the outputs of each step.
+    :param failed: called in the thread, once, with what ended it; no output follows.
+    """
+
+    def __init__(
+        self,
+        open_runtime: Callable[[], Steppable],
+        deliver: Callable[[list[Output]], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        self._open_runtime = open_runtime
+        self._deliver = deliver
+        self._failed = failed
+        self._wake = threading.Condition()
+        self._frames: deque[FrameArrived] = deque()
+        self._inputs: deque[Input] = deque()
+        self._stopping = False
+        self._opened = threading.Event()
+        self._open_error: Exception | None = None
+        self.frames_dropped = 0
+        self._thread = threading.Thread(target=self._run, name='runtime', daemon=True)
+
+    def start(self, timeout_s: float = 30.0) -> None:
+        """
+        Start the thread and wait until the runtime is open.
+
+        :raises Exception: what opening raised, e.g. a StorageError.
+        :raises TimeoutError: not open in time.
+        """
+        self._thread.start()
+        if not self._opened.wait(timeout_s):
+            raise TimeoutError(f'the storage did not open within {timeout_s} s')
+        if self._open_error is not None:
+            raise self._open_error
+
+    def put(self, item: Input) -> None:
+        """Hand an input to the runtime; never blocks."""
+        with self._wake:
+            if isinstance(item, FrameArrived):
+                if len(self._frames) >= FRAMES_MAX:
+                    self._frames.popleft()
+                    self.frames_dropped += 1
+                self._frames.append(item)
+            else:
+                self._inputs.append(item)
+            self._wake.notify()
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """
+        End the thread after the step it is in; what is queued is not looked at any more.
+
+        :raises TimeoutError: the step did not end in time.
+        """
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(timeout_s)
+            if self._thread.is_alive():
+                raise TimeoutError(f'the runtime did not end within {timeout_s} s')
+
+    def _run(self) -> None:
+        try:
+            runtime = self._open_runtime()
+        except Exception as error:  # noqa: BLE001 -- handed to the caller of start()
+            self._open_error = error
+            self._opened.set()
+            return
+        self._opened.set()
+        try:
+            self._loop(runtime)
+        except Exception as error:  # noqa: BLE001 -- a broken invariant: stop at once and say so
+            self._failed(error)
+        finally:
+            runtime.close()
+
+    def _loop(self, runtime: Steppable) -> None:
+        while True:
+            timeout_s = runtime.sleep_ns() * 1e-9
+            with self._wake:
+                if not self._frames and not self._inputs and not self._stopping and timeout_s > 0:
+                    self._wake.wait(timeout_s)
+                if self._stopping:
+                    return
+                inputs = self._take()
+            outputs = runtime.step(inputs)
+            if outputs:
+                self._deliver(outputs)
+
+    def _take(self) -> list[Input]:
+        # Requests of this robot's own users first: they are few, frames may come in a flood.
+        taken: list[Input] = []
+        for queue in (self._inputs, self._frames):
+            while queue and len(taken) < STEP_INPUTS_MAX:
+                taken.append(queue.popleft())
+        return taken

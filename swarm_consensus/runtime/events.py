@@ -1,0 +1,207 @@
+"""What goes into a robot's runtime and what comes out of it: plain values, one type each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from swarm_consensus.decision.subjects import View
+from swarm_consensus.decision.types import Decision, Status
+from swarm_consensus.protocols.raft import Role
+from swarm_consensus.transport.frame import FrameCounters, FrameHeader
+
+
+@dataclass(frozen=True, slots=True)
+class FrameArrived:
+    """A frame from the radio, unchecked."""
+
+    header: FrameHeader
+    batch: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BeliefSeen:
+    """
+    A belief of this robot's own inference.
+
+    :param labels_hash: 0 where the sender relies on the labels of the subject.
+    :param log_likelihood: natural log, one a label.
+    :param age_ns: since the sensor took the data.
+    """
+
+    subject: str
+    labels_hash: int
+    log_likelihood: tuple[float, ...]
+    age_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProposeAsked:
+    """Somebody at this robot wants a value committed; `key` comes back with the answer."""
+
+    key: int
+    subject: str
+    choice: str
+    value: bytes
+    expected_revision: int
+    request_id: str
+    timeout_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAsked:
+    """Somebody at this robot reads the log (empty subject) or a subject."""
+
+    key: int
+    subject: str
+    from_index: int
+    count_max: int
+    linearizable: bool
+    timeout_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class DecideAsked:
+    """Somebody at this robot waits for the decision on a subject."""
+
+    key: int
+    subject: str
+    revision_min: int
+    timeout_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class DecideCancelled:
+    """The one that waited no longer does; no answer follows."""
+
+    key: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """New values of the settings that may change while the robot runs."""
+
+    weight: float
+    belief_resend_ns: int
+    status_period_ns: int
+
+
+Input = (
+    FrameArrived | BeliefSeen | ProposeAsked | ReadAsked | DecideAsked | DecideCancelled | Tuned
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionMade:
+    """To publish: a decision, or that there is none and why."""
+
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class ProposeAnswered:
+    """The outcome of a ProposeAsked; always follows."""
+
+    key: int
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAnswered:
+    """The outcome of a ReadAsked; always follows."""
+
+    key: int
+    status: Status
+    reason: str
+    applied_index: int
+    applied_digest: str
+    decisions: tuple[Decision, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DecideAnswered:
+    """The outcome of a DecideAsked that was not cancelled; always follows."""
+
+    key: int
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class DecideProgress:
+    """The evidence on a subject that somebody waits for has changed."""
+
+    key: int
+    view: View
+    has_quorum: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """
+    Another robot as seen from here.
+
+    :param silence_ns: since last heard; -1: never heard.
+    :param match_index: log known to be stored there; 0 where this robot does not lead.
+    """
+
+    robot: str
+    alive: bool
+    silence_ns: int
+    incarnation: int
+    match_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class RobotStatus:
+    """How the swarm stands, seen from one robot (msg/SwarmStatus.msg)."""
+
+    swarm: str
+    robot: str
+    incarnation: int
+    role: Role
+    leader: str
+    term: int
+    commit_index: int
+    applied_index: int
+    last_index: int
+    applied_digest: str
+    voters: tuple[str, ...]
+    quorum_size: int
+    has_quorum: bool
+    alive: tuple[str, ...]
+    peers: tuple[Peer, ...]
+    frames: FrameCounters
+    evidence_dropped: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """To publish: the status, as it changed or as its period came round."""
+
+    status: RobotStatus
+
+
+@dataclass(frozen=True, slots=True)
+class NameTaken:
+    """Another robot of this name is in the swarm; this one has stopped taking part."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something a person should read in the log of the robot."""
+
+    text: str
+    warning: bool = False
+
+
+Output = (
+    DecisionMade
+    | ProposeAnswered
+    | ReadAnswered
+    | DecideAnswered
+    | DecideProgress
+    | StatusReport
+    | NameTaken
+    | Notice
+)

@@ -1,0 +1,105 @@
+"""What a robot says of itself: its status when it changes or its period comes, and notices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from swarm_consensus.decision.ledger import Ledger
+from swarm_consensus.protocols.raft import Raft, RaftStatus
+from swarm_consensus.runtime.config import RuntimeConfig
+from swarm_consensus.runtime.events import Notice, Output, Peer, RobotStatus, StatusReport
+from swarm_consensus.runtime.members import Members
+from swarm_consensus.transport.frame import FrameCounters
+
+
+class Reporter:
+    """Decides when there is something to say about the standing of the swarm."""
+
+    def __init__(self, config: RuntimeConfig, incarnation: int) -> None:
+        self._config = config
+        self._incarnation = incarnation
+        self._due_ns = 0
+        self._last: tuple[object, ...] = ()
+        self._alive: tuple[str, ...] = (config.robot,)
+        self._leader = ''
+        self._had_quorum = False
+        self.period_ns = config.status_period_ns
+
+    def report(
+        self,
+        outputs: list[Output],
+        now_ns: int,
+        ticked: bool,
+        *,
+        raft: Raft,
+        ledger: Ledger,
+        members: Members,
+        counters: FrameCounters,
+        dropped: Mapping[str, int],
+    ) -> None:
+        """Append notices and a status where something changed or the period came round."""
+        changed = (raft.role, raft.leader, raft.term) != self._last
+        if not changed and not ticked:
+            return
+        status = raft.status()
+        alive = members.alive(now_ns)
+        changed |= alive != self._alive or status.has_quorum != self._had_quorum
+        if not changed and now_ns < self._due_ns:
+            return
+        self._notices(status, alive, outputs)
+        self._last = (status.role, status.leader, status.term)
+        self._alive = alive
+        self._due_ns = now_ns + self.period_ns
+        peers = tuple(
+            self._peer(robot, alive, status, members, now_ns)
+            for robot in sorted(self._config.robots)
+            if robot != self._config.robot
+        )
+        outputs.append(
+            StatusReport(
+                RobotStatus(
+                    swarm=self._config.swarm,
+                    robot=self._config.robot,
+                    incarnation=self._incarnation,
+                    role=status.role,
+                    leader=status.leader,
+                    term=status.term,
+                    commit_index=status.commit_index,
+                    applied_index=ledger.index,
+                    last_index=status.last_index,
+                    applied_digest=ledger.digest,
+                    voters=status.membership.voters,
+                    quorum_size=status.quorum_size,
+                    has_quorum=status.has_quorum,
+                    alive=alive,
+                    peers=peers,
+                    frames=counters.copy(),
+                    evidence_dropped=dict(dropped),
+                )
+            )
+        )
+
+    def _peer(
+        self, robot: str, alive: tuple[str, ...], status: RaftStatus, members: Members, now_ns: int
+    ) -> Peer:
+        silence_ns, incarnation = members.silence(robot, now_ns)
+        return Peer(robot, robot in alive, silence_ns, incarnation, status.match.get(robot, 0))
+
+    def _notices(
+        self, status: RaftStatus, alive: tuple[str, ...], outputs: list[Output]
+    ) -> None:
+        for robot in sorted(set(self._alive) - set(alive)):
+            seconds = self._config.peer_timeout_ns * 1e-9
+            outputs.append(Notice(f'{robot} not heard for {seconds:g} s', warning=True))
+        if status.leader and status.leader != self._leader:
+            outputs.append(Notice(f'{status.leader} leads in term {status.term}'))
+            self._leader = status.leader
+        if self._had_quorum and not status.has_quorum:
+            text = (
+                f'no quorum: {status.quorum_size} of {len(status.membership.voters)} voters '
+                'are needed to commit'
+            )
+            outputs.append(Notice(text, warning=True))
+        elif status.has_quorum and not self._had_quorum:
+            outputs.append(Notice('in contact with a quorum'))
+        self._had_quorum = status.has_quorum

@@ -1,0 +1,523 @@
+"""
+One robot: frames, beliefs and requests in; frames, durable log and decisions out.
+
+Every step has the same order: take in, step the protocols, make durable, send, apply, publish.
+What may leave before the disk has it, and what may not, is written in protocols/raft/effects.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from random import Random
+
+from swarm_consensus.decision.ledger import Ledger
+from swarm_consensus.decision.types import (
+    Command,
+    Contribution,
+    Decision,
+    Level,
+    Status,
+    no_answer,
+)
+from swarm_consensus.protocols.raft import (
+    Effects,
+    Entry,
+    EntryKind,
+    Outcome,
+    ProposalResult,
+    Raft,
+    RaftConfig,
+    Refusal,
+    Restored,
+)
+from swarm_consensus.runtime.config import RuntimeConfig
+from swarm_consensus.runtime.deciding import Deciding
+from swarm_consensus.runtime.events import (
+    BeliefSeen,
+    DecideAnswered,
+    DecideAsked,
+    DecideCancelled,
+    DecisionMade,
+    FrameArrived,
+    Input,
+    NameTaken,
+    Notice,
+    Output,
+    ProposeAnswered,
+    ProposeAsked,
+    ReadAnswered,
+    ReadAsked,
+    Tuned,
+)
+from swarm_consensus.runtime.members import Members, Presence
+from swarm_consensus.runtime.ports import Clock, Transport
+from swarm_consensus.runtime.reporting import Reporter
+from swarm_consensus.runtime.requests import Requests
+from swarm_consensus.runtime.wire import COMMANDS, MESSAGES, traffic_class
+from swarm_consensus.storage import Storage, StorageFull
+from swarm_consensus.transport.errors import EncodeError, MalformedError
+from swarm_consensus.transport.frame import FrameCounters
+from swarm_consensus.transport.guard import Contact, Guard, Receipt, Verdict
+from swarm_consensus.transport.hashes import swarm_hash
+from swarm_consensus.transport.outbox import Outbox
+
+# Bytes of a frame that are kept free beside the entries of an append.
+FRAME_OVERHEAD_BYTES = 1_000
+# What a command holds beside its value: names, ids, voters.
+COMMAND_OVERHEAD_BYTES = 8_000
+
+REFUSALS = {
+    Refusal.OVERLOADED: 'too many proposals are under way; try again later',
+    Refusal.TOO_LARGE: 'the value is too large',
+    Refusal.TRANSFERRING: 'leadership is being handed over; try again',
+    Refusal.NOT_LEADER: 'the robot that was asked does not lead; try again',
+    Refusal.NO_QUORUM: 'no leader with a quorum was found in time',
+    Refusal.TIMEOUT: 'no answer from the leader in time',
+}
+
+
+class RobotRuntime:
+    """
+    The runtime of one robot.
+
+    :param storage: opened for this robot and swarm; the runtime closes it.
+    :param incarnation: number of this boot, from the storage.
+    :param restored: what the storage gave back.
+    :param random: seeded differently at every robot and boot.
+    """
+
+    def __init__(
+        self,
+        config: RuntimeConfig,
+        *,
+        clock: Clock,
+        transport: Transport,
+        storage: Storage,
+        incarnation: int,
+        restored: Restored,
+        random: Random,
+    ) -> None:
+        now_ns = clock.now_ns()
+        self._config = config
+        self._clock = clock
+        self._transport = transport
+        self._storage = storage
+        self._incarnation = incarnation
+        self._request_count = 0
+        nonce = random.getrandbits(63)
+        self._counters = FrameCounters()
+        swarm = swarm_hash(config.swarm)
+        self._outbox: Outbox[object] = Outbox(
+            robot=config.robot,
+            swarm=swarm,
+            incarnation=incarnation,
+            nonce=nonce,
+            codec=MESSAGES,
+            frame_bytes_max=config.frame_bytes_max,
+            counters=self._counters,
+        )
+        self._guard: Guard[object] = Guard(
+            robot=config.robot,
+            nonce=nonce,
+            swarm=swarm,
+            robots=config.robots,
+            codec=MESSAGES,
+            frame_bytes_max=config.frame_bytes_max,
+            counters=self._counters,
+        )
+        self._raft = Raft(_raft_config(config), restored, random)
+        self._ledger = Ledger()
+        self._members = Members(config, nonce, now_ns)
+        self._deciding = Deciding(config, self._ledger, incarnation, self._new_request_id)
+        self._requests = Requests(self._answer_read)
+        self._reporter = Reporter(config, incarnation)
+        self._origin_ns = now_ns
+        self._ticks_done = 0
+        self._touched: set[str] = set()
+        # Requests that came while the name is still being probed for.
+        self._early: list[Input] = []
+        # Work whose write found the disk full: nothing else of the log happens before it.
+        self._held: Effects | None = None
+        self._stopped = False
+
+    # -- the loop -----------------------------------------------------------------------------
+
+    def step(self, inputs: Sequence[Input]) -> list[Output]:
+        """Take inputs in and do everything that is due; returns what is to be told."""
+        outputs: list[Output] = []
+        if self._stopped:
+            return outputs
+        now_ns = self._clock.now_ns()
+        ticked = self._tick(now_ns)
+        for item in inputs:
+            self._take(item, now_ns, outputs)
+            if self._stopped:
+                return outputs
+        if ticked:
+            self._on_tick(now_ns, outputs)
+        if not self._members.probing:
+            self._judge(self._deciding.open if ticked else self._touched, now_ns, outputs)
+            self._work(now_ns, outputs)
+        self._touched.clear()
+        self._flush()
+        if ticked:
+            self._requests.expire(
+                now_ns, self._raft.status().has_quorum, self._deciding.level, outputs
+            )
+        self._reporter.report(
+            outputs,
+            now_ns,
+            ticked,
+            raft=self._raft,
+            ledger=self._ledger,
+            members=self._members,
+            counters=self._counters,
+            dropped=self._deciding.dropped,
+        )
+        return outputs
+
+    def sleep_ns(self) -> int:
+        """Return how long nothing is due unless an input comes."""
+        next_tick_ns = self._origin_ns + (self._ticks_done + 1) * self._config.tick_ns
+        return max(0, next_tick_ns - self._clock.now_ns())
+
+    def close(self) -> None:
+        """Release the storage; nothing else may be called afterwards."""
+        self._stopped = True
+        self._storage.close()
+
+    def _tick(self, now_ns: int) -> bool:
+        due = (now_ns - self._origin_ns) // self._config.tick_ns
+        passed = due - self._ticks_done
+        if passed <= 0:
+            return False
+        self._ticks_done = due
+        if self._held is None and not self._members.probing:
+            # After a stall (a suspended laptop, a blocked disk) the messages that came meanwhile
+            # are still unread: letting all the time pass at once would call an election for
+            # nothing.
+            for _ in range(min(passed, self._config.heartbeat_ticks)):
+                self._raft.tick()
+        return True
+
+    def _on_tick(self, now_ns: int, outputs: list[Output]) -> None:
+        if self._members.probe_ended(now_ns):
+            early, self._early = self._early, []
+            for item in early:
+                self._take(item, now_ns, outputs)
+        presence = self._members.presence_due(now_ns)
+        if presence is not None:
+            self._offer(presence)
+        for contribution in self._deciding.resend(now_ns):
+            self._offer(contribution, key=contribution.subject)
+
+    # -- take in ------------------------------------------------------------------------------
+
+    def _take(self, item: Input, now_ns: int, outputs: list[Output]) -> None:
+        if isinstance(item, FrameArrived):
+            self._frame(item, now_ns, outputs)
+        elif isinstance(item, Tuned):
+            self._deciding.weight = item.weight
+            self._deciding.belief_resend_ns = item.belief_resend_ns
+            self._reporter.period_ns = item.status_period_ns
+        elif self._members.probing:
+            if not isinstance(item, BeliefSeen):
+                self._early.append(item)
+        elif isinstance(item, BeliefSeen):
+            self._belief(item, now_ns)
+        elif isinstance(item, ProposeAsked):
+            self._propose_asked(item, now_ns, outputs)
+        elif isinstance(item, ReadAsked):
+            self._read_asked(item, now_ns, outputs)
+        elif isinstance(item, DecideAsked):
+            self._decide_asked(item, now_ns, outputs)
+        elif isinstance(item, DecideCancelled):
+            self._requests.cancel_decide(item.key)
+
+    def _frame(self, frame: FrameArrived, now_ns: int, outputs: list[Output]) -> None:
+        receipt = self._guard.receive(frame.header, frame.batch)
+        if receipt.verdict is Verdict.IMPOSTOR:
+            self._impostor(frame, receipt, now_ns, outputs)
+        if receipt.verdict is not Verdict.ACCEPTED:
+            return
+        if self._members.heard(receipt.sender, frame.header.incarnation, now_ns):
+            outputs.append(Notice(f'{receipt.sender} is there'))
+        elif receipt.contact is Contact.REBOOTED:
+            outputs.append(Notice(f'{receipt.sender} has rebooted', warning=True))
+        if self._members.probing or self._held is not None:
+            return
+        for message in receipt.messages:
+            self._message(receipt.sender, message, now_ns)
+
+    def _message(self, sender: str, message: object, now_ns: int) -> None:
+        if isinstance(message, Presence):
+            return
+        if isinstance(message, Contribution):
+            # Evidence is told by the robot that has it; nobody speaks for another.
+            if message.robot != sender:
+                self._deciding.dropped['FORGED'] += 1
+            elif self._deciding.offer(message, now_ns):
+                self._touched.add(message.subject)
+        elif getattr(message, 'sender', sender) != sender:
+            self._deciding.dropped['FORGED'] += 1
+        else:
+            self._raft.receive(message)  # type: ignore[arg-type]
+
+    def _impostor(
+        self, frame: FrameArrived, receipt: Receipt[object], now_ns: int, outputs: list[Output]
+    ) -> None:
+        presence = next((m for m in receipt.claims if isinstance(m, Presence)), None)
+        if not self._members.impostor(frame.header, presence, now_ns):
+            return
+        self._stopped = True
+        reason = (
+            f"another robot named '{self._config.robot}' is in swarm '{self._config.swarm}' "
+            f'(its boot {frame.header.incarnation}, ours {self._incarnation}); '
+            'give each robot its own name in swarm.yaml'
+        )
+        outputs.append(NameTaken(reason))
+
+    def _belief(self, belief: BeliefSeen, now_ns: int) -> None:
+        contribution = self._deciding.own_belief(
+            belief.subject, belief.labels_hash, belief.log_likelihood, belief.age_ns, now_ns
+        )
+        if contribution is not None:
+            self._touched.add(belief.subject)
+            self._offer(contribution, key=belief.subject)
+
+    # -- requests -----------------------------------------------------------------------------
+
+    def _new_request_id(self) -> str:
+        self._request_count += 1
+        return f'{self._config.robot}:{self._incarnation}:{self._request_count}'
+
+    def _propose_asked(self, asked: ProposeAsked, now_ns: int, outputs: list[Output]) -> None:
+        reason = self._objection(asked)
+        if reason:
+            answer = no_answer(asked.subject, Level.COMMITTED, Status.REFUSED, reason)
+            outputs.append(ProposeAnswered(asked.key, answer))
+            return
+        request_id = asked.request_id or self._new_request_id()
+        command = Command(
+            request_id=request_id,
+            proposer=self._config.robot,
+            subject=asked.subject,
+            expected_revision=asked.expected_revision,
+            status=Status.DECIDED,
+            choice=asked.choice,
+            value=asked.value,
+            confidence=1.0,
+            voters=(),
+            elapsed_us=0,
+        )
+        try:
+            data = COMMANDS.encode(command)
+        except EncodeError as error:
+            answer = no_answer(asked.subject, Level.COMMITTED, Status.REFUSED, str(error))
+            outputs.append(ProposeAnswered(asked.key, answer))
+            return
+        if self._requests.add_proposal(request_id, asked, now_ns):
+            self._raft.propose(request_id, data, self._ticks(asked.timeout_ns))
+
+    def _objection(self, asked: ProposeAsked) -> str:
+        policy = self._deciding.policy(asked.subject)
+        if not asked.subject:
+            return 'the subject is empty'
+        if asked.timeout_ns <= 0:
+            return 'the timeout must be greater than 0 s'
+        if len(asked.value) > self._config.value_bytes_max:
+            return (
+                f'the value has {len(asked.value)} bytes, value_bytes_max allows '
+                f'{self._config.value_bytes_max}'
+            )
+        if self._held is not None:
+            return 'the disk of this robot is full'
+        if self._requests.full:
+            return 'too many requests wait at this robot; try again later'
+        if policy is None:
+            return ''
+        if policy.level is not Level.COMMITTED:
+            return (
+                f"subject '{policy.name}' has level '{policy.level.name.lower()}' and is decided "
+                'from beliefs only; a subject for proposals needs level: committed'
+            )
+        if policy.labels and asked.choice not in policy.labels:
+            return (
+                f"'{asked.choice}' is not a label of subject '{policy.name}' "
+                f'({", ".join(policy.labels[:20])})'
+            )
+        return ''
+
+    def _read_asked(self, asked: ReadAsked, now_ns: int, outputs: list[Output]) -> None:
+        if not asked.linearizable:
+            outputs.append(self._answer_read(asked))
+            return
+        reason = ''
+        if asked.timeout_ns <= 0:
+            reason = 'the timeout must be greater than 0 s'
+        elif self._requests.full:
+            reason = 'too many requests wait at this robot; try again later'
+        if reason:
+            outputs.append(ReadAnswered(asked.key, Status.REFUSED, reason, 0, '', ()))
+            return
+        request_id = self._new_request_id()
+        self._requests.add_read(request_id, asked, now_ns)
+        self._raft.read(request_id, self._ticks(asked.timeout_ns))
+
+    def _answer_read(self, asked: ReadAsked) -> ReadAnswered:
+        if asked.subject:
+            current = self._deciding.current(asked.subject)
+            decisions: tuple[Decision, ...] = () if current is None else (current,)
+        else:
+            decisions = tuple(self._ledger.slice(asked.from_index, asked.count_max))
+        return ReadAnswered(
+            asked.key, Status.DECIDED, '', self._ledger.index, self._ledger.digest, decisions
+        )
+
+    def _decide_asked(self, asked: DecideAsked, now_ns: int, outputs: list[Output]) -> None:
+        level = self._deciding.level(asked.subject)
+        current = self._deciding.current(asked.subject)
+        if current is not None and current.revision >= asked.revision_min:
+            outputs.append(DecideAnswered(asked.key, current))
+            return
+        reason = ''
+        if not asked.subject:
+            reason = 'the subject is empty'
+        elif asked.timeout_ns <= 0:
+            reason = 'the timeout must be greater than 0 s'
+        elif self._requests.full:
+            reason = 'too many requests wait at this robot; try again later'
+        if reason:
+            answer = no_answer(asked.subject, level, Status.REFUSED, reason)
+            outputs.append(DecideAnswered(asked.key, answer))
+            return
+        self._requests.add_decide(asked, now_ns)
+        self._touched.add(asked.subject)
+
+    def _ticks(self, duration_ns: int) -> int:
+        return max(1, duration_ns // self._config.tick_ns)
+
+    # -- step the protocols ----------------------------------------------------------------------
+
+    def _judge(self, subjects: Collection[str], now_ns: int, outputs: list[Output]) -> None:
+        alive = self._members.alive(now_ns)
+        leads = self._raft.leader == self._config.robot
+        proposals, decisions = self._deciding.evaluate(subjects, now_ns, alive, leads)
+        for command in proposals:
+            ticks = self._ticks(self._config.proposal_timeout_ns)
+            self._raft.propose(command.request_id, COMMANDS.encode(command), ticks)
+        for decision in decisions:
+            outputs.append(DecisionMade(decision))
+            self._requests.decided(decision, outputs)
+        waited_for = self._requests.waited_for()
+        if waited_for:
+            has_quorum = self._raft.status().has_quorum
+            for subject in waited_for.intersection(subjects):
+                view = self._deciding.view(subject, now_ns)
+                self._requests.progress(subject, view, has_quorum, outputs)
+
+    def _work(self, now_ns: int, outputs: list[Output]) -> None:
+        """Carry out what Raft wants, in the order that protocols/raft/effects.py asks for."""
+        while True:
+            effects = self._held or self._raft.take_effects()
+            if effects is None:
+                return
+            if self._held is None:
+                for send in effects.send_now:
+                    self._offer(send.message, send.to)
+            if effects.persist is not None:
+                # A leader's appends travel while its own disk works.
+                self._flush()
+                try:
+                    self._storage.write(effects.persist)
+                except StorageFull as error:
+                    if self._held is None:
+                        outputs.append(Notice(f'the log has stopped: {error}', warning=True))
+                    self._held = effects
+                    return
+                if self._held is not None:
+                    outputs.append(Notice('there is room on the disk; the log goes on'))
+                    self._held = None
+                if effects.persist.entries:
+                    last = effects.persist.entries[-1]
+                    self._raft.persisted(last.index, last.term)
+            for send in effects.send_after:
+                self._offer(send.message, send.to)
+            for entry in effects.committed:
+                self._apply(entry, now_ns, outputs)
+            for read in effects.reads:
+                if read.reason is Refusal.NONE:
+                    self._requests.read_confirmed(read.request_id, read.index)
+                else:
+                    status = _status(read.reason)
+                    self._requests.read_failed(
+                        read.request_id, status, REFUSALS[read.reason], outputs
+                    )
+            for result in effects.proposals:
+                self._proposal_ended(result, now_ns, outputs)
+            self._requests.applied(self._ledger.index, outputs)
+
+    def _offer(self, message: object, to: tuple[str, ...] = (), key: str = '') -> None:
+        self._outbox.offer(message, to, traffic_class(message), key or None)
+
+    def _flush(self) -> None:
+        frames = self._outbox.flush()
+        if frames:
+            self._transport.send(frames)
+
+    # -- apply --------------------------------------------------------------------------------
+
+    def _apply(self, entry: Entry, now_ns: int, outputs: list[Output]) -> None:
+        self._ledger.advance(entry.index, entry.term, entry.data)
+        if entry.kind is not EntryKind.COMMAND:
+            return
+        try:
+            command = COMMANDS.decode(entry.data)
+        except MalformedError as error:
+            # A newer version wrote it, or a broken leader did: every robot passes over it alike.
+            outputs.append(Notice(f'log entry {entry.index} is unreadable: {error}', warning=True))
+            return
+        applied = self._ledger.apply(entry.index, entry.term, command)
+        self._raft.settle(command.request_id, entry.index, entry.term)
+        self._deciding.settled(command.request_id)
+        decision = applied.decision
+        if applied.fresh:
+            decision = self._deciding.applied(decision, now_ns)
+            outputs.append(DecisionMade(decision))
+            self._requests.decided(decision, outputs)
+        self._requests.proposal_ended(command.request_id, decision, now_ns, outputs)
+
+    def _proposal_ended(
+        self, result: ProposalResult, now_ns: int, outputs: list[Output]
+    ) -> None:
+        if result.outcome is Outcome.COMMITTED:
+            # Answered when its entry was applied, which was before this.
+            return
+        if result.outcome is Outcome.UNKNOWN:
+            status = Status.UNKNOWN
+            reason = 'the deadline passed before the outcome was known; it may yet be decided'
+        else:
+            status, reason = _status(result.reason), REFUSALS[result.reason]
+        failure = no_answer('', Level.COMMITTED, status, reason)
+        self._requests.proposal_ended(result.request_id, failure, now_ns, outputs)
+        if status is Status.UNKNOWN and not self._raft.status().has_quorum:
+            status = Status.NO_QUORUM
+        told = self._deciding.failed(result.request_id, status, reason, now_ns)
+        if told is not None:
+            outputs.append(DecisionMade(told))
+
+
+def _status(reason: Refusal) -> Status:
+    return Status.NO_QUORUM if reason in (Refusal.NO_QUORUM, Refusal.TIMEOUT) else Status.REFUSED
+
+
+def _raft_config(config: RuntimeConfig) -> RaftConfig:
+    return RaftConfig(
+        robot=config.robot,
+        voters=config.robots,
+        election_ticks=config.election_ticks,
+        heartbeat_ticks=config.heartbeat_ticks,
+        append_bytes_max=config.frame_bytes_max - FRAME_OVERHEAD_BYTES,
+        entry_bytes_max=config.value_bytes_max + COMMAND_OVERHEAD_BYTES,
+        proposal_ticks=max(1, config.proposal_timeout_ns // config.tick_ns),
+    )

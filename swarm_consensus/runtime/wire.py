@@ -1,0 +1,40 @@
+"""
+Which types travel, and under which number. Numbers never change their meaning (docs/wire.md).
+
+1..31: Raft, in the order of its MESSAGE_TYPES. 32..47: evidence. 48..63: membership.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from swarm_consensus.decision.types import Command, Contribution
+from swarm_consensus.protocols import raft
+from swarm_consensus.runtime.members import Presence
+from swarm_consensus.transport.codec import Codec
+from swarm_consensus.transport.frame import TrafficClass
+
+RAFT_KINDS_FROM = 1
+CONTRIBUTION_KIND = 32
+PRESENCE_KIND = 48
+
+MESSAGE_KINDS: dict[int, type[Any]] = {
+    **dict(enumerate(raft.MESSAGE_TYPES, start=RAFT_KINDS_FROM)),
+    CONTRIBUTION_KIND: Contribution,
+    PRESENCE_KIND: Presence,
+}
+
+# What stands in the data of COMMAND entries; on disk for years, so the same rule holds.
+COMMAND_KINDS: dict[int, type[Any]] = {1: Command}
+
+MESSAGES: Codec[Any] = Codec(MESSAGE_KINDS)
+COMMANDS: Codec[Any] = Codec(COMMAND_KINDS)
+
+_URGENT = raft.ELECTION_TYPES | {Presence}
+
+
+def traffic_class(message: object) -> TrafficClass:
+    """Return the class in which a message travels."""
+    if type(message) in _URGENT:
+        return TrafficClass.ELECTION
+    return TrafficClass.BELIEF if isinstance(message, Contribution) else TrafficClass.LOG
