@@ -26,6 +26,8 @@ class Parameter:
     :param element: type of a list's elements, needed only where the default is empty.
     :param tunable: whether `ros2 param set` may change it while the node is active.
     :param required: no default makes sense; swarm.yaml must give it.
+    :param file: the value names a file that must be there; in swarm.yaml a relative name counts
+        from its folder, and `package://name/...` from the share folder of a package.
     """
 
     name: str
@@ -38,3 +40,4 @@ class Parameter:
     element: type = str
     tunable: bool = False
     required: bool = False
+    file: bool = False

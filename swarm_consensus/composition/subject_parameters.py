@@ -1,0 +1,81 @@
+"""The policy of a subject, each key declared once; a node has them as `subject.<name>.<key>`."""
+
+from __future__ import annotations
+
+from swarm_consensus.composition.parameter import Parameter
+
+SUBJECT_PARAMETERS: tuple[Parameter, ...] = (
+    Parameter(
+        'labels',
+        [],
+        'The possible answers, in the order of the models; empty: decided by proposals only.',
+        element=str,
+    ),
+    Parameter(
+        'level',
+        'committed',
+        'How firm the answer is: `fused` never waits for a majority, `committed` is durable.',
+        choices=('fused', 'committed'),
+    ),
+    Parameter(
+        'confidence',
+        0.8,
+        'Probability that the winning label must have after fusion.',
+        minimum=0.0,
+        maximum=1.0,
+    ),
+    Parameter(
+        'quorum',
+        'majority',
+        'How many robots must have spoken: `majority`, `all` or a whole number.',
+    ),
+    Parameter(
+        'settle',
+        0.05,
+        'Time to wait, once there is quorum, for robots that are alive and have not spoken.',
+        's',
+        minimum=0.0,
+        maximum=60.0,
+    ),
+    Parameter(
+        'deadline',
+        1.0,
+        'Time from the first evidence after which `on_deadline` applies.',
+        's',
+        minimum=0.01,
+        maximum=3600.0,
+    ),
+    Parameter(
+        'on_deadline',
+        'decide',
+        'At the deadline with quorum: take the best label below `confidence`, or give up.',
+        choices=('decide', 'give_up'),
+    ),
+    Parameter(
+        'revise',
+        'never',
+        'Whether new evidence that favours another label decides a decided subject again.',
+        choices=('never', 'on_change'),
+    ),
+    Parameter(
+        'evidence_age_max',
+        2.0,
+        'Age after which evidence no longer counts; 0: no limit.',
+        's',
+        minimum=0.0,
+        maximum=86_400.0,
+    ),
+    Parameter(
+        'fusion',
+        'log_linear',
+        'How evidence is pooled: product of likelihoods, or the more cautious mean.',
+        choices=('log_linear', 'linear'),
+    ),
+)
+
+SUBJECT_PREFIX = 'subject.'
+
+
+def subject_parameter_name(subject: str, key: str) -> str:
+    """Return the name under which consensus_node has a key of a subject's policy."""
+    return f'{SUBJECT_PREFIX}{subject}.{key}'
