@@ -44,7 +44,7 @@ class Limits:
     integer_max: int = 2**63 - 1
     text_characters_max: int = 256
     bytes_max: int = 1 << 20
-    items_max: int = 4096
+    items_max: int = 65_536
     batch_messages_max: int = 1024
     receivers_max: int = 64
 

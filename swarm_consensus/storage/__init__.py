@@ -1,0 +1,37 @@
+"""
+What a robot must find again after a reboot: its vote, its log, the number of its boot.
+
+A port (port.py) with a twin in memory for simulation and an implementation on disk. Rules of this
+room: the standard library and `protocols` only; no clock; nothing is answered for before the disk
+has it; every error names the file and what to do, and none is repaired by forgetting.
+"""
+
+from swarm_consensus.storage.errors import (
+    StorageDamaged,
+    StorageError,
+    StorageForeign,
+    StorageFull,
+    StorageLocked,
+    StorageVersionError,
+)
+from swarm_consensus.storage.folder import default_folder, robot_folder, validate_name
+from swarm_consensus.storage.memory import MemoryDisk, MemoryStorage
+from swarm_consensus.storage.port import Recovered, Storage
+from swarm_consensus.storage.sqlite import SqliteStorage
+
+__all__ = [
+    'MemoryDisk',
+    'MemoryStorage',
+    'Recovered',
+    'SqliteStorage',
+    'Storage',
+    'StorageDamaged',
+    'StorageError',
+    'StorageForeign',
+    'StorageFull',
+    'StorageLocked',
+    'StorageVersionError',
+    'default_folder',
+    'robot_folder',
+    'validate_name',
+]

@@ -1,0 +1,109 @@
+"""
+Looks at SQLite's write-ahead log before SQLite does.
+
+SQLite takes the frames of its log up to the first one whose checksum fails and passes over the
+rest in silence. That is right for a torn tail, the last transaction of a robot that lost its
+power. It is not where a disk rots: transactions that were synced and answered for would be gone,
+a vote with them. Every transaction is synced before the next one is written, so a bad frame with
+two commits of the same log behind it, or in it, is damage; with one, it may be the torn last
+transaction, and nothing on the disk can tell.
+
+The format is https://www.sqlite.org/fileformat2.html#the_write_ahead_log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+import struct
+
+from swarm_consensus.storage.errors import StorageDamaged
+
+HEADER_BYTES = 32
+FRAME_HEADER_BYTES = 24
+_MAGIC = 0x377F0682
+_HEADER = struct.Struct('>8I')  # magic, format, page bytes, checkpoint, 2 salts, 2 checksums
+_FRAME = struct.Struct('>6I')  # page, pages after commit or 0, 2 salts, 2 checksums
+_WORD_MASK = 0xFFFFFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    offset: int
+    commits: bool
+    intact: bool
+
+
+def check_wal(database: Path) -> None:
+    """
+    Hold that no synced transaction in the write-ahead log of a closed database is damaged.
+
+    A log that is missing, empty or all zeros (preallocated) holds no transaction.
+
+    :param database: the database file; its log has the same name with '-wal' behind.
+    :raises StorageDamaged: names the log and the offset of the first bad frame.
+    :raises OSError: the log cannot be read.
+    """
+    path = database.with_name(database.name + '-wal')
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return
+    if not data.strip(b'\0'):
+        return
+    if not database.exists() or not database.stat().st_size:
+        raise StorageDamaged(database, 'offset 0', f'the file is empty or gone, {path} is not')
+    if len(data) < HEADER_BYTES or not _header_intact(data):
+        raise StorageDamaged(path, 'offset 0', 'the header of the write-ahead log is unreadable')
+    bad: _Frame | None = None
+    commits = 0
+    for frame in _frames(data):
+        if bad is None and not frame.intact:
+            bad = frame
+        if bad is not None:
+            commits += frame.commits
+    if bad is not None and commits > 1:
+        raise StorageDamaged(
+            path, f'offset {bad.offset}', f'{commits} synced transactions can no longer be read'
+        )
+
+
+def _header_intact(data: bytes) -> bool:
+    magic, _, page_bytes, _, _, _, sum_0, sum_1 = _HEADER.unpack_from(data)
+    if magic & ~1 != _MAGIC or page_bytes < 512 or page_bytes & (page_bytes - 1):
+        return False
+    return _checksum(data[:24], _order(magic), 0, 0) == (sum_0, sum_1)
+
+
+def _order(magic: int) -> str:
+    return '>' if magic & 1 else '<'
+
+
+def _frames(data: bytes) -> Iterator[_Frame]:
+    """Yield the frames that claim to belong to this log, and every frame that is not intact."""
+    magic, _, page_bytes, _, *salts, sum_0, sum_1 = _HEADER.unpack_from(data)
+    order = _order(magic)
+    size = FRAME_HEADER_BYTES + page_bytes
+    intact = True
+    for offset in range(HEADER_BYTES, len(data) - size + 1, size):
+        page, pages, salt_0, salt_1, check_0, check_1 = _FRAME.unpack_from(data, offset)
+        ours = page > 0 and [salt_0, salt_1] == salts
+        if intact and ours:
+            body = data[offset + FRAME_HEADER_BYTES : offset + size]
+            sum_0, sum_1 = _checksum(data[offset : offset + 8], order, sum_0, sum_1)
+            sum_0, sum_1 = _checksum(body, order, sum_0, sum_1)
+            intact = (sum_0, sum_1) == (check_0, check_1)
+        else:
+            # Either the end of the log, with frames of an earlier round or zeros behind it, or
+            # a frame whose own header is damaged: what follows tells.
+            intact = False
+        yield _Frame(offset, ours and pages > 0, intact)
+
+
+def _checksum(data: bytes, order: str, sum_0: int, sum_1: int) -> tuple[int, int]:
+    words = struct.unpack(f'{order}{len(data) // 4}I', data)
+    for place in range(0, len(words), 2):
+        sum_0 = (sum_0 + words[place] + sum_1) & _WORD_MASK
+        sum_1 = (sum_1 + words[place + 1] + sum_0) & _WORD_MASK
+    return sum_0, sum_1
