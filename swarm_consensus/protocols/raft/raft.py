@@ -14,16 +14,14 @@ messages; after every input gives the lowest latency.
 
 from __future__ import annotations
 
-from random import Random
-
-from swarm_consensus.protocols.raft.config import RaftConfig
 from swarm_consensus.protocols.raft.effects import Effects
-from swarm_consensus.protocols.raft.entry import Restored
 from swarm_consensus.protocols.raft.messages import Message
-from swarm_consensus.protocols.raft.status import RaftStatus, Role
+from swarm_consensus.protocols.raft.proposals import Proposals
+from swarm_consensus.protocols.raft.quorum import quorum_size
+from swarm_consensus.protocols.raft.status import Drop, RaftStatus, Role
 
 
-class Raft:
+class Raft(Proposals):
     """
     Raft at one robot.
 
@@ -34,16 +32,25 @@ class Raft:
     :raises InvariantError: `restored` has gaps, or terms that fall.
     """
 
-    def __init__(self, config: RaftConfig, restored: Restored, random: Random) -> None:
-        raise NotImplementedError
-
     def tick(self) -> None:
         """Let one tick of time pass."""
-        raise NotImplementedError
+        self._now += 1
+        if self._role is Role.LEADER:
+            self._tick_leader()
+        else:
+            self._tick_election()
+        if self._proposal_due:
+            self._tick_proposals()
+        if self._read_due:
+            self._tick_reads()
 
     def receive(self, message: Message) -> None:
         """Take in a peer's message. Never raises for what is in it: counts and drops."""
-        raise NotImplementedError
+        handler = self._handlers.get(type(message))
+        if handler is None:
+            self._drop(Drop.MALFORMED)
+        else:
+            handler(message)
 
     def propose(self, request_id: str, data: bytes, deadline_ticks: int = 0) -> None:
         """
@@ -54,7 +61,7 @@ class Raft:
         :param deadline_ticks: ticks until it ends as UNKNOWN, or as NO_QUORUM where it never left
             this robot; 0: config.proposal_ticks.
         """
-        raise NotImplementedError
+        self._propose(request_id, data, self._deadline(deadline_ticks))
 
     def settle(self, request_id: str, index: int, term: int) -> None:
         """
@@ -63,7 +70,7 @@ class Raft:
         Optional. It saves the origin of a forwarded proposal a retry where the leader's answer
         was lost. Unknown ids are ignored.
         """
-        raise NotImplementedError
+        self._settle(request_id, index, term)
 
     def read(self, request_id: str, deadline_ticks: int = 0) -> None:
         """
@@ -72,7 +79,10 @@ class Raft:
         :param request_id: unique among the reads under way at this robot.
         :param deadline_ticks: ticks until it is refused; 0: config.proposal_ticks.
         """
-        raise NotImplementedError
+        self._read(request_id, self._deadline(deadline_ticks))
+
+    def _deadline(self, deadline_ticks: int) -> int:
+        return self._now + max(1, deadline_ticks or self._config.proposal_ticks)
 
     def persisted(self, index: int, term: int) -> None:
         """
@@ -81,32 +91,81 @@ class Raft:
         :param index: index of its last entry.
         :param term: term of its last entry.
         """
-        raise NotImplementedError
+        self._persisted(index, term)
 
     def take_effects(self) -> Effects | None:
         """Return the next batch of work, or None when there is nothing to do."""
-        raise NotImplementedError
+        if not self._dirty:
+            return None
+        self._dirty = False
+        if self._role is Role.LEADER:
+            if self._held:
+                self._flush_proposals()
+            self._flush_reads_leader()
+            self._flush_leader()
+        elif self._leader:
+            if self._held:
+                self._flush_proposals()
+            self._flush_reads_follower()
+            self._flush_follower()
+        if self._reads_ready:
+            self._release_reads()
+        persist = self._log.save(self._take_hard_state())
+        committed = self._log.hand_out()
+        send_now, send_after = self._send_now, self._send_after
+        reads, results = self._read_results, self._results
+        if not (send_now or persist or send_after or committed or reads or results):
+            return None
+        effects = Effects(
+            tuple(send_now), persist, tuple(send_after), committed, tuple(reads), tuple(results)
+        )
+        send_now.clear()
+        send_after.clear()
+        reads.clear()
+        results.clear()
+        return effects
 
     def status(self) -> RaftStatus:
         """Return how Raft stands here."""
-        raise NotImplementedError
+        log = self._log
+        leads = self._role is Role.LEADER
+        match = {p.robot: p.match for p in self._followers}
+        if leads:
+            match[self._robot] = log.persisted
+        return RaftStatus(
+            robot=self._robot,
+            role=self._role,
+            leader=self._leader,
+            term=self._term,
+            vote=self._vote,
+            commit_index=log.commit,
+            last_index=log.last_index,
+            persisted_index=log.persisted,
+            has_quorum=self._quorum_heard() if leads else self._hears_leader,
+            quorum_size=quorum_size(self._membership),
+            membership=self._membership,
+            match=match,
+            proposals=len(self._proposals),
+            reads=len(self._reads),
+            drops=dict(self._drops),
+        )
 
     @property
     def role(self) -> Role:
         """What this robot is in its term."""
-        raise NotImplementedError
+        return self._role
 
     @property
     def leader(self) -> str:
         """Leader of the term; '' for none known."""
-        raise NotImplementedError
+        return self._leader
 
     @property
     def term(self) -> int:
         """Latest term seen."""
-        raise NotImplementedError
+        return self._term
 
     @property
     def commit_index(self) -> int:
         """Last entry known to be committed."""
-        raise NotImplementedError
+        return self._log.commit

@@ -1,0 +1,150 @@
+"""
+Ground floor of the machine: term, vote, role, time, and what is waiting to be handed out.
+
+The machine is built in floors, each a class over the one below: `Core` (here), `Election`,
+`Replication`, `Reads`, `Proposals`, and on top `Raft` with the calls from outside. A floor knows
+those below it, and hears of theirs by overriding the hooks named `_on_...`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Any
+
+from swarm_consensus.protocols.raft.config import NUMBER_MAX, TERM_JUMP_MAX, RaftConfig
+from swarm_consensus.protocols.raft.effects import Send
+from swarm_consensus.protocols.raft.entry import Entry, HardState, Membership, Restored
+from swarm_consensus.protocols.raft.errors import InvariantError
+from swarm_consensus.protocols.raft.log import RaftLog
+from swarm_consensus.protocols.raft.messages import Message
+from swarm_consensus.protocols.raft.status import Drop, Role
+
+
+class Core:
+    """
+    State that all floors share. Attributes hold between calls:
+
+    :ivar _term: latest term seen, and `_vote` this robot's vote in it; both go into the next
+        `Persist` when they change, before any promise that rests on them.
+    :ivar _leader: leader of `_term`, '' for none known; own name exactly when role is LEADER.
+    :ivar _now: ticks since start.
+    :ivar _timer: tick from which the election timeout counts: leader last heard, vote given,
+        or campaign begun.
+    :ivar _dirty: there may be something to hand out.
+    """
+
+    def __init__(self, config: RaftConfig, restored: Restored, random: Random) -> None:
+        self._config = config
+        self._robot = config.robot
+        self._random = random
+        self._log = RaftLog(restored)
+        self._term = restored.hard_state.term
+        self._vote = restored.hard_state.vote
+        if self._term < 0 or self._term > NUMBER_MAX:
+            raise InvariantError('restored term is out of range', hard_state=restored.hard_state)
+        self._hard_state_changed = False
+        self._role = Role.FOLLOWER
+        self._leader = ''
+        mark = restored.snapshot
+        self._membership: Membership = config.membership if mark is None else mark.membership
+        self._known = frozenset(config.membership.robots + self._membership.robots)
+        self._now = 0
+        self._timer = 0
+        self._timeout = 0
+        self._draw_timeout()
+        self._dirty = False
+        self._send_now: list[Send] = []
+        self._send_after: list[Send] = []
+        self._drops: dict[Drop, int] = {}
+        self._handlers: Mapping[type[Message], Callable[[Any], None]] = self._make_handlers()
+
+    def _make_handlers(self) -> dict[type[Message], Callable[[Any], None]]:
+        """Return who takes in which message; each floor adds its own."""
+        return {}
+
+    # -- hooks ------------------------------------------------------------------------------
+
+    def _on_new_term(self) -> None:
+        """Hear that role or term start anew: what was counted for the old ones is void."""
+
+    def _on_leader_known(self) -> None:
+        """Hear that the term has a leader, be it this robot."""
+
+    def _on_committed(self, entries: list[Entry]) -> None:
+        """Hear that the commit index moved over these entries."""
+
+    # -- role and term ------------------------------------------------------------------------
+
+    def _become_follower(self, term: int, leader: str) -> None:
+        """Follow in `term`, which is not below the present one; `leader` '' where unknown."""
+        self._enter(term, Role.FOLLOWER)
+        if leader:
+            self._set_leader(leader)
+
+    def _enter(self, term: int, role: Role) -> None:
+        """Take a role in a term; votes of an older term are forgotten."""
+        if term < self._term:
+            raise InvariantError('the term never falls', term=self._term, to=term)
+        if term > self._term:
+            self._term = term
+            self._vote = ''
+            self._hard_state_changed = True
+        self._role = role
+        self._leader = ''
+        self._timer = self._now
+        self._draw_timeout()
+        self._dirty = True
+        self._on_new_term()
+
+    def _set_leader(self, leader: str) -> None:
+        self._leader = leader
+        self._timer = self._now
+        self._dirty = True
+        self._on_leader_known()
+
+    def _draw_timeout(self) -> None:
+        """Draw anew how long to wait for a leader, so that robots do not campaign together."""
+        ticks = self._config.election_ticks
+        self._timeout = ticks + self._random.randrange(ticks)
+
+    def _commit_to(self, index: int) -> None:
+        entries = self._log.commit_to(index)
+        self._dirty = True
+        self._on_committed(entries)
+
+    # -- peers --------------------------------------------------------------------------------
+
+    def _drop(self, reason: Drop) -> None:
+        """Count a message that is not taken in."""
+        self._drops[reason] = self._drops.get(reason, 0) + 1
+
+    def _is_peer(self, robot: str) -> bool:
+        """Return whether this is another member; counts the drop where it is not."""
+        if robot == self._robot:
+            self._drop(Drop.OWN_NAME)
+            return False
+        if robot not in self._known:
+            self._drop(Drop.STRANGER)
+            return False
+        return True
+
+    def _is_term(self, term: int) -> bool:
+        """Return whether an honest robot could be in this term; counts the drop if not."""
+        if 0 < term <= min(NUMBER_MAX, self._term + TERM_JUMP_MAX):
+            return True
+        self._drop(Drop.OUT_OF_RANGE)
+        return False
+
+    @property
+    def _hears_leader(self) -> bool:
+        """Whether the leader was heard within the election timeout, or is this robot."""
+        if self._role is Role.LEADER:
+            return True
+        return bool(self._leader) and self._now - self._timer < self._config.election_ticks
+
+    def _take_hard_state(self) -> HardState | None:
+        if not self._hard_state_changed:
+            return None
+        self._hard_state_changed = False
+        return HardState(self._term, self._vote)

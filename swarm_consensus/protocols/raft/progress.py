@@ -1,0 +1,162 @@
+"""
+What a leader knows about one follower, and what it may send to it.
+
+A follower starts in PROBE: one append at a time, to find where the logs match. Its first
+acceptance moves it to REPLICATE: appends flow without waiting for answers, up to a window. A
+rejection, or a heartbeat's answer that shows that the follower lost something, moves it back.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import Enum
+
+
+class Flow(Enum):
+    """How appends go to a follower."""
+
+    PROBE = 'probe'
+    REPLICATE = 'replicate'
+
+
+class Progress:
+    """
+    One follower in the eyes of the leader.
+
+    Holds always: 0 <= match < next; match never falls within a term.
+
+    :ivar match: the follower's log is durable and equal to ours up to here.
+    :ivar next: first entry to send next.
+    :ivar flow: how appends go.
+    :ivar probing: PROBE only: an append is under way, wait for the answer.
+    :ivar inflight: REPLICATE only: last index of each append under way.
+    :ivar sent_commit: commit index last sent.
+    :ivar heard: tick when it was last heard.
+    :ivar round: last heartbeat round that it answered.
+    :ivar mark_round: round at which the two below were noted; 0: none under way. Its answer, or
+        a later one, shows whether what had been sent by then arrived.
+    :ivar mark_next: `next` when that round went out.
+    :ivar mark_match: `match` when that round went out.
+    """
+
+    __slots__ = (
+        'flow',
+        'heard',
+        'inflight',
+        'mark_match',
+        'mark_next',
+        'mark_round',
+        'match',
+        'next',
+        'probing',
+        'robot',
+        'round',
+        'sent_commit',
+    )
+
+    def __init__(self, robot: str, next_index: int, now: int) -> None:
+        self.robot = robot
+        self.match = 0
+        self.next = next_index
+        self.flow = Flow.PROBE
+        self.probing = False
+        self.inflight: deque[int] = deque()
+        self.sent_commit = 0
+        self.heard = now
+        self.round = 0
+        self.mark_round = 0
+        self.mark_next = 0
+        self.mark_match = 0
+
+    def accepted(self, index: int) -> None:
+        """Take note that the follower's log is equal to ours, and durable, up to `index`."""
+        if index > self.match:
+            self.match = index
+        if self.next <= index:
+            self.next = index + 1
+        if self.flow is Flow.PROBE:
+            if index == self.match:
+                self.replicate()
+            return
+        inflight = self.inflight
+        while inflight and inflight[0] <= index:
+            inflight.popleft()
+
+    def rejected(self, index: int, next_guess: int) -> bool:
+        """
+        Take note that the follower had no match at `index`, the place before an append.
+
+        :param next_guess: where to try next.
+        :returns: False where it is an old answer, which changes nothing.
+        """
+        if self.flow is Flow.REPLICATE:
+            if index <= self.match:
+                return False
+        elif index != self.next - 1:
+            # Probes go one at a time: this one does not answer the last.
+            return False
+        self.probe(max(min(index, next_guess), self.match + 1))
+        return True
+
+    def probe(self, next_index: int) -> None:
+        """Go back to one append at a time, from `next_index`."""
+        self.flow = Flow.PROBE
+        self._restart(next_index)
+
+    def replicate(self) -> None:
+        """Let appends flow from the first entry that is not known to be there."""
+        self.flow = Flow.REPLICATE
+        self._restart(self.match + 1)
+
+    def resend(self) -> None:
+        """Send all again that is not known to be there."""
+        self._restart(self.match + 1)
+
+    def _restart(self, next_index: int) -> None:
+        self.next = next_index
+        self.probing = False
+        self.inflight.clear()
+        self.sent_commit = min(self.sent_commit, next_index - 1)
+        self.mark_round = 0
+
+    def sent(self, last_index: int, commit: int) -> None:
+        """Take note that an append that ends at `last_index` (or is empty) went out."""
+        self.sent_commit = commit
+        if self.flow is Flow.PROBE:
+            self.probing = True
+        elif last_index >= self.next:
+            self.next = last_index + 1
+            self.inflight.append(last_index)
+
+    def mark(self, round_: int) -> None:
+        """Take note of what had been sent when a heartbeat round went out."""
+        if not self.mark_round:
+            self.mark_round = round_
+            self.mark_next = self.next
+            self.mark_match = self.match
+
+    def answered(self, round_: int, match: int) -> bool:
+        """
+        Take note of the answer to a heartbeat, after `accepted` was told of its match.
+
+        :param match: what the follower holds of our log since it follows us in this boot.
+        :returns: whether there is something to send again.
+        """
+        if round_ > self.round:
+            self.round = round_
+        if not self.mark_round or round_ < self.mark_round:
+            return False
+        expected, restarted = self.mark_next - 1, match < self.mark_match
+        self.mark_round = 0
+        if self.flow is Flow.PROBE:
+            again = self.probing
+            self.probing = False
+            return again
+        if restarted:
+            # It was rebooted and does not know that its log matches, so it cannot commit.
+            self.probe(self.match + 1)
+            return True
+        if self.match < expected:
+            self.resend()
+            return True
+        return False
