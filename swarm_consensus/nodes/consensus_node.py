@@ -13,6 +13,7 @@ from dataclasses import replace
 import itertools
 from random import SystemRandom
 import sys
+import time
 import traceback
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -219,13 +220,12 @@ class ConsensusNode(ManagedNode):
         sim_time = bool(self.get_parameter('use_sim_time').value)
         clock = RosClock(self) if sim_time else MonotonicClock()
         folder = str(self._parameters.values['storage_folder'])
-        wall_ms = self.get_clock().now().nanoseconds // 1_000_000
 
         def open_runtime() -> RobotRuntime:
             storage = open_storage(folder, swarm=config.swarm, robot=config.robot)
             try:
-                incarnation = storage.boot(wall_ms)
-                restored = storage.load()
+                incarnation = storage.boot(time.time_ns() // 1_000_000)
+                restored = storage.load().restored
                 return RobotRuntime(
                     config,
                     clock=clock,
