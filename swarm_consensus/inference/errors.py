@@ -1,0 +1,19 @@
+"""The errors of this room: what the user must change, and what a frame or a model did wrong."""
+
+from __future__ import annotations
+
+
+class ModelError(Exception):
+    """The model, or what is declared about it, cannot be used; the text says what to change."""
+
+
+class FrameError(Exception):
+    """One frame of sensor data cannot be used: drop it and go on."""
+
+
+class NonFiniteOutputError(Exception):
+    """The model answered with nan or infinity: drop the answer and go on."""
+
+
+class InvalidOutputError(Exception):
+    """The model answered with something other than the declared kind of output."""
