@@ -111,6 +111,7 @@ _RUNTIME = (
 
 # Optional parts. `test` holds what builds the interfaces as well: tests run colcon.
 _EXTRAS: dict[str, tuple[str, ...]] = {
+    'bench': ('onnx >= 1.15',),
     'demo': (
         'matplotlib >= 3.8',
         'onnx >= 1.15',

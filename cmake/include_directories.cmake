@@ -18,3 +18,21 @@ function(drop_missing_include_directories)
     endif()
   endforeach()
 endfunction()
+
+# Let a target of ours use its absolute include folders (Python's, NumPy's) here, and not export
+# them: they are this machine's, and CMake refuses them where they lie below the source folder, as
+# those of a virtual environment in the repository do.
+function(keep_include_directories_from_export target)
+  get_target_property(folders ${target} INTERFACE_INCLUDE_DIRECTORIES)
+  if(NOT folders)
+    return()
+  endif()
+  set(wrapped "")
+  foreach(folder ${folders})
+    if(IS_ABSOLUTE "${folder}")
+      set(folder "$<BUILD_INTERFACE:${folder}>")
+    endif()
+    list(APPEND wrapped "${folder}")
+  endforeach()
+  set_target_properties(${target} PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "${wrapped}")
+endfunction()
