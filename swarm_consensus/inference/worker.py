@@ -51,6 +51,11 @@ class Worker(Generic[Frame]):
         """Frames that a newer one took the place of, or that had to be let go."""
         return self._superseded
 
+    @property
+    def running(self) -> bool:
+        """Whether frames are taken."""
+        return self._running
+
     def start(self) -> None:
         """Begin to work; nothing happens if the worker works already."""
         if self._thread is None:

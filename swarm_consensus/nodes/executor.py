@@ -107,6 +107,7 @@ def run(build: Callable[[], ManagedNode], arguments: Sequence[str] | None = None
     stop = StopOnSignal()
     node = None
     executor = None
+    spinning = False
     try:
         rclpy.init(
             args=None if arguments is None else list(arguments),
@@ -120,8 +121,11 @@ def run(build: Callable[[], ManagedNode], arguments: Sequence[str] | None = None
         node.when_finalized(stop.event.set)
         if node.autostart and not stop.event.is_set():
             node.start()
+        spinning = True
         spin(executor, stop.event)
     except (StartError, NameValidationException, rclpy_implementation.RCLError) as error:
+        if spinning:
+            raise
         print(f'cannot start: {error}', file=sys.stderr, flush=True)
         return 1
     finally:

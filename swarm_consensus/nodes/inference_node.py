@@ -1,0 +1,327 @@
+"""
+inference_node: turns the data of one sensor into beliefs, with any ONNX model.
+
+The subscription's callback only leaves the message in a mailbox. A thread of its own takes the
+newest one, runs the model, and publishes from there: inference never holds up the executor, and
+onnxruntime releases the interpreter while it computes.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+import sys
+import time
+from typing import Any
+
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.clock import Clock, ClockType
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+
+from swarm_consensus.composition.inference_parameters import INFERENCE_PARAMETERS
+from swarm_consensus.composition.parameter import Value
+from swarm_consensus.inference.errors import (
+    FrameError,
+    InvalidOutputError,
+    ModelError,
+    NonFiniteOutputError,
+)
+from swarm_consensus.inference.likelihood import LikelihoodRule
+from swarm_consensus.inference.model import Model, describe_error
+from swarm_consensus.inference.spec import spec_from
+from swarm_consensus.inference.statistics import Counters, Window
+from swarm_consensus.inference.worker import Worker
+from swarm_consensus.msg import Belief
+from swarm_consensus.nodes.executor import run
+from swarm_consensus.nodes.inference_diagnostics import Diagnostics, Report
+from swarm_consensus.nodes.managed import ManagedNode, StartError
+from swarm_consensus.nodes.parameters import NodeParameters
+from swarm_consensus.nodes.sensors import sensor_for, stamp_and_frame
+from swarm_consensus.transport.hashes import labels_hash
+
+DIAGNOSTICS_PERIOD = 1.0  # s
+WARNING_PERIOD = 5.0  # s, between two log lines of the same trouble
+BELIEF_DEPTH = 10
+DIAGNOSTICS_DEPTH = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """
+    A message on its way to the model.
+
+    :param stamp: when the sensor took the data; that of arrival where the message has none.
+    """
+
+    message: Any
+    stamp: Time
+    stamp_ns: int
+    frame_id: str
+    subject: str
+
+
+class InferenceNode(ManagedNode):
+    """
+    The lifecycle node; see the README for its topics and parameters.
+
+    :param arguments: as for rclpy's node.
+    """
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__('inference_node', **arguments)
+        self._model: Model | None = None
+        self._worker: Worker[Arrival] | None = None
+        self._subscription: Any = None
+        self._publisher: Any = None
+        self._diagnostics_publisher: Any = None
+        self._timer: Any = None
+        self._sequence = 0
+        self._settings = NodeParameters(
+            self, changed=self._tune, frozen=lambda: self._model is not None
+        )
+        values = self._settings.declare(INFERENCE_PARAMETERS)
+        self._settings.warn_of_unknown()
+        self.autostart = bool(values['autostart'])
+
+    # -- lifecycle --------------------------------------------------------------------------------
+
+    def configure(self) -> None:
+        values: Mapping[str, Any] = self._settings.values
+        self._robot = values['robot'] or self.get_namespace().rsplit('/', 1)[-1]
+        if not self._robot:
+            raise StartError(
+                'robot is not set and there is no namespace to take it from: set robot to the '
+                'name of this robot'
+            )
+        self._subject = values['subject']
+        if not self._subject:
+            raise StartError('subject is empty: set it to what the beliefs are about')
+        self._by_frame = values['subject_from'] == 'frame_id'
+        try:
+            spec = spec_from(values)
+            model = Model(spec)
+        except ModelError as error:
+            raise StartError(str(error)) from error
+        self._sensor = sensor_for(model)
+        self._rule = LikelihoodRule(spec.output_kind, prior=spec.prior)
+        self._labels = list(spec.labels)
+        self._labels_hash = labels_hash(spec.labels)
+        self._counters = Counters()
+        self._latency, self._preprocess, self._run = Window(), Window(), Window()
+        self._last_error = ''
+        self._worker = Worker(
+            self._process,
+            self._worker_failed,
+            slots=values['subjects_max'] if self._by_frame else 1,
+        )
+        self._model = model
+        self._tune(values)
+        self._create_entities(values)
+        self._say_ready(model)
+
+    def activate(self) -> None:
+        assert self._worker is not None
+        self._last_frame = time.monotonic()
+        self._worker.start()
+        self._timer.reset()
+
+    def deactivate(self) -> None:
+        assert self._worker is not None
+        self._timer.cancel()
+        # Ends after the run under way, so that nothing is published by an inactive node.
+        self._worker.stop()
+
+    def release(self) -> None:
+        if self._worker is not None:
+            self._worker.stop()
+            self._worker = None
+        if self._timer is not None:
+            self.destroy_timer(self._timer)
+            self._timer = None
+        if self._subscription is not None:
+            self.destroy_subscription(self._subscription)
+            self._subscription = None
+        for publisher in (self._publisher, self._diagnostics_publisher):
+            if publisher is not None:
+                self.destroy_lifecycle_publisher(publisher)
+        self._publisher = self._diagnostics_publisher = None
+        self._model = None
+
+    def _create_entities(self, values: Mapping[str, Any]) -> None:
+        assert self._worker is not None
+        reliable = QoSProfile(
+            history=HistoryPolicy.KEEP_LAST,
+            depth=BELIEF_DEPTH,
+            reliability=ReliabilityPolicy.RELIABLE,
+        )
+        # The newest is what counts; where a tracker sends one frame an object, the newest of each.
+        sensor = QoSProfile(
+            history=HistoryPolicy.KEEP_LAST,
+            depth=values['subjects_max'] if self._by_frame else 1,
+            reliability=ReliabilityPolicy.BEST_EFFORT,
+        )
+        overriding = QoSOverridingOptions.with_default_policies
+        self._publisher = self.create_lifecycle_publisher(
+            Belief, 'belief', reliable, qos_overriding_options=overriding()
+        )
+        self._diagnostics_publisher = self.create_lifecycle_publisher(
+            DiagnosticArray, '/diagnostics', DIAGNOSTICS_DEPTH
+        )
+        self._diagnostics = Diagnostics(self.get_fully_qualified_name().lstrip('/'), self._robot)
+        group = MutuallyExclusiveCallbackGroup()
+        self._subscription = self.create_subscription(
+            self._sensor.message_type,
+            values['topic'],
+            self._receive,
+            sensor,
+            callback_group=group,
+            qos_overriding_options=overriding(),
+        )
+        # On the machine's clock: a simulation that stands still is worth a diagnosis too.
+        self._timer = self.create_timer(
+            DIAGNOSTICS_PERIOD,
+            self._publish_diagnostics,
+            callback_group=group,
+            clock=Clock(clock_type=ClockType.STEADY_TIME),
+        )
+        self._timer.cancel()
+
+    def _say_ready(self, model: Model) -> None:
+        info = model.info
+        if info.fallback:
+            self.get_logger().warning(info.fallback)
+        self.get_logger().info(
+            f'{info.path.name} ({info.sha256[:12]}) for {self._subject!r}: '
+            f'{len(self._labels)} labels, input {list(info.input_shape)} from '
+            f'{self._subscription.topic_name}, on {info.providers[0]}, '
+            f'{info.run_time * 1e3:.2f} ms a run'
+        )
+
+    # -- in the executor's thread -----------------------------------------------------------------
+
+    def _receive(self, message: Any) -> None:
+        worker = self._worker
+        if worker is None or not worker.running:
+            return
+        self._last_frame = time.monotonic()
+        self._counters.received += 1
+        stamp, frame_id = stamp_and_frame(message)
+        if stamp is None:
+            self._counters.unstamped += 1
+            stamp = self.get_clock().now().to_msg()
+        stamp_ns = stamp.sec * 1_000_000_000 + stamp.nanosec
+        subject = self._subject
+        if self._by_frame and frame_id:
+            subject = f'{subject}/{frame_id}'
+        worker.put(subject, Arrival(message, stamp, stamp_ns, frame_id, subject))
+
+    def _tune(self, changed: Mapping[str, Value]) -> None:
+        """Take over values that may change while the node is active."""
+        if self._model is None or self._worker is None:
+            return
+        values: Mapping[str, Any] = self._settings.values
+        self._rule.temperature = values['temperature']
+        self._rule.floor = values['log_likelihood_min']
+        if 'rate_max' in changed:
+            self._worker.set_rate_max(values['rate_max'])
+
+    def _publish_diagnostics(self) -> None:
+        assert self._model is not None and self._worker is not None
+        self._counters.superseded = self._worker.superseded
+        values: Mapping[str, Any] = self._settings.values
+        report = Report(
+            info=self._model.info,
+            counters=self._counters,
+            latency=self._latency.quantiles(),
+            preprocess=self._preprocess.quantiles(),
+            run=self._run.quantiles(),
+            since_frame=time.monotonic() - self._last_frame,
+            input_timeout=values['input_timeout'],
+            topic=self._subscription.topic_name,
+            subject=self._subject,
+            temperature=self._rule.temperature,
+            rate_max=values['rate_max'],
+            last_error=self._last_error,
+        )
+        message = DiagnosticArray(status=[self._diagnostics.status(report)])
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics_publisher.publish(message)
+
+    # -- in the worker's thread -------------------------------------------------------------------
+
+    def _process(self, arrival: Arrival) -> None:
+        model = self._model
+        assert model is not None
+        begun = time.perf_counter()
+        try:
+            self._sensor.write(arrival.message)
+        except FrameError as error:
+            self._counters.malformed += 1
+            self._complain(f'frame dropped: {error}')
+            return
+        written = time.perf_counter()
+        try:
+            output = model.run()
+        except Exception as error:  # noqa: BLE001 -- onnxruntime's errors have no common type
+            self._counters.failed += 1
+            self._complain(f'the model failed: {describe_error(error)}')
+            return
+        done = time.perf_counter()
+        self._preprocess.add(written - begun)
+        self._run.add(done - written)
+        try:
+            log_likelihood = self._rule.apply(output)
+        except NonFiniteOutputError as error:
+            self._counters.non_finite += 1
+            self._complain(f'answer dropped: {error}')
+            return
+        except InvalidOutputError as error:
+            self._counters.invalid += 1
+            self._complain(f'answer dropped: {error}')
+            return
+        self._publish(arrival, log_likelihood.tobytes(), model.info.sha256)
+
+    def _publish(self, arrival: Arrival, log_likelihood: bytes, model_hash: str) -> None:
+        belief = Belief()
+        belief.header.stamp = arrival.stamp
+        belief.header.frame_id = arrival.frame_id
+        belief.robot = self._robot
+        belief.subject = arrival.subject
+        if self._settings.values['send_labels']:
+            belief.labels = self._labels
+        belief.labels_hash = self._labels_hash
+        belief.log_likelihood = array('f', log_likelihood)
+        belief.model_hash = model_hash
+        self._sequence += 1
+        belief.sequence = self._sequence
+        latency = (self.get_clock().now().nanoseconds - arrival.stamp_ns) / 1e9
+        belief.latency = latency
+        self._publisher.publish(belief)
+        self._counters.published += 1
+        self._latency.add(latency)
+
+    def _complain(self, message: str) -> None:
+        self._last_error = message
+        self.get_logger().warning(message, throttle_duration_sec=WARNING_PERIOD)
+
+    def _worker_failed(self, error: Exception) -> None:
+        """Raise what nobody expected where it ends the process, traceback and all."""
+
+        def fail() -> None:
+            raise error
+
+        assert self.executor is not None
+        self.executor.create_task(fail)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run inference_node; returns the exit code."""
+    return run(InferenceNode, arguments)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
