@@ -45,7 +45,7 @@ def describe() -> dict[str, str]:
     package = ElementTree.parse(ROOT / 'package.xml').getroot()
 
     def text(tag: str) -> str:
-        return (package.findtext(tag) or '').strip()
+        return ' '.join((package.findtext(tag) or '').split())
 
     maintainer = package.find('maintainer')
     assert maintainer is not None, 'package.xml names no maintainer'

@@ -105,6 +105,7 @@ _RUNTIME = (
     'msgspec >= 0.18.6',
     'numpy >= 1.26',
     'onnxruntime >= 1.17',
+    'pillow >= 10.0',
     'pyyaml >= 6.0',
     'rich >= 13.0',
 )
