@@ -41,10 +41,9 @@ def _placed(file: str, problem: Problem) -> str:
 def did_you_mean(given: str, known: Iterable[str]) -> str:
     """Return `; did you mean "..."?` where something known is near, else the empty string."""
     names = list(known)
-    near = difflib.get_close_matches(given, names, 1, 0.6)
-    if not near:
-        folded = {name.casefold(): name for name in names}
-        near = [folded[given.casefold()]] if given.casefold() in folded else []
+    # The same letters first: "Ms" is rather "ms" than "s".
+    near = [name for name in names if name.casefold() == given.casefold()]
+    near += difflib.get_close_matches(given, names, 1, 0.6)
     return f'; did you mean "{near[0]}"?' if near else ''
 
 

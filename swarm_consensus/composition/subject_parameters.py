@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from swarm_consensus.composition.parameter import Parameter
 
 SUBJECT_PARAMETERS: tuple[Parameter, ...] = (
@@ -79,3 +81,10 @@ SUBJECT_PREFIX = 'subject.'
 def subject_parameter_name(subject: str, key: str) -> str:
     """Return the name under which consensus_node has a key of a subject's policy."""
     return f'{SUBJECT_PREFIX}{subject}.{key}'
+
+
+def serving(subjects: Container[str], name: str) -> str:
+    """Return the subject whose policy serves a name: itself or its longest prefix; else ''."""
+    while name and name not in subjects:
+        name = name.rpartition('/')[0]
+    return name

@@ -1,0 +1,79 @@
+"""From a swarm to its nodes: one consensus_node and the inference nodes of every robot."""
+
+from __future__ import annotations
+
+from swarm_consensus.composition import middleware
+from swarm_consensus.composition.node_spec import NodeSpec
+from swarm_consensus.composition.parameter import Value
+from swarm_consensus.composition.subject_parameters import serving, subject_parameter_name
+from swarm_consensus.composition.swarm import Inference, Robot, Swarm
+from swarm_consensus.composition.topics import (
+    CONSENSUS_NODE,
+    INFERENCE_NODE,
+    qos_parameters,
+    remappings,
+)
+
+PACKAGE = 'swarm_consensus'
+
+
+def compose(
+    swarm: Swarm, only_robot: str | None = None, *, use_sim_time: bool = False
+) -> list[NodeSpec]:
+    """
+    Return the nodes of a swarm, robot by robot, the consensus node of each first.
+
+    :param only_robot: the nodes of this robot alone; it still knows all the others.
+    :param use_sim_time: have the nodes take their time from `/clock`.
+    :raises KeyError: the swarm has no robot of that name.
+    """
+    robots = swarm.robots if only_robot is None else (swarm.robot(only_robot),)
+    clock: dict[str, Value] = {'use_sim_time': True} if use_sim_time else {}
+    specs = []
+    for robot in robots:
+        parameters = clock | _consensus(swarm, robot)
+        specs.append(_node(swarm, robot, CONSENSUS_NODE, CONSENSUS_NODE, parameters))
+        for inference in robot.inference:
+            parameters = clock | _inference(swarm, robot, inference)
+            specs.append(_node(swarm, robot, INFERENCE_NODE, inference.name, parameters))
+    return specs
+
+
+def _node(
+    swarm: Swarm, robot: Robot, executable: str, name: str, parameters: dict[str, Value]
+) -> NodeSpec:
+    return NodeSpec(
+        robot=robot.name,
+        package=PACKAGE,
+        executable=executable,
+        name=name,
+        namespace=robot.namespace,
+        parameters=parameters | qos_parameters(executable, robot.namespace, swarm.topics),
+        remappings=remappings(executable, swarm.topics),
+        environment=middleware.environment(swarm.network),
+        files=middleware.files(swarm.network),
+    )
+
+
+def _consensus(swarm: Swarm, robot: Robot) -> dict[str, Value]:
+    parameters: dict[str, Value] = {
+        'swarm': swarm.name,
+        'robot': robot.name,
+        'robots': [member.name for member in swarm.robots],
+        **robot.consensus,
+    }
+    if swarm.storage_folder:
+        parameters['storage_folder'] = swarm.storage_folder
+    parameters['subjects'] = list(swarm.subjects)
+    for subject, policy in swarm.subjects.items():
+        for key, value in policy.items():
+            parameters[subject_parameter_name(subject, key)] = value
+    return parameters
+
+
+def _inference(swarm: Swarm, robot: Robot, inference: Inference) -> dict[str, Value]:
+    parameters: dict[str, Value] = {'robot': robot.name}
+    # The labels stand once in the file, with the subject.
+    served = serving(swarm.subjects, str(inference.parameters['subject']))
+    parameters['labels'] = swarm.subjects[served]['labels']
+    return parameters | dict(inference.parameters)

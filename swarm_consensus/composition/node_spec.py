@@ -1,0 +1,39 @@
+"""What a node of a swarm is started with; the same for launch files and for `swarm up`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from swarm_consensus.composition.parameter import Value
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSpec:
+    """
+    One node.
+
+    :param robot: robot that it belongs to.
+    :param executable: program of the package, and `swarm_consensus.nodes.<executable>` in Python.
+    :param name: node name.
+    :param namespace: absolute.
+    :param parameters: ROS parameters by flat name; what is not here keeps its default.
+    :param remappings: (from, to).
+    :param environment: variables beyond those of whoever starts it.
+    :param files: variables that must name a file, and the text of that file.
+    """
+
+    robot: str
+    package: str
+    executable: str
+    name: str
+    namespace: str
+    parameters: Mapping[str, Value]
+    remappings: tuple[tuple[str, str], ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def full_name(self) -> str:
+        """Return the name of the node in the ROS graph, such as '/robot_1/consensus_node'."""
+        return f'{self.namespace.rstrip("/")}/{self.name}'

@@ -1,0 +1,97 @@
+"""The shape of swarm.yaml: its sections, what each is for, and which parameters it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from swarm_consensus.composition.consensus_parameters import CONSENSUS_PARAMETERS
+from swarm_consensus.composition.inference_parameters import INFERENCE_PARAMETERS
+from swarm_consensus.composition.network_parameters import NETWORK_PARAMETERS, STORAGE_PARAMETERS
+from swarm_consensus.composition.parameter import Parameter
+from swarm_consensus.composition.subject_parameters import SUBJECT_PARAMETERS
+from swarm_consensus.composition.topics import TOPIC_PARAMETERS
+
+ROBOTS = Parameter(
+    'robots',
+    3,
+    'How many robots (named robot_1, robot_2, ...), their names, or one mapping for each.',
+    minimum=1,
+    maximum=1000,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """
+    A mapping of swarm.yaml whose keys are parameters.
+
+    :param where: how errors and documents call its place.
+    :param owned: parameters that the composition sets by itself, and the key of swarm.yaml that
+        says them.
+    :param not_yet: values that are planned and not there yet, by key, and what to do meanwhile.
+    """
+
+    where: str
+    description: str
+    parameters: tuple[Parameter, ...]
+    owned: Mapping[str, str] = field(default_factory=dict)
+    not_yet: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def writable(self) -> tuple[Parameter, ...]:
+        """Return the parameters that may stand in the file."""
+        return tuple(p for p in self.parameters if p.name not in self.owned)
+
+
+NETWORK = Section('network', 'How the robots reach each other.', NETWORK_PARAMETERS)
+STORAGE = Section('storage', 'Where robots keep what must survive.', STORAGE_PARAMETERS)
+CONSENSUS = Section(
+    'consensus',
+    'Parameters of consensus_node.',
+    CONSENSUS_PARAMETERS,
+    {
+        'swarm': 'swarm',
+        'robot': 'robots',
+        'robots': 'robots',
+        'subjects': 'subjects',
+        'storage_folder': 'storage.folder',
+    },
+)
+INFERENCE = Section(
+    'inference',
+    'One inference_node for each entry.',
+    INFERENCE_PARAMETERS,
+    {'robot': 'robots'},
+)
+TOPIC = Section('topics.<key>', 'Other names and QoS of topics.', TOPIC_PARAMETERS)
+SUBJECT = Section(
+    'subjects.<name>',
+    'What robots decide on, and how.',
+    SUBJECT_PARAMETERS,
+    not_yet={
+        ('level', 'agreed'): 'use `committed`, which is as firm and needs a leader',
+        ('fusion', 'median'): 'use `linear`, which one robot cannot veto',
+    },
+)
+
+SECTIONS = (NETWORK, STORAGE, TOPIC, CONSENSUS, INFERENCE, SUBJECT)
+
+TOP_KEYS = (
+    'swarm',
+    'robots',
+    'network',
+    'storage',
+    'topics',
+    'consensus',
+    'inference',
+    'subjects',
+)
+ROBOT_KEYS = ('name', 'namespace', 'consensus', 'inference')
+
+
+def home_of(key: str) -> str:
+    """Return the section that a key belongs to, or the empty string."""
+    for section in (SUBJECT, NETWORK, STORAGE, CONSENSUS, INFERENCE):
+        if any(parameter.name == key for parameter in section.writable()):
+            return section.where
+    return ''

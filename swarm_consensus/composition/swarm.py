@@ -1,0 +1,81 @@
+"""The checked content of a swarm.yaml: values only, defaults left to the nodes that have them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from swarm_consensus.composition.parameter import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """
+    How the robots reach each other; the keys of `NETWORK_PARAMETERS`.
+
+    :param domain_id: -1: that of the environment.
+    """
+
+    domain_id: int
+    discovery: str
+    static_peers: tuple[str, ...]
+    interface: str
+    middleware: str
+    transport: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """
+    One inference_node of a robot.
+
+    :param name: node name, unique in the robot.
+    :param parameters: what the file says of `INFERENCE_PARAMETERS`; files as absolute paths.
+    """
+
+    name: str
+    parameters: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Robot:
+    """
+    One robot.
+
+    :param namespace: absolute, such as '/robot_1'.
+    :param consensus: what the file says of `CONSENSUS_PARAMETERS`, for all robots and for this.
+    """
+
+    name: str
+    namespace: str
+    consensus: Mapping[str, Value]
+    inference: tuple[Inference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Swarm:
+    """
+    A swarm, free of contradictions as far as a file can tell.
+
+    :param file: where it was read from.
+    :param storage_folder: absolute; '' for the state directory of the user.
+    :param topics: what the file says of `TOPIC_PARAMETERS`, by `topics.Name.key`.
+    :param subjects: what the file says of `SUBJECT_PARAMETERS`, by subject.
+    """
+
+    name: str
+    file: Path
+    robots: tuple[Robot, ...]
+    network: Network
+    storage_folder: str
+    topics: Mapping[str, Mapping[str, Value]]
+    subjects: Mapping[str, Mapping[str, Value]]
+
+    def robot(self, name: str) -> Robot:
+        """
+        Return a robot by its name.
+
+        :raises KeyError: the swarm has no such robot.
+        """
+        return {robot.name: robot for robot in self.robots}[name]

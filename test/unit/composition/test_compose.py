@@ -1,0 +1,171 @@
+"""The list of nodes that a swarm is composed of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from swarm_consensus.composition.compose import compose
+from swarm_consensus.composition.node_spec import NodeSpec
+from swarm_consensus.composition.swarm import Swarm
+from swarm_consensus.composition.swarm_file import parse_swarm
+
+SMALL = (
+    'swarm: team\nrobots: [a, b]\nsubjects:\n  sign: {labels: [stop, go], settle: 10 ms}\n  mode:\n'
+)
+
+
+def read(content: str, folder: Path = Path('/somewhere')) -> Swarm:
+    return parse_swarm(content, folder / 'swarm.yaml')
+
+
+def environment_of(network: str) -> dict[str, str]:
+    return dict(compose(read(SMALL + f'network: {network}\n'))[0].environment)
+
+
+def test_small_swarm_exactly() -> None:
+    """The golden list: everything that a node of the smallest swarm is started with."""
+    first, second = compose(read(SMALL))
+    assert first == NodeSpec(
+        robot='a',
+        package='swarm_consensus',
+        executable='consensus_node',
+        name='consensus_node',
+        namespace='/a',
+        parameters={
+            'swarm': 'team',
+            'robot': 'a',
+            'robots': ['a', 'b'],
+            'subjects': ['sign', 'mode'],
+            'subject.sign.labels': ['stop', 'go'],
+            'subject.sign.settle': 0.01,
+        },
+        remappings=(),
+        environment={
+            'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+            'CYCLONEDDS_URI': first.environment['CYCLONEDDS_URI'],
+        },
+        files={},
+    )
+    assert (second.robot, second.full_name) == ('b', '/b/consensus_node')
+    assert second.parameters['robots'] == ['a', 'b']
+
+
+def test_inference_nodes_follow_their_consensus_node_and_know_robot_and_labels(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / 'm.onnx').touch()
+    swarm = read(
+        SMALL + 'inference:\n  - {subject: sign, model: m.onnx, topic: camera/image}\n'
+        '  - {name: lidar, subject: sign/wall, model: m.onnx, input: laser_scan}\n',
+        tmp_path,
+    )
+    specs = compose(swarm)
+    assert [spec.full_name for spec in specs] == [
+        '/a/consensus_node',
+        '/a/inference_sign',
+        '/a/lidar',
+        '/b/consensus_node',
+        '/b/inference_sign',
+        '/b/lidar',
+    ]
+    assert specs[1].parameters == {
+        'robot': 'a',
+        'labels': ['stop', 'go'],
+        'subject': 'sign',
+        'model': str(tmp_path / 'm.onnx'),
+        'topic': 'camera/image',
+    }
+    assert specs[5].parameters['labels'] == ['stop', 'go']
+    assert specs[5].executable == 'inference_node'
+
+
+def test_one_robot_alone_still_knows_the_others() -> None:
+    (spec,) = compose(read(SMALL), 'b')
+    assert spec.robot == 'b'
+    assert spec.parameters['robots'] == ['a', 'b']
+    with pytest.raises(KeyError):
+        compose(read(SMALL), 'c')
+
+
+def test_simulated_time_reaches_every_node() -> None:
+    specs = compose(read(SMALL), use_sim_time=True)
+    assert all(spec.parameters['use_sim_time'] is True for spec in specs)
+    assert all('use_sim_time' not in spec.parameters for spec in compose(read(SMALL)))
+
+
+def test_storage_folder_is_absolute(tmp_path: Path) -> None:
+    spec = compose(read(SMALL + 'storage: {folder: state}\n', tmp_path))[0]
+    assert spec.parameters['storage_folder'] == str(tmp_path / 'state')
+
+
+def test_topics_become_remappings_and_qos_overrides(tmp_path: Path) -> None:
+    (tmp_path / 'm.onnx').touch()
+    swarm = read(
+        SMALL + 'inference: [{subject: sign, model: m.onnx}]\n'
+        'topics:\n'
+        '  belief: {name: seen, depth: 3}\n'
+        '  decision: {name: /fleet/decision, reliability: best_effort}\n'
+        '  decide: ask\n'
+        '  frames_belief: {depth: 7}\n',
+        tmp_path,
+    )
+    consensus, inference = compose(swarm, 'a')
+    assert consensus.remappings == (
+        ('belief', 'seen'),
+        ('decision', '/fleet/decision'),
+        ('decide/_action/send_goal', 'ask/_action/send_goal'),
+        ('decide/_action/cancel_goal', 'ask/_action/cancel_goal'),
+        ('decide/_action/get_result', 'ask/_action/get_result'),
+        ('decide/_action/feedback', 'ask/_action/feedback'),
+        ('decide/_action/status', 'ask/_action/status'),
+    )
+    assert inference.remappings == (('belief', 'seen'),)
+    overrides = {k: v for k, v in consensus.parameters.items() if k.startswith('qos_')}
+    assert overrides == {
+        'qos_overrides./a/seen.subscription.depth': 3,
+        'qos_overrides./fleet/decision.publisher.reliability': 'best_effort',
+        'qos_overrides./swarm/frames/belief.publisher.depth': 7,
+        'qos_overrides./swarm/frames/belief.subscription.depth': 7,
+    }
+    assert inference.parameters['qos_overrides./a/seen.publisher.depth'] == 3
+
+
+def test_network_becomes_environment() -> None:
+    environment = environment_of(
+        '{domain_id: 42, discovery: subnet, static_peers: [10.0.0.2, base.local], '
+        'middleware: rmw_fastrtps_cpp, transport: udp}'
+    )
+    assert environment == {
+        'ROS_DOMAIN_ID': '42',
+        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SUBNET',
+        'ROS_STATIC_PEERS': '10.0.0.2;base.local',
+        'RMW_IMPLEMENTATION': 'rmw_fastrtps_cpp',
+        'FASTDDS_BUILTIN_TRANSPORTS': 'UDPv4',
+    }
+
+
+def test_cyclone_is_held_on_loopback_by_default() -> None:
+    uri = environment_of('{middleware: rmw_cyclonedds_cpp}')['CYCLONEDDS_URI']
+    interfaces = ElementTree.fromstring(uri).findall('Domain/General/Interfaces/NetworkInterface')
+    assert [interface.attrib for interface in interfaces] == [{'address': '127.0.0.1'}]
+
+
+@pytest.mark.parametrize(('interface', 'key'), [('wlan0', 'name'), ('10.0.0.5', 'address')])
+def test_interface_reaches_both_middlewares(interface: str, key: str) -> None:
+    spec = compose(read(SMALL + f'network: {{discovery: subnet, interface: {interface}}}\n'))[0]
+    uri = ElementTree.fromstring(spec.environment['CYCLONEDDS_URI'])
+    (entry,) = uri.findall('Domain/General/Interfaces/NetworkInterface')
+    assert entry.attrib == {key: interface}
+    assert set(spec.files) == {'FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE'}
+    profile = ElementTree.fromstring(spec.files['FASTDDS_DEFAULT_PROFILES_FILE'].encode())
+    allowed = [node for node in profile.iter() if node.tag.endswith('interfaceWhiteList')]
+    assert [child.text for node in allowed for child in node] == [interface]
+
+
+def test_environment_decides_where_the_file_says_so() -> None:
+    assert environment_of('{discovery: system_default}') == {
+        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SYSTEM_DEFAULT'
+    }
