@@ -1,0 +1,78 @@
+"""Run the bench: a readable table on the terminal and build/bench.json."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+from pathlib import Path
+import platform
+import sys
+import time
+from typing import Any
+
+# In the order of running; each has rows().
+MODULES = ('inference', 'decision', 'robot_cost')
+OUTPUT = Path('build/bench.json')
+
+
+def machine() -> dict[str, Any]:
+    """Return what the figures were measured on."""
+    model = ''
+    cpuinfo = Path('/proc/cpuinfo')
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith('model name'):
+                model = line.partition(':')[2].strip()
+                break
+    return {
+        'cpu': model,
+        'cores': os.cpu_count(),
+        'load_1min': os.getloadavg()[0],
+        'system': platform.platform(),
+        'python': platform.python_version(),
+        'rmw': os.environ.get('RMW_IMPLEMENTATION', 'default'),
+        'time': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
+    }
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return the rows as aligned text."""
+    lines = [('figure', 'value', 'unit', 'goal', 'holds', 'beside', 'ratio')]
+    for row in rows:
+        beside = row.get('floor', row.get('peer_value'))
+        against = ''
+        if beside is not None:
+            against = f'{row.get("peer", "floor")} {beside:.4g}'
+        sign = '<=' if row['better'] == 'lower' else '>='
+        goal = '' if row['goal'] is None else f'{sign} {row["goal"]:g}'
+        holds = '' if row['holds'] is None else ('yes' if row['holds'] else 'NO')
+        ratio = '' if row.get('ratio') is None else f'{row["ratio"]:.3g}'
+        lines.append((row['name'], f'{row["value"]:.4g}', row['unit'], goal, holds, against, ratio))
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return '\n'.join(
+        '  '.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def main() -> int:
+    """Run what the environment variable ONLY names (comma separated), or everything."""
+    wanted = [name for name in os.environ.get('ONLY', '').split(',') if name] or list(MODULES)
+    unknown = [name for name in wanted if name not in MODULES]
+    if unknown:
+        print(f'no bench named {", ".join(unknown)}; there are {", ".join(MODULES)}')
+        return 2
+    rows: list[dict[str, Any]] = []
+    for name in wanted:
+        print(f'measuring {name} ...', file=sys.stderr, flush=True)
+        rows += importlib.import_module(f'bench.{name}').rows()
+    OUTPUT.parent.mkdir(exist_ok=True)
+    OUTPUT.write_text(json.dumps({'machine': machine(), 'rows': rows}, indent=2) + '\n')
+    print(table(rows))
+    print(f'\nwritten to {OUTPUT}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
