@@ -39,7 +39,12 @@ from swarm_consensus.decision.policy import Policy
 from swarm_consensus.decision.types import Level, Status, no_answer
 from swarm_consensus.msg import Belief, Decision, Frame, SwarmStatus
 from swarm_consensus.nodes import convert
-from swarm_consensus.nodes.consensus_settings import config_from, policy_from, tuned_from
+from swarm_consensus.nodes.consensus_settings import (
+    config_from,
+    folder_from,
+    policy_from,
+    tuned_from,
+)
 from swarm_consensus.nodes.executor import run
 from swarm_consensus.nodes.managed import ManagedNode, StartError
 from swarm_consensus.nodes.parameters import NodeParameters
@@ -63,7 +68,7 @@ from swarm_consensus.runtime.events import (
 )
 from swarm_consensus.runtime.robot import RobotRuntime
 from swarm_consensus.srv import Propose, Read
-from swarm_consensus.storage import StorageError, open_storage
+from swarm_consensus.storage import SqliteStorage, StorageError
 from swarm_consensus.transport.frame import FrameHeader
 
 INACTIVE = 'the node is not active'
@@ -87,7 +92,7 @@ class ConsensusNode(ManagedNode):
 
     def __init__(self) -> None:
         super().__init__('consensus_node', enable_rosout=False)
-        self._parameters = NodeParameters(
+        self._settings = NodeParameters(
             self, changed=self._tuned, frozen=lambda: self._config is not None
         )
         self._config: RuntimeConfig | None = None
@@ -102,18 +107,18 @@ class ConsensusNode(ManagedNode):
         # executions wait long and only wait, so they may overlap.
         self._group = MutuallyExclusiveCallbackGroup()
         self._waiting_group = ReentrantCallbackGroup()
-        values = self._parameters.declare(p for p in CONSENSUS_PARAMETERS if p.name == 'autostart')
+        values = self._settings.declare(p for p in CONSENSUS_PARAMETERS if p.name == 'autostart')
         self.autostart = bool(values['autostart'])
 
     # -- lifecycle ----------------------------------------------------------------------------
 
     def configure(self) -> None:
         """Read the parameters and create the entities."""
-        values = self._parameters.declare(
+        values = self._settings.declare(
             p for p in CONSENSUS_PARAMETERS if p.name != 'autostart'
         )
         policies = self._policies(values['subjects'], len(values['robots']))
-        self._parameters.warn_of_unknown()
+        self._settings.warn_of_unknown()
         try:
             config = config_from(values, policies)
         except ValueError as error:
@@ -127,7 +132,7 @@ class ConsensusNode(ManagedNode):
             declared = {
                 key.name: subject_parameter_name(name, key.name) for key in SUBJECT_PARAMETERS
             }
-            values = self._parameters.declare(
+            values = self._settings.declare(
                 replace(key, name=declared[key.name]) for key in SUBJECT_PARAMETERS
             )
             try:
@@ -139,7 +144,7 @@ class ConsensusNode(ManagedNode):
         return tuple(policies)
 
     def _create_entities(self, config: RuntimeConfig) -> None:
-        values = self._parameters.values
+        values = self._settings.values
         overridable = QoSOverridingOptions.with_default_policies()
         frames_qos = QoSProfile(
             history=HistoryPolicy.KEEP_LAST,
@@ -219,10 +224,13 @@ class ConsensusNode(ManagedNode):
         assert config is not None
         sim_time = bool(self.get_parameter('use_sim_time').value)
         clock = RosClock(self) if sim_time else MonotonicClock()
-        folder = str(self._parameters.values['storage_folder'])
+        try:
+            folder = folder_from(self._settings.values)
+        except (ValueError, StorageError) as error:
+            raise StartError(str(error)) from None
 
         def open_runtime() -> RobotRuntime:
-            storage = open_storage(folder, swarm=config.swarm, robot=config.robot)
+            storage = SqliteStorage(folder, swarm=config.swarm, robot=config.robot)
             try:
                 incarnation = storage.boot(time.time_ns() // 1_000_000)
                 restored = storage.load().restored
@@ -274,7 +282,7 @@ class ConsensusNode(ManagedNode):
 
     def _tuned(self, _changed: object) -> None:
         if self._driver is not None:
-            self._driver.put(tuned_from(self._parameters.values))
+            self._driver.put(tuned_from(self._settings.values))
 
     # -- from ROS to the runtime ------------------------------------------------------------------
 
@@ -317,6 +325,7 @@ class ConsensusNode(ManagedNode):
             else answer.decision
         )
         response.decision = convert.decision_to_message(decision, self._stamp())
+        response.request_id = request.request_id
         return response
 
     async def _on_read(self, request: Read.Request, response: Read.Response) -> Read.Response:

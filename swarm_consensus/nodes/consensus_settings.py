@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from swarm_consensus.composition.parameter import Value
 from swarm_consensus.decision.policy import Policy, quorum_of
 from swarm_consensus.decision.types import Level
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.events import Tuned
+from swarm_consensus.storage import default_folder, robot_folder
 from swarm_consensus.transport.hashes import labels_hash
 
 LEVELS = {'fused': Level.FUSED, 'committed': Level.COMMITTED}
@@ -84,6 +86,19 @@ def config_from(values: Mapping[str, Value], policies: tuple[Policy, ...]) -> Ru
         value_bytes_max=int(values['value_bytes_max']),  # type: ignore[arg-type]
         subjects_open_max=int(values['subjects_open_max']),  # type: ignore[arg-type]
     )
+
+
+def folder_from(values: Mapping[str, Value]) -> Path:
+    """
+    Return the folder in which the robot keeps its log.
+
+    :raises ValueError: a robot or swarm name that cannot be that of a folder.
+    :raises StorageError: the user has no home directory.
+    """
+    swarm, robot, base = (str(values[key]) for key in ('swarm', 'robot', 'storage_folder'))
+    if not base:
+        return default_folder(swarm, robot)
+    return robot_folder(Path(base).expanduser(), swarm, robot)
 
 
 def tuned_from(values: Mapping[str, Value]) -> Tuned:
