@@ -11,7 +11,8 @@ import random
 import tracemalloc
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 import msgspec
 import pytest
 
@@ -20,7 +21,6 @@ from swarm_consensus.protocols.raft.entry import Entry, EntryKind
 from swarm_consensus.protocols.raft.messages import MESSAGE_TYPES, AppendEntries
 from swarm_consensus.transport.codec import Codec
 from swarm_consensus.transport.errors import EncodeError, MalformedError
-from swarm_consensus.transport.kinds import RAFT_KINDS, numbered
 from swarm_consensus.transport.schema import Limits
 
 
@@ -67,6 +67,7 @@ class Everything:
     default: int = 5
 
 
+RAFT_KINDS = dict(enumerate(MESSAGE_TYPES, 1))
 TYPES: dict[int, type] = {
     **RAFT_KINDS,
     200: Everything,
@@ -196,13 +197,27 @@ def test_well_formed_nonsense_is_malformed_at_worst(kind: int, body: list[Any], 
 
 @pytest.mark.parametrize('fill', [b'', b'\x91', b'\x00' * 64])
 @pytest.mark.parametrize(
-    'claim', [b'\xdd\xff\xff\xff\xff', b'\xdb\xff\xff\xff\xff', b'\xc6\xff\xff\xff\xff',
-              b'\xdf\xff\xff\xff\xff', b'\xc9\xff\xff\xff\xff\x01', b'\xdc\xff\xff']
+    'claim',
+    [
+        b'\xdd\xff\xff\xff\xff',
+        b'\xdb\xff\xff\xff\xff',
+        b'\xc6\xff\xff\xff\xff',
+        b'\xdf\xff\xff\xff\xff',
+        b'\xc9\xff\xff\xff\xff\x01',
+        b'\xdc\xff\xff',
+    ],
 )
 def test_a_claimed_length_takes_no_memory(claim: bytes, fill: bytes) -> None:
     """A header that promises four billion items is refused before anything is set aside."""
-    heads = [b'', b'\x91', b'\x91\x92', b'\x91\x92\x03', b'\x91\x92\x03\x96\x01\xa1a\x01\x01',
-             b'\x91\x92\x03\x96\x01\xa1a\x01\x01\x91\x94\x01\x01\x01', b'\x91\x92\x07\x93\xa1a']
+    heads = [
+        b'',
+        b'\x91',
+        b'\x91\x92',
+        b'\x91\x92\x03',
+        b'\x91\x92\x03\x96\x01\xa1a\x01\x01',
+        b'\x91\x92\x03\x96\x01\xa1a\x01\x01\x91\x94\x01\x01\x01',
+        b'\x91\x92\x07\x93\xa1a',
+    ]
     for head in heads:
         tracemalloc.start()
         with pytest.raises(MalformedError):
@@ -226,8 +241,26 @@ def test_the_error_text_of_a_flood_is_short() -> None:
 
 def good() -> list[Any]:
     point = [1.0, 2.0]
-    return [True, 1, -1, 2**64 - 1, -3, 1.5, 'n', 'abcd', b'd', 2, point, None, None, [point],
-            [1.0], [1, 2, 3], ['s', point], 5]
+    return [
+        True,
+        1,
+        -1,
+        2**64 - 1,
+        -3,
+        1.5,
+        'n',
+        'abcd',
+        b'd',
+        2,
+        point,
+        None,
+        None,
+        [point],
+        [1.0],
+        [1, 2, 3],
+        ['s', point],
+        5,
+    ]
 
 
 def nth(place: int, value: Any) -> Callable[[], list[Any]]:
@@ -245,10 +278,10 @@ def nth(place: int, value: Any) -> Callable[[], list[Any]]:
         nth(0, 1), nth(1, -1), nth(1, 2**63), nth(1, True), nth(1, 1.0), nth(1, '1'),
         nth(2, 2**63), nth(3, -1), nth(4, -4), nth(4, 8), nth(5, math.nan), nth(5, math.inf),
         nth(5, -math.inf), nth(6, 'x' * 257), nth(6, b'n'), nth(6, None), nth(7, 'abcde'),
-        nth(8, 'd'), nth(8, bytes(2**20 + 1)), nth(9, 3), nth(10, [1.0]), nth(10, [1.0, 2.0, 3.0]),
-        nth(10, None), nth(11, [math.nan, 0.0]), nth(13, [[1.0, 2.0]] * 65_537), nth(14, [math.inf]),
-        nth(15, [1, 2, 3, 4]), nth(16, ['s']), nth(17, None),
-        lambda: good()[:-1], lambda: [*good(), 0], dict,
+        nth(8, 'd'), nth(8, bytes(2**20 + 1)), nth(9, 3), nth(10, [1.0]),
+        nth(10, [1.0, 2.0, 3.0]), nth(10, None), nth(11, [math.nan, 0.0]),
+        nth(13, [[1.0, 2.0]] * 65_537), nth(14, [math.inf]), nth(15, [1, 2, 3, 4]),
+        nth(16, ['s']), nth(17, None), lambda: good()[:-1], lambda: [*good(), 0], dict,
     ],
 )  # fmt: skip
 def test_each_bound_holds(body: Callable[[], list[Any]]) -> None:
@@ -315,8 +348,6 @@ def test_the_wire_form_is_the_documented_one() -> None:
     assert CODEC.encode(message).hex() == plain
     assert CODEC.encode(message, ['r2']).hex() == '93' + plain[2:] + '91a27232'
     assert CODEC.join([CODEC.encode(message)]).hex() == '91' + plain
-    assert RAFT_KINDS[3] is AppendEntries
-    assert [RAFT_KINDS[kind] for kind in sorted(RAFT_KINDS)] == list(MESSAGE_TYPES)
 
 
 def test_a_check_in_the_dataclass_counts_as_malformed() -> None:
@@ -381,10 +412,6 @@ def test_tables_are_checked() -> None:
     for table in ({}, {-1: Empty}, {2**16: Empty}, {1: Empty, 2: Empty}):
         with pytest.raises(ValueError):
             Codec(table)
-    with pytest.raises(ValueError):
-        numbered(2, [Empty])
-    with pytest.raises(ValueError):
-        numbered(48, [Empty] * 9)
 
 
 def test_limits_can_be_narrowed() -> None:
@@ -416,5 +443,5 @@ def test_mutations_of_real_traffic_are_malformed_at_worst() -> None:
             CODEC.decode_batch(mutated, 'robot_2')
         except MalformedError:
             continue
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the seed must be told
             pytest.fail(f'seed {seed}, round {round_number}: {error!r}')

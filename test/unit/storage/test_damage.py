@@ -1,0 +1,276 @@
+"""Damage is never read as something else: the true state, or an error that names the place."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+from swarm_consensus.protocols.raft import Entry, EntryKind, HardState, Persist
+from swarm_consensus.storage import (
+    Recovered,
+    SqliteStorage,
+    StorageDamaged,
+    StorageError,
+    StorageForeign,
+    StorageVersionError,
+)
+from swarm_consensus.storage.sqlite import DATABASE_FILE
+
+WAL_FILE = f'{DATABASE_FILE}-wal'
+WRITES = 60
+
+# Writes and then dies without closing, so that its log of SQLite stays as a crash leaves it.
+WRITER = """
+import os, pathlib, sys
+from swarm_consensus.protocols.raft import Entry, EntryKind, HardState, Persist
+from swarm_consensus.storage import SqliteStorage
+storage = SqliteStorage(pathlib.Path(sys.argv[1]), swarm='team', robot='r1')
+storage.boot(1000)
+for index in range(1, int(sys.argv[2]) + 1):
+    entry = Entry(index, index, EntryKind.COMMAND, b'%d' % index * 40)
+    storage.write(Persist(HardState(index, 'r2'), (entry,)))
+os._exit(0)
+"""
+
+
+def states(count: int) -> list[Recovered]:
+    """Return the state after each write of WRITER."""
+    log = tuple(
+        Entry(index, index, EntryKind.COMMAND, b'%d' % index * 40) for index in range(1, count + 1)
+    )
+    return [
+        Recovered(1000, HardState(index, 'r2') if index else HardState(), log[:index])
+        for index in range(count + 1)
+    ]
+
+
+@pytest.fixture(scope='module')
+def crashed(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
+    """A folder whose writes are still in the write-ahead log."""
+    folder = tmp_path_factory.mktemp('crashed')
+    environment = {**os.environ, 'PYTHONPATH': str(repository)}
+    subprocess.run([sys.executable, '-c', WRITER, folder, str(WRITES)], check=True, env=environment)
+    assert (folder / WAL_FILE).stat().st_size > 100_000
+    return folder
+
+
+@pytest.fixture(scope='module')
+def closed(crashed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose writes are all in the database."""
+    folder = tmp_path_factory.mktemp('closed') / 'r'
+    shutil.copytree(crashed, folder)
+    storage = SqliteStorage(folder, swarm='team', robot='r1')
+    assert storage.load() == states(WRITES)[-1]
+    storage.close()
+    assert not (folder / WAL_FILE).exists()
+    return folder
+
+
+def read(folder: Path) -> Recovered:
+    storage = SqliteStorage(folder, swarm='team', robot='r1')
+    try:
+        return storage.load()
+    finally:
+        storage.close()
+
+
+def damage_twice(folder: Path) -> StorageDamaged:
+    """Hold that the damage is found, and found again: the first look must not wipe it away."""
+    found = []
+    for _ in range(2):
+        with pytest.raises(StorageDamaged) as caught:
+            read(folder)
+        found.append(str(caught.value))
+    assert found[0] == found[1]
+    assert str(folder) in found[0] and caught.value.where in found[0]
+    return caught.value
+
+
+def copy_of(folder: Path, tmp_path: Path) -> Path:
+    target = tmp_path / 'copy'
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(folder, target)
+    return target
+
+
+def frames(wal: bytes) -> list[int]:
+    """Return the offsets of the frames of the current round."""
+    page = int.from_bytes(wal[8:12], 'big')
+    offsets = range(32, len(wal), page + 24)
+    return [o for o in offsets if wal[o + 8 : o + 16] == wal[16:24] and any(wal[o : o + 4])]
+
+
+def flip(path: Path, offset: int, bit: int = 0) -> None:
+    data = bytearray(path.read_bytes())
+    data[offset] ^= 1 << bit
+    path.write_bytes(data)
+
+
+def test_a_bit_in_the_middle_of_the_wal_is_damage_with_its_offset(
+    crashed: Path, tmp_path: Path
+) -> None:
+    folder = copy_of(crashed, tmp_path)
+    offset = frames((folder / WAL_FILE).read_bytes())[20]
+    flip(folder / WAL_FILE, offset + 500)
+    error = damage_twice(folder)
+    assert error.where == f'offset {offset}' and error.path.name == WAL_FILE
+
+
+def test_a_torn_tail_is_cut(crashed: Path, tmp_path: Path) -> None:
+    """What remains of the last transaction does not count; all before it does."""
+    whole = (crashed / WAL_FILE).read_bytes()
+    last = frames(whole)[-1]
+    for torn in (whole[:last], whole[: last + 100], whole[:last] + bytes(len(whole) - last)):
+        folder = copy_of(crashed, tmp_path)
+        (folder / WAL_FILE).write_bytes(torn)
+        assert read(folder) == states(WRITES)[-2]
+
+
+def test_the_header_of_the_wal_is_watched(crashed: Path, tmp_path: Path) -> None:
+    for offset in range(0, 32, 5):
+        folder = copy_of(crashed, tmp_path)
+        flip(folder / WAL_FILE, offset)
+        assert damage_twice(folder).where == 'offset 0'
+
+
+def test_a_lost_database_beside_its_wal_is_damage(crashed: Path, tmp_path: Path) -> None:
+    folder = copy_of(crashed, tmp_path)
+    (folder / DATABASE_FILE).unlink()
+    damage_twice(folder)
+    (folder / DATABASE_FILE).touch()
+    damage_twice(folder)
+
+
+def test_an_empty_or_cut_database_is_damage(closed: Path, tmp_path: Path) -> None:
+    for size in (0, 1, 4096, 5 * 4096):
+        folder = copy_of(closed, tmp_path)
+        with (folder / DATABASE_FILE).open('r+b') as file:
+            file.truncate(size)
+        with pytest.raises((StorageDamaged, StorageForeign)):
+            read(folder)
+
+
+@pytest.mark.parametrize(
+    ('statement', 'where'),
+    [
+        ("UPDATE state SET vote = 'r3'", 'table state'),
+        ('UPDATE state SET term = 7', 'table state'),
+        ('UPDATE state SET last_index = 59', 'table state'),
+        ("UPDATE state SET term = 'x'", 'table state'),
+        ('DELETE FROM state', 'table state'),
+        ('UPDATE boot SET incarnation = 5', 'table boot'),
+        ('DELETE FROM boot', 'table boot'),
+        ('DELETE FROM identity', 'table identity'),
+        ('DELETE FROM entry WHERE idx = 1', 'log entry 1'),
+        ('DELETE FROM entry WHERE idx = 17', 'log entry 17'),
+        ('DELETE FROM entry WHERE idx = 60', 'log entry 60'),
+        ('UPDATE entry SET term = 99 WHERE idx = 17', 'log entry 17'),
+        ('UPDATE entry SET kind = 9 WHERE idx = 17', 'log entry 17'),
+        ("UPDATE entry SET data = x'00' WHERE idx = 17", 'log entry 17'),
+        ("UPDATE entry SET data = 'text' WHERE idx = 17", 'log entry 17'),
+        ('UPDATE entry SET chain = 1 WHERE idx = 60', 'log entry 60'),
+        ("INSERT INTO entry VALUES (61, 61, 1, x'00', 5)", 'log entry 61'),
+        ('DROP TABLE entry', 'an unknown place'),
+    ],
+)
+def test_rows_that_are_not_as_written_are_named(
+    closed: Path, tmp_path: Path, statement: str, where: str
+) -> None:
+    folder = copy_of(closed, tmp_path)
+    connection = sqlite3.connect(folder / DATABASE_FILE)
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
+    error = damage_twice(folder)
+    assert error.where == where and error.path.name == DATABASE_FILE
+
+
+def test_an_old_entry_in_the_place_of_a_newer_one_is_found(closed: Path, tmp_path: Path) -> None:
+    """A write that the disk lost: the row is whole, but from before."""
+    folder = copy_of(closed, tmp_path)
+    storage = SqliteStorage(folder, swarm='team', robot='r1')
+    storage.load()
+    old = (
+        sqlite3.connect(closed / DATABASE_FILE)
+        .execute('SELECT * FROM entry WHERE idx = 60')
+        .fetchone()
+    )
+    storage.write(Persist(HardState(70, ''), (Entry(60, 70, EntryKind.NOOP),)))
+    storage.close()
+    connection = sqlite3.connect(folder / DATABASE_FILE)
+    connection.execute('DELETE FROM entry WHERE idx = 60')
+    connection.execute('INSERT INTO entry VALUES (?, ?, ?, ?, ?)', old)
+    connection.commit()
+    connection.close()
+    assert damage_twice(folder).where.startswith('log entry 6')
+
+
+def test_nothing_is_believed_after_damage(closed: Path, tmp_path: Path) -> None:
+    folder = copy_of(closed, tmp_path)
+    connection = sqlite3.connect(folder / DATABASE_FILE)
+    connection.execute('DELETE FROM entry WHERE idx = 17')
+    connection.commit()
+    connection.close()
+    storage = SqliteStorage(folder, swarm='team', robot='r1')
+    with pytest.raises(StorageDamaged):
+        storage.load()
+    with pytest.raises(StorageError, match='earlier'):
+        storage.write(Persist(HardState(99, 'r3')))
+    storage.close()
+
+
+def test_another_program_s_file_and_a_newer_version_are_told_apart(tmp_path: Path) -> None:
+    other = tmp_path / 'other'
+    other.mkdir()
+    connection = sqlite3.connect(other / DATABASE_FILE)
+    connection.execute('CREATE TABLE photos (name TEXT)')
+    connection.close()
+    with pytest.raises(StorageForeign, match='another program'):
+        read(other)
+    newer = tmp_path / 'newer'
+    SqliteStorage(newer, swarm='team', robot='r1').close()
+    connection = sqlite3.connect(newer / DATABASE_FILE)
+    connection.execute('PRAGMA user_version = 99')
+    connection.close()
+    with pytest.raises(StorageVersionError, match='99'):
+        read(newer)
+
+
+@pytest.mark.parametrize('which', ['database', 'wal'])
+def test_random_damage_is_never_read_as_another_state(
+    which: str, closed: Path, crashed: Path, tmp_path: Path
+) -> None:
+    """Bits and sectors, 150 times each: the true state or an error of ours."""
+    seed = 41
+    rng = random.Random(seed)
+    source, name = (closed, DATABASE_FILE) if which == 'database' else (crashed, WAL_FILE)
+    allowed = states(WRITES)[-1:]
+    if which == 'wal':
+        # The last transaction cannot be told from a torn one.
+        allowed = states(WRITES)[-2:]
+    original = (source / name).read_bytes()
+    used = len(original) if which == 'database' else frames(original)[-1] + 4120
+    found = 0
+    for round_number in range(150):
+        folder = copy_of(source, tmp_path)
+        data = bytearray(original)
+        if rng.random() < 0.6:
+            data[rng.randrange(used)] ^= 1 << rng.randrange(8)
+        else:
+            start = rng.randrange(used // 512) * 512
+            data[start : start + 512] = rng.choice([bytes(512), rng.randbytes(512)])
+        (folder / name).write_bytes(data)
+        try:
+            state = read(folder)
+        except StorageError:
+            found += 1
+            continue
+        assert state in allowed, f'seed {seed}, round {round_number}'
+    assert found > 30

@@ -1,0 +1,114 @@
+"""A disk without room: refused with a clear error, nothing lost, and it goes on when there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+import os
+from pathlib import Path
+import shutil
+import subprocess
+
+import pytest
+
+from swarm_consensus.protocols.raft import Entry, EntryKind, HardState, Persist
+from swarm_consensus.storage import SqliteStorage, StorageFull
+
+DISK_BYTES = 12 << 20
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of 12 MB."""
+    if os.geteuid() != 0:
+        pytest.skip('mounting a small tmpfs needs root')
+    place = tmp_path / 'disk'
+    place.mkdir()
+    mount = subprocess.run(
+        ['mount', '-t', 'tmpfs', '-o', f'size={DISK_BYTES}', 'tmpfs', place],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if mount.returncode:
+        pytest.skip(f'no tmpfs can be mounted here: {mount.stderr.strip()}')
+    try:
+        yield place
+    finally:
+        subprocess.run(['umount', place], check=True)
+
+
+def entry(index: int) -> Entry:
+    return Entry(index, 1, EntryKind.COMMAND, b'%d' % index * 2000)
+
+
+def open_at(folder: Path) -> SqliteStorage:
+    return SqliteStorage(folder, swarm='team', robot='r1')
+
+
+def fill(place: Path, leave: int) -> Path:
+    """Take all room but some."""
+    filler = place / 'filler'
+    status = os.statvfs(place)
+    filler.write_bytes(bytes(max(0, status.f_bavail * status.f_frsize - leave)))
+    return filler
+
+
+def write_until_full(storage: SqliteStorage, index: int) -> int:
+    for _ in range(10_000):
+        try:
+            storage.write(Persist(HardState(index, ''), (entry(index),)))
+        except StorageFull as error:
+            assert 'no room' in str(error)
+            return index
+        index += 1
+    pytest.fail('the disk never became full')
+
+
+def test_a_full_disk_refuses_loses_nothing_and_goes_on(small_disk: Path) -> None:
+    storage = open_at(small_disk / 'r')
+    storage.boot(1)
+    filler = fill(small_disk, leave=100_000)
+    refused = write_until_full(storage, 1)
+    assert refused > 100
+    before = storage.load()
+    assert before.hard_state.term == len(before.entries) == refused - 1
+    for _ in range(3):
+        with pytest.raises(StorageFull):
+            storage.write(Persist(HardState(10**6, 'r2'), tuple(
+                entry(i) for i in range(refused, refused + 50)
+            )))  # fmt: skip
+    assert storage.load() == before
+    filler.unlink()
+    storage.write(Persist(HardState(refused, ''), (entry(refused),)))
+    assert len(storage.load().entries) == refused
+    # Full again, and down in that state.
+    fill(small_disk, leave=0)
+    refused = write_until_full(storage, refused + 1)
+    before = storage.load()
+    storage.close()
+    (small_disk / 'filler').unlink()
+    storage = open_at(small_disk / 'r')
+    assert storage.load() == before
+    storage.write(Persist(None, (entry(refused),)))
+    storage.close()
+
+
+def test_a_robot_cannot_begin_on_a_full_disk_and_can_when_there_is_room(small_disk: Path) -> None:
+    storage = open_at(small_disk / 'r')
+    storage.write(Persist(HardState(3, 'r2'), (entry(1),)))
+    before = storage.load()
+    storage.close()
+    for leave in (0, 50_000, 1_000_000):
+        filler = fill(small_disk, leave)
+        with pytest.raises(StorageFull):
+            open_at(small_disk / 'r')
+        with pytest.raises(StorageFull):
+            open_at(small_disk / f'new_{leave}').boot(1)
+        filler.unlink()
+        storage = open_at(small_disk / 'r')
+        assert storage.load() == before
+        storage.close()
+    # What could not be made has left nothing that is in the way later.
+    for leave in (0, 50_000, 1_000_000):
+        storage = open_at(small_disk / f'new_{leave}')
+        assert storage.boot(1) == 1
+        storage.close()
+        shutil.rmtree(small_disk / f'new_{leave}')

@@ -1,0 +1,77 @@
+"""How SQLite is used here: every commit synced, from whichever thread, in space taken before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+import sqlite3
+import threading
+
+from swarm_consensus.protocols.raft import Entry, EntryKind, HardState, Persist
+from swarm_consensus.storage import SqliteStorage
+from swarm_consensus.storage.sqlite import DATABASE_FILE
+
+
+def open_at(folder: Path) -> SqliteStorage:
+    return SqliteStorage(folder, swarm='team', robot='r1')
+
+
+def test_a_commit_waits_for_the_disk(tmp_path: Path) -> None:
+    """Killing a process cannot show this; only a power cut could, so the settings are held."""
+    storage = open_at(tmp_path)
+    connection = storage._connection
+    assert connection is not None
+    for pragma, expected in (('synchronous', 2), ('journal_mode', 'wal')):
+        assert connection.execute(f'PRAGMA {pragma}').fetchone() == (expected,), pragma
+    storage.close()
+
+
+def test_one_thread_may_open_and_another_use_it(tmp_path: Path) -> None:
+    storage = open_at(tmp_path)
+    failures: list[Exception] = []
+
+    def use() -> None:
+        try:
+            storage.write(Persist(HardState(1, 'r2'), (Entry(1, 1, EntryKind.NOOP),)))
+            storage.close()
+        except Exception as error:  # noqa: BLE001 -- shown by the assertion below
+            failures.append(error)
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    thread.join()
+    assert not failures
+    assert open_at(tmp_path).load().hard_state == HardState(1, 'r2')
+
+
+def test_small_writes_stay_in_the_space_that_was_taken(tmp_path: Path) -> None:
+    """The write-ahead log must be used again and again: a file that grows syncs slower."""
+    storage = open_at(tmp_path)
+    wal = tmp_path / f'{DATABASE_FILE}-wal'
+    size = wal.stat().st_size
+    assert size > 4_000_000
+    for index in range(1, 2001):
+        entry = Entry(index, 1, EntryKind.COMMAND, bytes(100))
+        storage.write(Persist(None, (entry,)))
+    assert wal.stat().st_size == size
+    storage.close()
+
+
+def test_an_interrupted_creation_is_begun_again(tmp_path: Path) -> None:
+    draft = tmp_path / f'{DATABASE_FILE}.new'
+    connection = sqlite3.connect(draft)
+    connection.execute('CREATE TABLE half (a)')
+    connection.close()
+    (tmp_path / f'{draft.name}-wal').write_bytes(b'half')
+    storage = open_at(tmp_path)
+    storage.write(Persist(HardState(1, '')))
+    storage.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['lock', DATABASE_FILE]
+
+
+def test_an_interrupted_preallocation_does_no_harm(tmp_path: Path) -> None:
+    open_at(tmp_path).close()
+    (tmp_path / f'{DATABASE_FILE}-wal').write_bytes(bytes(12345))
+    storage = open_at(tmp_path)
+    storage.write(Persist(HardState(1, '')))
+    storage.close()
+    assert open_at(tmp_path).load().hard_state.term == 1

@@ -1,0 +1,42 @@
+"""docs/wire.md says what the code does: kinds, fields, bounds and the example."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+import re
+
+from swarm_consensus.protocols.raft import AppendEntries, Entry, EntryKind
+from swarm_consensus.runtime.wire import MESSAGE_KINDS, MESSAGES
+
+
+def test_the_table_of_kinds_is_that_of_the_code(repository: Path) -> None:
+    text = (repository / 'docs' / 'wire.md').read_text()
+    documented = re.findall(r'^\| (\d+) \| `(\w+)` \| (.*) \|$', text, re.M)
+    actual = [
+        (str(kind), cls.__name__, ', '.join(field.name for field in fields(cls)))
+        for kind, cls in sorted(MESSAGE_KINDS.items())
+    ]
+    assert documented == actual
+
+
+def test_the_bounds_are_those_of_the_code(repository: Path) -> None:
+    text = (repository / 'docs' / 'wire.md').read_text()
+    limits = MESSAGES.limits
+    assert limits.integer_max == 2**63 - 1
+    for sentence in (
+        f'at most {limits.batch_messages_max:,} messages',
+        f'for these; at most {limits.receivers_max}',
+        f'| str | valid UTF-8, {limits.text_characters_max} characters |',
+        f'| bytes | {limits.bytes_max:,} |',
+        f'| array | {limits.items_max:,} items |',
+    ):
+        assert sentence in text
+
+
+def test_the_example_is_what_the_codec_writes(repository: Path) -> None:
+    text = (repository / 'docs' / 'wire.md').read_text()
+    blocks = re.findall(r'(?:^ {4,}[0-9a-f ]+\n)+', text, re.M)
+    message = AppendEntries(5, 'r1', 7, 4, (Entry(8, 5, EntryKind.COMMAND, b'hi'),), 6)
+    encoded = [MESSAGES.encode(message), MESSAGES.encode(message, ['r2'])]
+    assert [bytes.fromhex(''.join(block.split())) for block in blocks] == encoded
