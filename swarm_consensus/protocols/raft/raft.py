@@ -44,6 +44,13 @@ class Raft(Proposals):
         if self._read_due:
             self._tick_reads()
 
+    def idle_ticks(self) -> int:
+        """Return after how many ticks, at least 1, time alone could make something happen."""
+        if self._dirty or self._proposal_due or self._read_due:
+            return 1
+        due = self._beat_at if self._role is Role.LEADER else self._timer + self._timeout
+        return max(1, due - self._now)
+
     def receive(self, message: Message) -> None:
         """Take in a peer's message. Never raises for what is in it: counts and drops."""
         handler = self._handlers.get(type(message))

@@ -384,13 +384,15 @@ class Replication(Election):
             self._flush = self._dirty = True
         if moved and index > self._log.commit:
             self._advance_commit()
+        if p.sent_commit < self._log.commit:
+            self._dirty = True
 
     def _on_heartbeat_reply(self, message: HeartbeatReply) -> None:
-        if not 0 <= message.round <= self._round and message.term == self._term:
-            self._drop(Drop.OUT_OF_RANGE)
-            return
         p = self._answering(message.term, message.follower, message.match)
         if p is None:
+            return
+        if not 0 <= message.round <= self._round:
+            self._drop(Drop.OUT_OF_RANGE)
             return
         if message.match > p.match:
             self._accept(p, message.match)
