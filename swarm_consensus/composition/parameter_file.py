@@ -15,11 +15,15 @@ def parameter_yaml(full_name: str, parameters: Mapping[str, Value]) -> str:
     """
     Return a ROS 2 parameter file for one node.
 
+    An empty list is left out: rcl gives it no type, and rclpy then refuses the node. Where a list
+    may be empty, empty is its default.
+
     :param full_name: name of the node with its namespace, such as '/robot_1/consensus_node'.
     """
     lines = [f'{full_name}:', '  ros__parameters:']
-    lines += [f'    {_text(name)}: {yaml_value(value)}' for name, value in parameters.items()]
-    if not parameters:
+    given = {name: value for name, value in parameters.items() if value != []}
+    lines += [f'    {_text(name)}: {yaml_value(value)}' for name, value in given.items()]
+    if not given:
         lines[-1] += ' {}'
     return '\n'.join(lines) + '\n'
 

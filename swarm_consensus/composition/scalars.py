@@ -55,6 +55,8 @@ def read_value(parameter: Parameter, tree: Tree, path: str) -> Value:
         values = [
             read_value(element, item, f'{path}[{number}]') for number, item in enumerate(tree.items)
         ]
+        if not values and parameter.default:
+            raise ValueError(f'{path} is empty, but must name at least one')
         return check_value(named, values)
     if not isinstance(tree, Text):
         raise ValueError(f'{path} is {_kind(tree)}, but must be {describe_type(named)}')

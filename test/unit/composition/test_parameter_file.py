@@ -28,8 +28,9 @@ VALUES = st.one_of(*SCALARS, *(st.lists(scalar) for scalar in SCALARS))
 def test_every_value_comes_back_with_its_type(parameters: dict[str, Value]) -> None:
     text = parameter_yaml('/robot_1/node', parameters)
     read = yaml.safe_load(text)['/robot_1/node']['ros__parameters']
-    assert read == parameters
-    assert [type(value) for value in read.values()] == [type(v) for v in parameters.values()]
+    given = {name: value for name, value in parameters.items() if value != []}
+    assert read == given
+    assert [type(value) for value in read.values()] == [type(v) for v in given.values()]
 
 
 def test_text_that_looks_like_something_else_is_quoted() -> None:

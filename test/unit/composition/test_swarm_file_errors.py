@@ -248,6 +248,10 @@ CASES = {
         'swarm: team\nrobots: 2\nsubjects:\n  sign: {labels: stop}\n',
         'swarm.yaml:4: subjects.sign.labels is "stop", but must be a list, each text',
     ),
+    'empty list where one is needed': (
+        with_section('inference: [{subject: sign, model: m.onnx, providers: []}]\n'),
+        'swarm.yaml:5: inference[0].providers is empty, but must name at least one',
+    ),
     'mapping in a list': (
         'swarm: team\nrobots: 2\nsubjects:\n  sign: {labels: [stop, {go: 1}]}\n',
         'swarm.yaml:4: subjects.sign.labels[1] is a mapping, but must be text',
