@@ -133,6 +133,18 @@ def test_a_torn_tail_is_cut(crashed: Path, tmp_path: Path) -> None:
         assert read(folder) == states(WRITES)[-2]
 
 
+def test_a_last_transaction_that_was_written_out_of_order_is_cut(
+    crashed: Path, tmp_path: Path
+) -> None:
+    """A disk may have got to its commit and not to the page before it when the power went."""
+    whole = (crashed / WAL_FILE).read_bytes()
+    *_, page, commit = frames(whole)
+    assert not any(whole[page + 4 : page + 8]) and any(whole[commit + 4 : commit + 8])
+    folder = copy_of(crashed, tmp_path)
+    (folder / WAL_FILE).write_bytes(whole[:page] + bytes(commit - page) + whole[commit:])
+    assert read(folder) == states(WRITES)[-2]
+
+
 def test_the_header_of_the_wal_is_watched(crashed: Path, tmp_path: Path) -> None:
     for offset in range(0, 32, 5):
         folder = copy_of(crashed, tmp_path)
