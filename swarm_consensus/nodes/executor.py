@@ -21,7 +21,7 @@ from rclpy.exceptions import NameValidationException
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.signals import SignalHandlerOptions
 
-from swarm_consensus.nodes.managed import ManagedNode, StartError
+from swarm_consensus.nodes.managed import EXIT_CONFIGURATION, ManagedNode, StartError
 
 if TYPE_CHECKING:
     from rclpy.executors import Executor
@@ -101,8 +101,8 @@ def run(build: Callable[[], ManagedNode], arguments: Sequence[str] | None = None
 
     :param build: makes the node; called after rclpy.init.
     :param arguments: command line with ROS arguments; None: that of the process.
-    :return: exit code: 0 after a signal or a `shutdown` transition, 1 if it could not start or
-        gave up.
+    :return: exit code: 0 after a signal or a `shutdown` transition; 2 if it could not start or
+        gave up for a reason that a restart does not cure; 1 if it could not start for another.
     """
     stop = StopOnSignal()
     node = None
@@ -127,7 +127,9 @@ def run(build: Callable[[], ManagedNode], arguments: Sequence[str] | None = None
         if spinning:
             raise
         print(f'cannot start: {error}', file=sys.stderr, flush=True)
-        return 1
+        if node is not None:
+            return node.exit_code or 1
+        return 1 if isinstance(error, rclpy_implementation.RCLError) else EXIT_CONFIGURATION
     finally:
         stop.close()
         if node is not None:

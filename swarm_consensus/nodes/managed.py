@@ -19,6 +19,9 @@ SUCCESS = TransitionCallbackReturn.SUCCESS
 FAILURE = TransitionCallbackReturn.FAILURE
 ERROR = TransitionCallbackReturn.ERROR
 
+# Exit code of a process that a restart would not help: something must be changed first.
+EXIT_CONFIGURATION = 2
+
 
 class StartError(Exception):
     """What keeps a node from starting, in words for people: what is wrong, what to change."""
@@ -55,14 +58,18 @@ class ManagedNode(LifecycleNode):
 
     def start(self) -> None:
         """Go to active, as `autostart` asks; raise StartError with the reason if that fails."""
-        for trigger in (self.trigger_configure, self.trigger_activate):
-            if trigger() != SUCCESS:
-                raise StartError(self.failure)
+        configured = self.trigger_configure()
+        if configured != SUCCESS:
+            self.exit_code = EXIT_CONFIGURATION if configured == FAILURE else 1
+            raise StartError(self.failure)
+        if self.trigger_activate() != SUCCESS:
+            self.exit_code = 1
+            raise StartError(self.failure)
 
     def give_up(self, reason: str) -> None:
-        """End for a reason that a restart does not cure; the process leaves with code 1."""
+        """End for a reason that a restart does not cure; the process leaves with code 2."""
         self.failure = reason
-        self.exit_code = 1
+        self.exit_code = EXIT_CONFIGURATION
         self.get_logger().fatal(reason)
         self.end()
 
