@@ -37,6 +37,8 @@ class Gather:
         tap is all.
     :param weight_below: share of the taps below, broadcasts to `index`.
     :param luma: weights by which three colour planes become one; () where nothing is mixed.
+    :param window: where nothing is resized and the items lie evenly: the first item and the
+        strides in items, by which a view takes the place of the table.
     """
 
     index: NDArray[np.intp]
@@ -45,6 +47,7 @@ class Gather:
     weight_right: NDArray[np.float32] | None
     weight_below: NDArray[np.float32] | None
     luma: tuple[float, ...]
+    window: tuple[int, tuple[int, ...]] | None
 
 
 def plan_gather(spec: Spec, geometry: Geometry, height: int, width: int) -> Gather:
@@ -77,7 +80,15 @@ def plan_gather(spec: Spec, geometry: Geometry, height: int, width: int) -> Gath
         index = (base[:, :, None] + offsets).reshape(height, -1)
     else:
         index = base + offsets[:, None, None]
-    return Gather(index, right, below, weight_right, weight_below, luma)
+    window: tuple[int, tuple[int, ...]] | None = None
+    if (rows, columns) == (height, width):
+        first = top * geometry.row + left * geometry.pixel + channels[0]
+        between = channels[1] - channels[0] if len(channels) > 1 else 1
+        if not channels_last:
+            window = (first, (between, geometry.row, geometry.pixel))
+        elif geometry.pixel == len(channels) and between == 1:
+            window = (first, (geometry.row, 1))
+    return Gather(index, right, below, weight_right, weight_below, luma, window)
 
 
 def crop_window(
@@ -139,3 +150,16 @@ def _channels(wanted: Color, geometry: Geometry) -> tuple[tuple[int, ...], tuple
 def taps(gather: Gather, items: NDArray[Any], down: int, across: int) -> NDArray[Any]:
     """Return the view of the buffer on which the table yields the taps down and across."""
     return items[down * gather.below + across * gather.right :]
+
+
+def windowed(gather: Gather, items: NDArray[Any]) -> NDArray[Any]:
+    """Return the view of the buffer that is the picture, in the shape of `index`."""
+    assert gather.window is not None
+    first, strides = gather.window
+    return np.ndarray(
+        gather.index.shape,
+        items.dtype,
+        buffer=items,
+        offset=first * items.itemsize,
+        strides=[stride * items.itemsize for stride in strides],
+    )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import hashlib
 import math
 from pathlib import Path
+import stat
 import time
 from typing import Any
 
@@ -155,24 +156,33 @@ def hash_file(path: Path) -> str:
 
     :raises ModelError: it is not there, no file, empty, or cannot be read.
     """
-    if not path.exists():
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
         raise ModelError(
             f'model {path} does not exist: set model to the path of an ONNX file (a relative one '
             f'is looked for from {Path.cwd()})'
-        )
-    if not path.is_file():
+        ) from None
+    except OSError as error:
+        raise ModelError(_unreadable(path, error)) from error
+    if stat.S_ISDIR(mode):
         raise ModelError(f'model {path} is a folder: set model to the ONNX file in it')
+    if not stat.S_ISREG(mode):
+        # Reading from a pipe would wait for ever.
+        raise ModelError(f'model {path} is no regular file: set model to the path of an ONNX file')
     try:
         with path.open('rb') as file:
             digest = hashlib.file_digest(file, 'sha256')
             size = file.tell()
     except OSError as error:
-        raise ModelError(
-            f'model {path} cannot be read: {error.strerror}; make it readable for this user'
-        ) from error
+        raise ModelError(_unreadable(path, error)) from error
     if size == 0:
         raise ModelError(f'model {path} is empty: copy the ONNX file again')
     return digest.hexdigest()
+
+
+def _unreadable(path: Path, error: OSError) -> str:
+    return f'model {path} cannot be read: {error.strerror}; make it readable for this user'
 
 
 def describe_error(error: BaseException) -> str:

@@ -34,9 +34,9 @@ def choose_providers(
     """
     for name in wanted:
         if name not in known:
-            close = difflib.get_close_matches(name.lower(), [k.lower() for k in known], 1, 0.4)
-            by_lower = {k.lower(): k for k in known}
-            hint = f'; did you mean {by_lower[close[0]]!r}?' if close else ''
+            by_short = {_short(one): one for one in known}
+            close = difflib.get_close_matches(_short(name), by_short, 1, 0.6)
+            hint = f'; did you mean {by_short[close[0]]!r}?' if close else ''
             raise ModelError(f'providers has {name!r}, which onnxruntime does not know{hint}')
     use = tuple(dict.fromkeys(name for name in wanted if name in available))
     missing = tuple(dict.fromkeys(name for name in wanted if name not in available))
@@ -46,6 +46,10 @@ def choose_providers(
             f"{', '.join(available)}: add 'CPUExecutionProvider' at the end to fall back to it"
         )
     return ProviderChoice(use, missing)
+
+
+def _short(name: str) -> str:
+    return name.lower().removesuffix('provider').removesuffix('execution')
 
 
 def describe_fallback(choice: ProviderChoice, running: Sequence[str]) -> str:
