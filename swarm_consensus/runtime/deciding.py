@@ -27,6 +27,7 @@ from swarm_consensus.decision.types import (
 )
 from swarm_consensus.runtime.config import RuntimeConfig
 
+SUBJECT_CHARACTERS_MAX = 256
 # A fused answer is said again when its confidence has moved by this much.
 FUSED_CONFIDENCE_STEP = 0.01
 
@@ -82,6 +83,10 @@ class Deciding:
         policy = self._subjects.policy(subject)
         if policy is None:
             self.dropped[Offer.NO_POLICY.name] += 1
+            return None
+        if len(subject) > SUBJECT_CHARACTERS_MAX:
+            # No other robot would take a message with it (docs/wire.md).
+            self.dropped['SUBJECT_TOO_LONG'] += 1
             return None
         self._sequence += 1
         contribution = Contribution(

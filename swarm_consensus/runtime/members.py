@@ -35,7 +35,11 @@ class _Heard:
 
 
 class Members:
-    """The robots of the swarm as heard from here."""
+    """
+    The robots of the swarm as heard from here.
+
+    :ivar presence_due_ns: when the next sign of life is to be sent.
+    """
 
     def __init__(self, config: RuntimeConfig, nonce: int, now_ns: int) -> None:
         self._config = config
@@ -43,7 +47,7 @@ class Members:
         self._heard: dict[str, _Heard] = {}
         self._probe_until_ns = now_ns + config.name_probe_ns
         self._probing = config.name_probe_ns > 0
-        self._presence_due_ns = now_ns
+        self.presence_due_ns = now_ns
         self._impostor_sequences: dict[int, set[int]] = {}
 
     @property
@@ -70,13 +74,13 @@ class Members:
 
     def presence_due(self, now_ns: int) -> Presence | None:
         """Return the sign of life to send now, if it is time."""
-        if now_ns < self._presence_due_ns:
+        if now_ns < self.presence_due_ns:
             return None
         # While probing, often enough that both sides hear each other within the probe.
         period = self._config.presence_period_ns
         if self._probing:
             period = min(period, self._config.name_probe_ns // 8)
-        self._presence_due_ns = now_ns + max(period, 1)
+        self.presence_due_ns = now_ns + max(period, 1)
         return Presence(self._probing)
 
     def probe_ended(self, now_ns: int) -> bool:
@@ -84,7 +88,7 @@ class Members:
         if not self._probing or now_ns < self._probe_until_ns:
             return False
         self._probing = False
-        self._presence_due_ns = now_ns
+        self.presence_due_ns = now_ns
         return True
 
     def impostor(self, header: FrameHeader, their_presence: Presence | None, now_ns: int) -> bool:
@@ -100,7 +104,7 @@ class Members:
         seen.add(header.sequence)
         if not self._probing:
             # Answer a probe at once: the newcomer is to hear us before its probe ends.
-            self._presence_due_ns = now_ns
+            self.presence_due_ns = now_ns
         if len(seen) < IMPOSTOR_FRAMES:
             return False
         seen.clear()

@@ -18,7 +18,7 @@ class Reporter:
     def __init__(self, config: RuntimeConfig, incarnation: int) -> None:
         self._config = config
         self._incarnation = incarnation
-        self._due_ns = 0
+        self.due_ns = 0
         self._last: tuple[object, ...] = ()
         self._alive: tuple[str, ...] = (config.robot,)
         self._leader = ''
@@ -44,12 +44,12 @@ class Reporter:
         status = raft.status()
         alive = members.alive(now_ns)
         changed |= alive != self._alive or status.has_quorum != self._had_quorum
-        if not changed and now_ns < self._due_ns:
+        if not changed and now_ns < self.due_ns:
             return
         self._notices(status, alive, outputs)
         self._last = (status.role, status.leader, status.term)
         self._alive = alive
-        self._due_ns = now_ns + self.period_ns
+        self.due_ns = now_ns + self.period_ns
         peers = tuple(
             self._peer(robot, alive, status, members, now_ns)
             for robot in sorted(self._config.robots)

@@ -65,6 +65,11 @@ class Requests:
         """Return whether another request must be refused."""
         return len(self._proposals) + len(self._reads) + len(self._decides) >= REQUESTS_MAX
 
+    @property
+    def any(self) -> bool:
+        """Return whether anybody waits for anything."""
+        return bool(self._proposals or self._reads or self._decides)
+
     # -- proposals ----------------------------------------------------------------------------
 
     def add_proposal(self, request_id: str, asked: ProposeAsked, now_ns: int) -> bool:

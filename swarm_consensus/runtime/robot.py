@@ -30,7 +30,7 @@ from swarm_consensus.protocols.raft import (
     Refusal,
     Restored,
 )
-from swarm_consensus.runtime.config import RuntimeConfig
+from swarm_consensus.runtime.config import SECOND, RuntimeConfig
 from swarm_consensus.runtime.deciding import Deciding
 from swarm_consensus.runtime.events import (
     BeliefSeen,
@@ -133,6 +133,7 @@ class RobotRuntime:
         self._reporter = Reporter(config, incarnation)
         self._origin_ns = now_ns
         self._ticks_done = 0
+        self._planned_ticks = 1
         self._touched: set[str] = set()
         # Requests that came while the name is still being probed for.
         self._early: list[Input] = []
@@ -178,8 +179,24 @@ class RobotRuntime:
 
     def sleep_ns(self) -> int:
         """Return how long nothing is due unless an input comes."""
-        next_tick_ns = self._origin_ns + (self._ticks_done + 1) * self._config.tick_ns
-        return max(0, next_tick_ns - self._clock.now_ns())
+        if self._stopped:
+            return SECOND
+        now_ns = self._clock.now_ns()
+        self._planned_ticks = self._idle_ticks(now_ns)
+        wake_ns = self._origin_ns + (self._ticks_done + self._planned_ticks) * self._config.tick_ns
+        return max(0, wake_ns - now_ns)
+
+    def _idle_ticks(self, now_ns: int) -> int:
+        """Return after how many ticks, at least 1, something could be due by time alone."""
+        if (
+            self._members.probing
+            or self._held is not None
+            or self._deciding.open
+            or self._requests.any
+        ):
+            return 1
+        due_ns = min(self._members.presence_due_ns, self._reporter.due_ns) - now_ns
+        return max(1, min(self._raft.idle_ticks(), -(-due_ns // self._config.tick_ns)))
 
     def close(self) -> None:
         """Release the storage; nothing else may be called afterwards."""
@@ -196,7 +213,7 @@ class RobotRuntime:
             # After a stall (a suspended laptop, a blocked disk) the messages that came meanwhile
             # are still unread: letting all the time pass at once would call an election for
             # nothing.
-            for _ in range(min(passed, self._config.heartbeat_ticks)):
+            for _ in range(min(passed, self._planned_ticks + self._config.heartbeat_ticks)):
                 self._raft.tick()
         return True
 
@@ -458,7 +475,10 @@ class RobotRuntime:
             self._requests.applied(self._ledger.index, outputs)
 
     def _offer(self, message: object, to: tuple[str, ...] = (), key: str = '') -> None:
-        self._outbox.offer(message, to, traffic_class(message), key or None)
+        outcome = self._outbox.offer(message, to, traffic_class(message), key or None)
+        if not outcome.taken:
+            # The protocols send again what was not heard; people find the count in diagnostics.
+            self._deciding.dropped[f'NOT_SENT_{outcome.name}'] += 1
 
     def _flush(self) -> None:
         frames = self._outbox.flush()

@@ -283,6 +283,17 @@ def test_beliefs_before_the_election_are_decided_after_it() -> None:
     assert [d.choice for d in swarm.decisions('r1') if d.status.answered] == ['cat']
 
 
+def test_subject_too_long_for_the_wire_is_counted_and_harms_nobody() -> None:
+    """A sensor that names its objects endlessly does not stop the robot."""
+    swarm = Swarm(1)
+    swarm.elect()
+    swarm.believe('r1', 0.9, 0.05, 0.05, subject='animal/' + 'x' * 300)
+    swarm.believe('r1', 0.9, 0.05, 0.05)
+    swarm.run(2.0)
+    assert [d.subject for d in swarm.decisions('r1')] == ['animal']
+    assert swarm.status('r1').status.evidence_dropped == {'SUBJECT_TOO_LONG': 1}
+
+
 def test_two_runs_of_a_seed_tell_the_same() -> None:
     """Everything told, with its time, is equal."""
 
