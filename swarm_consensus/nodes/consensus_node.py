@@ -48,6 +48,7 @@ from swarm_consensus.nodes.consensus_settings import (
 from swarm_consensus.nodes.executor import run
 from swarm_consensus.nodes.managed import ManagedNode, StartError
 from swarm_consensus.nodes.parameters import NodeParameters
+from swarm_consensus.nodes.usage import usage, wants_help
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.driver import Driver, MonotonicClock
 from swarm_consensus.runtime.events import (
@@ -515,6 +516,9 @@ def diagnosis(status: RobotStatus, node: str) -> DiagnosticStatus:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run consensus_node; returns the exit code."""
+    if wants_help(arguments):
+        print(usage('consensus_node', __doc__, CONSENSUS_PARAMETERS))
+        return 0
     return run(ConsensusNode, arguments)
 
 

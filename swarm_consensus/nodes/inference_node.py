@@ -41,6 +41,7 @@ from swarm_consensus.nodes.inference_diagnostics import Diagnostics, Report
 from swarm_consensus.nodes.managed import ManagedNode, StartError
 from swarm_consensus.nodes.parameters import NodeParameters
 from swarm_consensus.nodes.sensors import sensor_for, stamp_and_frame
+from swarm_consensus.nodes.usage import usage, wants_help
 from swarm_consensus.transport.hashes import labels_hash
 
 DIAGNOSTICS_PERIOD = 1.0  # s
@@ -320,6 +321,9 @@ class InferenceNode(ManagedNode):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run inference_node; returns the exit code."""
+    if wants_help(arguments):
+        print(usage('inference_node', __doc__, INFERENCE_PARAMETERS))
+        return 0
     return run(InferenceNode, arguments)
 
 
