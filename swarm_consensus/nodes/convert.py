@@ -15,7 +15,13 @@ from swarm_consensus.msg import FrameCounters as FrameCountersMessage
 from swarm_consensus.msg import PeerStatus as PeerStatusMessage
 from swarm_consensus.msg import SwarmStatus as SwarmStatusMessage
 from swarm_consensus.protocols.raft import Role
-from swarm_consensus.runtime.events import BeliefSeen, FrameArrived, ReadAnswered, RobotStatus
+from swarm_consensus.runtime.events import (
+    BeliefSeen,
+    FrameArrived,
+    Peer,
+    ReadAnswered,
+    RobotStatus,
+)
 from swarm_consensus.transport.frame import FrameCounters, FrameHeader, TrafficClass
 from swarm_consensus.transport.hashes import labels_hash
 
@@ -177,6 +183,52 @@ def status_to_message(status: RobotStatus, stamp: Time) -> SwarmStatusMessage:
     ]
     message.frames = counters_to_message(status.frames)
     return message
+
+
+def counters_from_message(message: FrameCountersMessage) -> FrameCounters:
+    """Return the frame counters in a message; the fields have the same names."""
+    return FrameCounters(
+        **{name: getattr(message, name) for name in message.get_fields_and_field_types()}
+    )
+
+
+def status_from_message(message: SwarmStatusMessage) -> RobotStatus:
+    """
+    Return a robot's view of the swarm in a message; why evidence was dropped is not in it.
+
+    :raises ValueError: a role that this version does not know.
+    """
+    roles = {number: role for role, number in ROLES.items()}
+    if message.role not in roles:
+        raise ValueError(f'{message.role} is not a role')
+    return RobotStatus(
+        swarm=message.swarm,
+        robot=message.robot,
+        incarnation=message.incarnation,
+        role=roles[message.role],
+        leader=message.leader,
+        term=message.term,
+        commit_index=message.commit_index,
+        applied_index=message.applied_index,
+        last_index=message.last_index,
+        applied_digest=message.applied_digest,
+        voters=tuple(message.voters),
+        quorum_size=message.quorum_size,
+        has_quorum=message.has_quorum,
+        alive=tuple(message.alive),
+        peers=tuple(
+            Peer(
+                robot=peer.robot,
+                alive=peer.alive,
+                silence_ns=round(peer.silence * 1e9) if peer.silence >= 0 else -1,
+                incarnation=peer.incarnation,
+                match_index=peer.match_index,
+            )
+            for peer in message.peers
+        ),
+        frames=counters_from_message(message.frames),
+        evidence_dropped={},
+    )
 
 
 # Which topic carries which class; few topics, whose number does not grow with the swarm.

@@ -24,6 +24,7 @@ from rclpy.signals import SignalHandlerOptions
 from swarm_consensus.nodes.managed import EXIT_CONFIGURATION, ManagedNode, StartError
 
 if TYPE_CHECKING:
+    from rclpy.context import Context
     from rclpy.executors import Executor
 
 # The loop wakes at least this often. EventsExecutor needs some timeout: without one it burns a
@@ -31,20 +32,22 @@ if TYPE_CHECKING:
 SPIN_PERIOD = 1.0  # s
 
 
-def make_executor() -> Executor:
+def make_executor(context: Context | None = None) -> Executor:
     """
     Best executor that this ROS distribution has: EventsExecutor (from Kilted), else single.
 
     EventsExecutor costs about a sixth a message. It knows no guard conditions; `create_task` is
     what wakes either kind from another thread.
+
+    :param context: None: the default one.
     """
     try:
         from rclpy.experimental import EventsExecutor
     except ImportError:
         from rclpy.executors import SingleThreadedExecutor
 
-        return SingleThreadedExecutor()
-    return EventsExecutor()
+        return SingleThreadedExecutor(context=context)
+    return EventsExecutor(context=context)
 
 
 def spin(executor: Executor, stop: threading.Event) -> None:
