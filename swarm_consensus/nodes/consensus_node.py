@@ -16,7 +16,7 @@ import sys
 import time
 import traceback
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
@@ -39,6 +39,7 @@ from swarm_consensus.decision.policy import Policy
 from swarm_consensus.decision.types import Level, Status, no_answer
 from swarm_consensus.msg import Belief, Decision, Frame, SwarmStatus
 from swarm_consensus.nodes import convert
+from swarm_consensus.nodes.consensus_diagnostics import diagnosis
 from swarm_consensus.nodes.consensus_settings import (
     config_from,
     folder_from,
@@ -469,49 +470,6 @@ def _nanoseconds(seconds: float) -> int:
     if not seconds > 0.0:
         return 0
     return int(min(seconds, 86_400.0) * 1e9)
-
-
-def diagnosis(status: RobotStatus, node: str) -> DiagnosticStatus:
-    """Return the state of the swarm as one diagnostic status, WARN without quorum."""
-    frames = status.frames
-    has_leader = bool(status.leader)
-    level, text = DiagnosticStatus.OK, f'{status.leader} leads in term {status.term}'
-    if not status.has_quorum:
-        level = DiagnosticStatus.WARN
-        text = (
-            f'no quorum: {len(status.alive)} of {len(status.peers) + 1} robots heard, '
-            f'{status.quorum_size} voters needed'
-        )
-    elif not has_leader:
-        level, text = DiagnosticStatus.WARN, 'no leader known'
-    values = {
-        'role': status.role.name.lower(),
-        'leader': status.leader,
-        'term': status.term,
-        'commit_index': status.commit_index,
-        'applied_index': status.applied_index,
-        'alive': ' '.join(status.alive),
-        'frames received': frames.received,
-        'frames accepted': frames.accepted,
-        'frames malformed': frames.malformed,
-        'frames foreign': frames.foreign,
-        'frames of strangers': frames.stranger,
-        'frames oversize': frames.oversize,
-        'frames replayed': frames.replayed,
-        'frames in our name': frames.impostor,
-        'messages too large to send': frames.refused_to_send,
-        **{
-            f'evidence dropped: {reason.lower()}': count
-            for reason, count in sorted(status.evidence_dropped.items())
-        },
-    }
-    return DiagnosticStatus(
-        level=level,
-        name=f'{node}: swarm {status.swarm}',
-        message=text,
-        hardware_id=status.robot,
-        values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
-    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
