@@ -195,6 +195,19 @@ def remappings(executable: str, settings: TopicSettings) -> tuple[tuple[str, str
     return tuple(rules)
 
 
+def resolved(key: str, namespace: str, settings: TopicSettings) -> str:
+    """
+    Return the full name that something has in the ROS graph.
+
+    :param key: `Name.key`.
+    :param namespace: absolute namespace of the node.
+    :param settings: values of `TOPIC_PARAMETERS` by `Name.key`.
+    """
+    declared = next(name.name for name in NAMES if name.key == key)
+    name = str(settings.get(key, {}).get('name', '')) or declared
+    return name if name.startswith('/') else f'{namespace}/{name}'
+
+
 def qos_parameters(executable: str, namespace: str, settings: TopicSettings) -> dict[str, Value]:
     """
     Return the `qos_overrides` parameters of a node.
@@ -204,8 +217,7 @@ def qos_parameters(executable: str, namespace: str, settings: TopicSettings) -> 
     """
     parameters: dict[str, Value] = {}
     for name, values in _used(executable, settings):
-        topic = str(values.get('name', '')) or name.name
-        full = topic if topic.startswith('/') else f'{namespace}/{topic}'
+        full = resolved(name.key, namespace, settings)
         ends = [end for node, end in name.ends if node == executable]
         for key in ('depth', 'reliability'):
             if name.overridable and values.get(key, _DEFAULTS[key]) != _DEFAULTS[key]:
