@@ -3,8 +3,9 @@ How a node process starts, spins and ends; shared by all nodes.
 
 Rules: one executor a process, in the main thread. A signal only asks the loop to end, so that
 nothing is torn down under a running callback, and the process leaves with code 0. What keeps a
-node from starting is one sentence on stderr and code 1, never a traceback. An exception from a
-callback is a broken invariant and does end the process, with its traceback.
+node from starting is one sentence on stderr and code 2 (1 where starting it again may help),
+never a traceback. An exception from a callback is a broken invariant and does end the process,
+with its traceback.
 """
 
 from __future__ import annotations
