@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 import hashlib
+import itertools
 
 from swarm_consensus.decision.types import ANY_REVISION, Command, Decision, Level, Status
 
@@ -63,8 +64,14 @@ class Ledger:
         decision = self._by_subject.get(subject)
         return 0 if decision is None else decision.revision
 
-    def slice(self, from_index: int, count_max: int) -> Sequence[Decision]:
-        """Return at most `count_max` decisions with index >= `from_index`, in log order."""
+    def slice(self, from_index: int, count_max: int, value_bytes_max: int) -> Sequence[Decision]:
+        """
+        Return decisions with index >= `from_index`, in log order.
+
+        :param count_max: most decisions returned.
+        :param value_bytes_max: most bytes of values returned; one decision comes in any case, so
+            that whoever reads on from the last index always gets further.
+        """
         low, high = 0, len(self._in_order)
         while low < high:
             middle = (low + high) // 2
@@ -72,7 +79,14 @@ class Ledger:
                 low = middle + 1
             else:
                 high = middle
-        return tuple(self._in_order[low : low + count_max])
+        chosen: list[Decision] = []
+        value_bytes = 0
+        for decision in itertools.islice(self._in_order, low, low + count_max):
+            value_bytes += len(decision.value)
+            if chosen and value_bytes > value_bytes_max:
+                break
+            chosen.append(decision)
+        return tuple(chosen)
 
     def advance(self, index: int, term: int, data: bytes) -> None:
         """

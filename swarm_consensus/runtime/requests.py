@@ -46,14 +46,9 @@ class _Decide:
 
 
 class Requests:
-    """
-    Open requests of one robot.
+    """Open requests of one robot."""
 
-    :param answer_read: makes the answer to a read from the state applied so far.
-    """
-
-    def __init__(self, answer_read: Callable[[ReadAsked], ReadAnswered]) -> None:
-        self._answer_read = answer_read
+    def __init__(self) -> None:
         self._proposals: dict[str, list[_Propose]] = {}
         self._reads: dict[str, _Read] = {}
         # Reads that are confirmed and wait until this index is applied.
@@ -110,14 +105,20 @@ class Requests:
         if waiting is not None:
             outputs.append(ReadAnswered(waiting.asked.key, status, reason, 0, '', ()))
 
-    def applied(self, index: int, outputs: list[Output]) -> None:
-        """Answer the confirmed reads that waited for no more than `index`."""
+    def applied(
+        self, index: int, answer: Callable[[ReadAsked], ReadAnswered], outputs: list[Output]
+    ) -> None:
+        """
+        Answer the confirmed reads that waited for no more than `index`.
+
+        :param answer: makes the answer from the state applied so far.
+        """
         if not self._confirmed:
             return
         ready = [key for key, wanted in self._confirmed.items() if wanted <= index]
         for request_id in ready:
             del self._confirmed[request_id]
-            outputs.append(self._answer_read(self._reads.pop(request_id).asked))
+            outputs.append(answer(self._reads.pop(request_id).asked))
 
     # -- decisions ----------------------------------------------------------------------------
 

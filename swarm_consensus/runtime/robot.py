@@ -12,9 +12,7 @@ from random import Random
 
 from swarm_consensus.decision.ledger import Ledger
 from swarm_consensus.decision.types import (
-    Command,
     Contribution,
-    Decision,
     Level,
     Status,
     no_answer,
@@ -32,9 +30,9 @@ from swarm_consensus.protocols.raft import (
 )
 from swarm_consensus.runtime.config import SECOND, RuntimeConfig
 from swarm_consensus.runtime.deciding import Deciding
+from swarm_consensus.runtime.desk import Desk
 from swarm_consensus.runtime.events import (
     BeliefSeen,
-    DecideAnswered,
     DecideAsked,
     DecideCancelled,
     DecisionMade,
@@ -43,9 +41,7 @@ from swarm_consensus.runtime.events import (
     NameTaken,
     Notice,
     Output,
-    ProposeAnswered,
     ProposeAsked,
-    ReadAnswered,
     ReadAsked,
     Tuned,
 )
@@ -55,7 +51,7 @@ from swarm_consensus.runtime.reporting import Reporter
 from swarm_consensus.runtime.requests import Requests
 from swarm_consensus.runtime.wire import COMMANDS, MESSAGES, traffic_class
 from swarm_consensus.storage import Storage, StorageFull
-from swarm_consensus.transport.errors import EncodeError, MalformedError
+from swarm_consensus.transport.errors import MalformedError
 from swarm_consensus.transport.frame import FrameCounters
 from swarm_consensus.transport.guard import Contact, Guard, Receipt, Verdict
 from swarm_consensus.transport.hashes import swarm_hash
@@ -129,7 +125,15 @@ class RobotRuntime:
         self._ledger = Ledger()
         self._members = Members(config, nonce, now_ns)
         self._deciding = Deciding(config, self._ledger, incarnation, self._new_request_id)
-        self._requests = Requests(self._answer_read)
+        self._requests = Requests()
+        self._desk = Desk(
+            config,
+            raft=self._raft,
+            ledger=self._ledger,
+            deciding=self._deciding,
+            requests=self._requests,
+            new_request_id=self._new_request_id,
+        )
         self._reporter = Reporter(config, incarnation)
         self._origin_ns = now_ns
         self._ticks_done = 0
@@ -243,11 +247,12 @@ class RobotRuntime:
         elif isinstance(item, BeliefSeen):
             self._belief(item, now_ns)
         elif isinstance(item, ProposeAsked):
-            self._propose_asked(item, now_ns, outputs)
+            self._desk.propose(item, now_ns, self._held is not None, outputs)
         elif isinstance(item, ReadAsked):
-            self._read_asked(item, now_ns, outputs)
+            self._desk.read(item, now_ns, outputs)
         elif isinstance(item, DecideAsked):
-            self._decide_asked(item, now_ns, outputs)
+            if self._desk.decide(item, now_ns, outputs):
+                self._touched.add(item.subject)
         elif isinstance(item, DecideCancelled):
             self._requests.cancel_decide(item.key)
 
@@ -308,112 +313,6 @@ class RobotRuntime:
         self._request_count += 1
         return f'{self._config.robot}:{self._incarnation}:{self._request_count}'
 
-    def _propose_asked(self, asked: ProposeAsked, now_ns: int, outputs: list[Output]) -> None:
-        reason = self._objection(asked)
-        if reason:
-            answer = no_answer(asked.subject, Level.COMMITTED, Status.REFUSED, reason)
-            outputs.append(ProposeAnswered(asked.key, answer))
-            return
-        request_id = asked.request_id or self._new_request_id()
-        command = Command(
-            request_id=request_id,
-            proposer=self._config.robot,
-            subject=asked.subject,
-            expected_revision=asked.expected_revision,
-            status=Status.DECIDED,
-            choice=asked.choice,
-            value=asked.value,
-            confidence=1.0,
-            voters=(),
-            elapsed_us=0,
-        )
-        try:
-            data = COMMANDS.encode(command)
-        except EncodeError as error:
-            answer = no_answer(asked.subject, Level.COMMITTED, Status.REFUSED, str(error))
-            outputs.append(ProposeAnswered(asked.key, answer))
-            return
-        if self._requests.add_proposal(request_id, asked, now_ns):
-            self._raft.propose(request_id, data, self._ticks(asked.timeout_ns))
-
-    def _objection(self, asked: ProposeAsked) -> str:
-        policy = self._deciding.policy(asked.subject)
-        if not asked.subject:
-            return 'the subject is empty'
-        if asked.timeout_ns <= 0:
-            return 'the timeout must be greater than 0 s'
-        if len(asked.value) > self._config.value_bytes_max:
-            return (
-                f'the value has {len(asked.value)} bytes, value_bytes_max allows '
-                f'{self._config.value_bytes_max}'
-            )
-        if self._held is not None:
-            return 'the disk of this robot is full'
-        if self._requests.full:
-            return 'too many requests wait at this robot; try again later'
-        if policy is None:
-            return ''
-        if policy.level is not Level.COMMITTED:
-            return (
-                f"subject '{policy.name}' has level '{policy.level.name.lower()}' and is decided "
-                'from beliefs only; a subject for proposals needs level: committed'
-            )
-        if policy.labels and asked.choice not in policy.labels:
-            return (
-                f"'{asked.choice}' is not a label of subject '{policy.name}' "
-                f'({", ".join(policy.labels[:20])})'
-            )
-        return ''
-
-    def _read_asked(self, asked: ReadAsked, now_ns: int, outputs: list[Output]) -> None:
-        if not asked.linearizable:
-            outputs.append(self._answer_read(asked))
-            return
-        reason = ''
-        if asked.timeout_ns <= 0:
-            reason = 'the timeout must be greater than 0 s'
-        elif self._requests.full:
-            reason = 'too many requests wait at this robot; try again later'
-        if reason:
-            outputs.append(ReadAnswered(asked.key, Status.REFUSED, reason, 0, '', ()))
-            return
-        request_id = self._new_request_id()
-        self._requests.add_read(request_id, asked, now_ns)
-        self._raft.read(request_id, self._ticks(asked.timeout_ns))
-
-    def _answer_read(self, asked: ReadAsked) -> ReadAnswered:
-        if asked.subject:
-            current = self._deciding.current(asked.subject)
-            decisions: tuple[Decision, ...] = () if current is None else (current,)
-        else:
-            decisions = tuple(self._ledger.slice(asked.from_index, asked.count_max))
-        return ReadAnswered(
-            asked.key, Status.DECIDED, '', self._ledger.index, self._ledger.digest, decisions
-        )
-
-    def _decide_asked(self, asked: DecideAsked, now_ns: int, outputs: list[Output]) -> None:
-        level = self._deciding.level(asked.subject)
-        current = self._deciding.current(asked.subject)
-        if current is not None and current.revision >= asked.revision_min:
-            outputs.append(DecideAnswered(asked.key, current))
-            return
-        reason = ''
-        if not asked.subject:
-            reason = 'the subject is empty'
-        elif asked.timeout_ns <= 0:
-            reason = 'the timeout must be greater than 0 s'
-        elif self._requests.full:
-            reason = 'too many requests wait at this robot; try again later'
-        if reason:
-            answer = no_answer(asked.subject, level, Status.REFUSED, reason)
-            outputs.append(DecideAnswered(asked.key, answer))
-            return
-        self._requests.add_decide(asked, now_ns)
-        self._touched.add(asked.subject)
-
-    def _ticks(self, duration_ns: int) -> int:
-        return max(1, duration_ns // self._config.tick_ns)
-
     # -- step the protocols ----------------------------------------------------------------------
 
     def _judge(self, subjects: Collection[str], now_ns: int, outputs: list[Output]) -> None:
@@ -421,7 +320,7 @@ class RobotRuntime:
         leads = self._raft.leader == self._config.robot
         proposals, decisions = self._deciding.evaluate(subjects, now_ns, alive, leads)
         for command in proposals:
-            ticks = self._ticks(self._config.proposal_timeout_ns)
+            ticks = max(1, self._config.proposal_timeout_ns // self._config.tick_ns)
             self._raft.propose(command.request_id, COMMANDS.encode(command), ticks)
         for decision in decisions:
             outputs.append(DecisionMade(decision))
@@ -472,7 +371,7 @@ class RobotRuntime:
                     )
             for result in effects.proposals:
                 self._proposal_ended(result, now_ns, outputs)
-            self._requests.applied(self._ledger.index, outputs)
+            self._requests.applied(self._ledger.index, self._desk.answer_read, outputs)
 
     def _offer(self, message: object, to: tuple[str, ...] = (), key: str = '') -> None:
         outcome = self._outbox.offer(message, to, traffic_class(message), key or None)

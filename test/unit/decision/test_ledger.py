@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 import random
 
 import pytest
@@ -72,9 +73,17 @@ def test_slice_gives_decisions_in_log_order_from_an_index() -> None:
     put(ledger, command('a', request_id='1'))
     ledger.advance(2, 1, b'')
     put(ledger, command('b', request_id='2'), command('a', request_id='3'))
-    assert [d.index for d in ledger.slice(1, 10)] == [1, 3, 4]
-    assert [d.index for d in ledger.slice(2, 1)] == [3]
-    assert [d.index for d in ledger.slice(5, 10)] == []
+    assert [d.index for d in ledger.slice(1, 10, 100)] == [1, 3, 4]
+    assert [d.index for d in ledger.slice(2, 1, 100)] == [3]
+    assert [d.index for d in ledger.slice(5, 10, 100)] == []
+
+
+def test_slice_is_bounded_in_bytes_and_always_gets_further() -> None:
+    """Reading on from the last index ends, however large the values are."""
+    ledger = Ledger()
+    put(ledger, *(replace(command(request_id=f'{n}'), value=b'v' * 60) for n in range(5)))
+    assert [d.index for d in ledger.slice(1, 10, 130)] == [1, 2]
+    assert [d.index for d in ledger.slice(3, 10, 1)] == [3]
 
 
 def test_entries_out_of_order_stop_the_robot() -> None:
@@ -101,7 +110,7 @@ def test_equal_logs_give_equal_ledgers_and_digests(seed: int) -> None:
     one, two = Ledger(), Ledger()
     assert put(one, *log) == put(two, *log), f'seed {seed}'
     assert one.digest == two.digest
-    assert one.slice(1, 1000) == two.slice(1, 1000)
+    assert one.slice(1, 1000, 10**9) == two.slice(1, 1000)
     three = Ledger()
     put(three, *log[:-1], command(choice='other', request_id='last'))
     assert three.digest != one.digest

@@ -1,0 +1,165 @@
+"""Where requests of this robot's users are checked and taken in, or refused with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from swarm_consensus.decision.ledger import Ledger
+from swarm_consensus.decision.types import Command, Decision, Level, Status, no_answer
+from swarm_consensus.protocols.raft import Raft
+from swarm_consensus.runtime.config import RuntimeConfig
+from swarm_consensus.runtime.deciding import Deciding
+from swarm_consensus.runtime.events import (
+    DecideAnswered,
+    DecideAsked,
+    Output,
+    ProposeAnswered,
+    ProposeAsked,
+    ReadAnswered,
+    ReadAsked,
+)
+from swarm_consensus.runtime.requests import Requests
+from swarm_consensus.runtime.wire import COMMANDS
+from swarm_consensus.transport.errors import EncodeError
+
+# Most that one answer to a read of the log holds; the reader goes on from the last index.
+READ_COUNT_MAX = 10_000
+READ_VALUE_BYTES_MAX = 1_000_000
+
+
+class Desk:
+    """
+    The desk of one robot.
+
+    :param new_request_id: gives ids that no other robot or boot uses.
+    """
+
+    def __init__(
+        self,
+        config: RuntimeConfig,
+        *,
+        raft: Raft,
+        ledger: Ledger,
+        deciding: Deciding,
+        requests: Requests,
+        new_request_id: Callable[[], str],
+    ) -> None:
+        self._config = config
+        self._raft = raft
+        self._ledger = ledger
+        self._deciding = deciding
+        self._requests = requests
+        self._new_request_id = new_request_id
+
+    def propose(
+        self, asked: ProposeAsked, now_ns: int, disk_full: bool, outputs: list[Output]
+    ) -> None:
+        """Check a proposal and hand it to the log."""
+        reason = self._objection(asked, disk_full)
+        if reason:
+            answer = no_answer(asked.subject, Level.COMMITTED, Status.REFUSED, reason)
+            outputs.append(ProposeAnswered(asked.key, answer))
+            return
+        request_id = asked.request_id or self._new_request_id()
+        command = Command(
+            request_id=request_id,
+            proposer=self._config.robot,
+            subject=asked.subject,
+            expected_revision=asked.expected_revision,
+            status=Status.DECIDED,
+            choice=asked.choice,
+            value=asked.value,
+            confidence=1.0,
+            voters=(),
+            elapsed_us=0,
+        )
+        try:
+            data = COMMANDS.encode(command)
+        except EncodeError as error:
+            answer = no_answer(asked.subject, Level.COMMITTED, Status.REFUSED, str(error))
+            outputs.append(ProposeAnswered(asked.key, answer))
+            return
+        if self._requests.add_proposal(request_id, asked, now_ns):
+            self._raft.propose(request_id, data, self._ticks(asked.timeout_ns))
+
+    def _objection(self, asked: ProposeAsked, disk_full: bool) -> str:
+        policy = self._deciding.policy(asked.subject)
+        if not asked.subject:
+            return 'the subject is empty'
+        if len(asked.value) > self._config.value_bytes_max:
+            return (
+                f'the value has {len(asked.value)} bytes, value_bytes_max allows '
+                f'{self._config.value_bytes_max}'
+            )
+        if disk_full:
+            return 'the disk of this robot is full'
+        if reason := self._cannot_wait(asked.timeout_ns):
+            return reason
+        if policy is None:
+            return ''
+        if policy.level is not Level.COMMITTED:
+            return (
+                f"subject '{policy.name}' has level '{policy.level.name.lower()}' and is decided "
+                'from beliefs only; a subject for proposals needs level: committed'
+            )
+        if policy.labels and asked.choice not in policy.labels:
+            return (
+                f"'{asked.choice}' is not a label of subject '{policy.name}' "
+                f'({", ".join(policy.labels[:20])})'
+            )
+        return ''
+
+    def read(self, asked: ReadAsked, now_ns: int, outputs: list[Output]) -> None:
+        """Answer a local read at once, and have a linearizable one confirmed."""
+        if not asked.linearizable:
+            outputs.append(self.answer_read(asked))
+            return
+        reason = self._cannot_wait(asked.timeout_ns)
+        if reason:
+            outputs.append(ReadAnswered(asked.key, Status.REFUSED, reason, 0, '', ()))
+            return
+        request_id = self._new_request_id()
+        self._requests.add_read(request_id, asked, now_ns)
+        self._raft.read(request_id, self._ticks(asked.timeout_ns))
+
+    def answer_read(self, asked: ReadAsked) -> ReadAnswered:
+        """Return the answer to a read from what is applied here."""
+        if asked.subject:
+            current = self._deciding.current(asked.subject)
+            decisions: tuple[Decision, ...] = () if current is None else (current,)
+        else:
+            count_max = min(asked.count_max, READ_COUNT_MAX)
+            decisions = tuple(
+                self._ledger.slice(asked.from_index, count_max, READ_VALUE_BYTES_MAX)
+            )
+        return ReadAnswered(
+            asked.key, Status.DECIDED, '', self._ledger.index, self._ledger.digest, decisions
+        )
+
+    def decide(self, asked: DecideAsked, now_ns: int, outputs: list[Output]) -> bool:
+        """Answer from the decision in force, or wait; returns whether somebody waits now."""
+        level = self._deciding.level(asked.subject)
+        current = self._deciding.current(asked.subject)
+        if current is not None and current.revision >= asked.revision_min:
+            outputs.append(DecideAnswered(asked.key, current))
+            return False
+        reason = self._cannot_wait(asked.timeout_ns)
+        if not asked.subject:
+            reason = 'the subject is empty'
+        if reason:
+            answer = no_answer(asked.subject, level, Status.REFUSED, reason)
+            outputs.append(DecideAnswered(asked.key, answer))
+            return False
+        self._requests.add_decide(asked, now_ns)
+        return True
+
+    def _cannot_wait(self, timeout_ns: int) -> str:
+        """Return why a request may not wait for its outcome; '' if it may."""
+        if timeout_ns <= 0:
+            return 'the timeout must be greater than 0 s'
+        if self._requests.full:
+            return 'too many requests wait at this robot; try again later'
+        return ''
+
+    def _ticks(self, duration_ns: int) -> int:
+        return max(1, duration_ns // self._config.tick_ns)
