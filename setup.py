@@ -129,7 +129,6 @@ class BuildPython(build_py):
         build_and_stage(modules=not editable)
         target = Path(self.build_lib)
         shutil.rmtree(target, ignore_errors=True)
-        # Generated sources are of no use once they are compiled.
         leave_out = shutil.ignore_patterns('__pycache__', '*.c')
         generated = next((STAGING / 'lib').glob(f'python3*/*-packages/{PACKAGE}'))
         shutil.copytree(generated, target / PACKAGE, ignore=leave_out)
@@ -152,8 +151,10 @@ class InstallData(install_data):
         for path in sorted(STAGING.rglob('*')):
             place = path.relative_to(STAGING)
             python = place.parts[0] == 'lib' and place.parts[1:2] == (python_folder(),)
-            # That resource names the environment of the build, which is gone by then.
-            if path.is_file() and not python and 'parent_prefix_path' not in place.parts:
+            # That resource names the environment of the build, which is gone by then; and generated
+            # sources are of no use once they are compiled.
+            useless = 'parent_prefix_path' in place.parts or path.suffix == '.c'
+            if path.is_file() and not python and not useless:
                 found.setdefault(str(place.parent), []).append(str(path))
         self.data_files = list(found.items())
         super().run()

@@ -76,8 +76,8 @@ def environment(prefix: Path, domain_id: int, tmp_path: Path) -> Iterator[dict[s
     """Variables for programs of that environment."""
     variables = process_environment(domain_id, tmp_path, without_bootstrap())
     variables['PATH'] = f'{prefix / "bin"}:/usr/bin:/bin'
-    # Of the ROS wheels here; the bootstrapper adds its own environment's.
-    variables['LD_LIBRARY_PATH'] = str(Path(sys.prefix) / 'lib')
+    # Of the ROS wheels here; their bootstrapper adds the new environment's.
+    variables['LD_LIBRARY_PATH'] = os.environ.get('LD_LIBRARY_PATH', '')
     yield variables
 
 
@@ -102,11 +102,9 @@ def test_generated_interfaces_and_our_modules_are_one_package(
     assert (home / 'py.typed').exists()
 
 
-def test_every_module_of_the_source_is_installed(
-    prefix: Path, repository: Path, wheel: Path
-) -> None:
+def test_every_module_of_the_source_is_installed(prefix: Path, wheel: Path) -> None:
     (site,) = prefix.glob('lib/python3*/site-packages')
-    source = repository / 'swarm_consensus'
+    source = wheel.parent / 'source' / 'swarm_consensus'
     missing = [
         str(path.relative_to(source))
         for path in source.rglob('*.py')
@@ -139,17 +137,18 @@ def test_messages_cross_between_two_participants(prefix: Path, environment: dict
     assert python(prefix, environment, program).split() == ['sign', '7', 'a', 'b']
 
 
-def test_share_files_are_there(prefix: Path, repository: Path) -> None:
+def test_share_files_are_there(prefix: Path, wheel: Path) -> None:
+    source = wheel.parent / 'source'
     share = prefix / 'share' / 'swarm_consensus'
     assert (share / 'package.xml').exists()
     index = prefix / 'share' / 'ament_index' / 'resource_index'
     assert (index / 'packages' / 'swarm_consensus').exists()
     for folder in ('launch', 'config', 'models', 'worlds'):
-        for path in (repository / folder).rglob('*'):
+        for path in (source / folder).rglob('*'):
             if path.is_file() and '__pycache__' not in path.parts:
-                assert (share / path.relative_to(repository)).exists(), path
+                assert (share / path.relative_to(source)).exists(), path
     for kind in ('msg', 'srv', 'action'):
-        for path in (repository / kind).glob('*.*'):
+        for path in (source / kind).glob('*.*'):
             assert (share / kind / path.name).exists(), path
 
 
