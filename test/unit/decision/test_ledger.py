@@ -110,7 +110,7 @@ def test_equal_logs_give_equal_ledgers_and_digests(seed: int) -> None:
     one, two = Ledger(), Ledger()
     assert put(one, *log) == put(two, *log), f'seed {seed}'
     assert one.digest == two.digest
-    assert one.slice(1, 1000, 10**9) == two.slice(1, 1000)
+    assert one.slice(1, 1000, 10**9) == two.slice(1, 1000, 10**9)
     three = Ledger()
     put(three, *log[:-1], command(choice='other', request_id='last'))
     assert three.digest != one.digest
