@@ -406,9 +406,11 @@ class ConsensusNode(ManagedNode):
                 )
             elif isinstance(output, StatusReport):
                 self._report(output.status)
+            elif isinstance(output, Notice) and output.warning:
+                self.get_logger().warning(output.text)
             elif isinstance(output, Notice):
-                log = self.get_logger()
-                (log.warning if output.warning else log.info)(output.text)
+                # A line of its own: rclpy ties each calling line to one severity for ever.
+                self.get_logger().info(output.text)
             elif isinstance(output, NameTaken):
                 self._failed(StartError(output.reason))
             else:
