@@ -81,7 +81,8 @@ class NodeParameters:
         """
         Declare parameters with descriptor, range and type, and take the user's values.
 
-        May be called again for parameters whose names depend on values declared before.
+        May be called again: for parameters whose names depend on values declared before, and for
+        the same ones when a node is configured once more, where it gives their present values.
 
         :return: values of exactly these parameters, by name.
         :raises StartError: with a sentence for every value that is missing or wrong.
@@ -89,15 +90,18 @@ class NodeParameters:
         values: dict[str, Value] = {}
         errors = []
         for parameter in parameters:
+            if parameter.name in self._declared:
+                values[parameter.name] = self.values[parameter.name]
+                continue
             try:
                 values[parameter.name] = check_value(parameter, self._given_value(parameter))
             except ValueError as error:
                 errors.append(str(error))
                 continue
             self._declare_one(parameter, values[parameter.name])
+        self.values.update(values)
         if errors:
             raise StartError('wrong parameters:\n  ' + '\n  '.join(errors))
-        self.values.update(values)
         return values
 
     def unknown(self) -> dict[str, str]:
