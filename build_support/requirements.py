@@ -119,7 +119,12 @@ _EXTRAS: dict[str, tuple[str, ...]] = {
         'scikit-learn >= 1.4',
     ),
     'test': (
+        'colcon-bash >= 0.5',
         'colcon-cmake >= 0.2.28',
+        'colcon-library-path >= 0.2.1',
+        'colcon-output >= 0.2.13',
+        'colcon-package-selection >= 0.2.10',
+        'colcon-recursive-crawl >= 0.2.3',
         'colcon-ros >= 0.4',
         'hypothesis >= 6.100',
         'mypy >= 1.10',
