@@ -137,7 +137,7 @@ class Election(Core):
             role = Role.PRE_CANDIDATE if message.pre else Role.CANDIDATE
             asked = self._role is role and term == self._term
         if not asked:
-            self._drop(Drop.STALE_TERM if term < self._term else Drop.UNASKED)
+            self._drop(Drop.STALE if term <= self._term else Drop.UNASKED)
             return
         self._votes.setdefault(message.voter, message.granted)
         result = tally(self._membership, self._votes)

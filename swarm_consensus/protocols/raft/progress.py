@@ -89,10 +89,11 @@ class Progress:
         :param next_guess: where to try next.
         :returns: False where it is an old answer, which changes nothing.
         """
-        if self.flow is Flow.REPLICATE:
-            if index <= self.match:
-                return False
-        elif index != self.next - 1:
+        if index <= self.match:
+            # It had acknowledged this place. A follower that insists has lost its log; to answer
+            # would be to ask the same again, as fast as the network goes.
+            return False
+        if self.flow is Flow.PROBE and index != self.next - 1:
             # Probes go one at a time: this one does not answer the last.
             return False
         self.probe(max(min(index, next_guess), self.match + 1))

@@ -211,10 +211,12 @@ class Reads(Replication):
         if not 0 <= message.index <= NUMBER_MAX:
             self._drop(Drop.OUT_OF_RANGE)
             return
-        if message.number not in self._reads_asked:
-            self._drop(Drop.UNASKED)
+        # A question that was repeated bears the newest number, whose own reads may have ended.
+        answered = [number for number in self._reads_asked if number <= message.number]
+        if message.number > self._read_number or not answered:
+            self._drop(Drop.STALE)
             return
-        for number in [number for number in self._reads_asked if number <= message.number]:
+        for number in answered:
             self._reads_ready.append((message.index, self._reads_asked.pop(number)))
         self._dirty = True
 

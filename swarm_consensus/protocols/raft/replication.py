@@ -28,7 +28,7 @@ from swarm_consensus.protocols.raft.messages import (
     Message,
 )
 from swarm_consensus.protocols.raft.progress import Flow, Progress
-from swarm_consensus.protocols.raft.quorum import halves, has_quorum, reached
+from swarm_consensus.protocols.raft.quorum import Tally, halves, has_quorum, reached, tally
 from swarm_consensus.protocols.raft.status import Drop, Role
 
 _REPLICATE = Flow.REPLICATE
@@ -45,6 +45,8 @@ class Replication(Election):
     :ivar _term_start: place of the entry that opened the term; 0 unless leading. Once it is
         committed, everything that older terms committed is known to be.
     :ivar _round: heartbeat rounds begun in this term.
+    :ivar _out: where messages to followers go: `_send_now`, or `_send_after` while it is not sure
+        that the term itself is durable.
     :ivar _round_wanted: a heartbeat round is due, and `_beat` that it is one of the regular ones,
         whose answers show what got lost.
     :ivar _flush: entries, probes or a commit index wait to be sent.
@@ -63,6 +65,7 @@ class Replication(Election):
         self._follower_names: tuple[str, ...] = ()
         self._groups: tuple[tuple[Progress | None, ...], ...] = ()
         self._term_start = 0
+        self._out: list[Send] = []
         self._round = 0
         self._round_wanted = False
         self._beat = False
@@ -102,6 +105,10 @@ class Replication(Election):
         self._beat_at = self._now + self._config.heartbeat_ticks
         # An entry of its own lets the leader commit at once what older terms left (thesis 6.4).
         self._term_start = self._append_own(EntryKind.NOOP, b'')
+        # Voters answered a question that left after the term was durable. One that is a quorum
+        # by itself asked nobody: what it says of the term must wait for its disk.
+        alone = tally(self._membership, {self._robot: True}) is Tally.WON
+        self._out = self._send_after if alone else self._send_now
 
     def _follow_all(self) -> None:
         """Begin to keep track of each other member; nothing is known about their logs."""
@@ -159,6 +166,8 @@ class Replication(Election):
 
     def _persisted(self, index: int, term: int) -> None:
         if self._log.saved(index, term) and self._role is _LEADER:
+            if self._log.persisted >= self._term_start:
+                self._out = self._send_now
             self._advance_commit()
 
     # -- sending ------------------------------------------------------------------------------
@@ -179,7 +188,7 @@ class Replication(Election):
             if p.sent_commit < commit and p.flow is _REPLICATE and p.sent_commit < p.next - 1
         ]
         if behind:
-            self._send_now.append(
+            self._out.append(
                 Send(self._names(behind), Heartbeat(self._term, self._robot, commit, 0))
             )
             for p in behind:
@@ -191,7 +200,7 @@ class Replication(Election):
         commit = self._log.commit
         if self._followers:
             heartbeat = Heartbeat(self._term, self._robot, commit, self._round)
-            self._send_now.append(Send(self._follower_names, heartbeat))
+            self._out.append(Send(self._follower_names, heartbeat))
         for p in self._followers:
             p.sent_commit = commit
             if self._beat:
@@ -239,7 +248,7 @@ class Replication(Election):
         message = AppendEntries(
             self._term, self._robot, first - 1, log.term(first - 1), tuple(entries), log.commit
         )
-        self._send_now.append(Send(self._names(group), message))
+        self._out.append(Send(self._names(group), message))
         end = first - 1 + len(entries)
         for p in group:
             p.sent(end, log.commit)
@@ -271,7 +280,7 @@ class Replication(Election):
             return False
         if term < self._term:
             # It may be a robot that is alone with an old term: our answer frees it.
-            self._drop(Drop.STALE_TERM)
+            self._drop(Drop.STALE)
             reply = AppendReply(self._term, self._robot, True, index)
             self._send_after.append(Send((leader,), reply))
             self._dirty = True
@@ -360,7 +369,7 @@ class Replication(Election):
         if term > self._term:
             self._become_follower(term, '')
         else:
-            self._drop(Drop.STALE_TERM if term < self._term else Drop.UNASKED)
+            self._drop(Drop.STALE if term < self._term else Drop.UNASKED)
         return None
 
     def _on_append_reply(self, message: AppendReply) -> None:

@@ -23,7 +23,7 @@ class Drop(Enum):
 
     STRANGER = 'stranger'  # the sender is not a member
     OWN_NAME = 'own_name'  # the sender bears this robot's name
-    STALE_TERM = 'stale_term'  # of a term that is over
+    STALE = 'stale'  # late: of a term, a campaign or a question that is over
     OUT_OF_RANGE = 'out_of_range'  # a number that no honest robot sends
     MALFORMED = 'malformed'  # entries with gaps, falling terms, lists that do not fit
     SECOND_LEADER = 'second_leader'  # another leader in a term that has one

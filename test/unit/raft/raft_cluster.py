@@ -64,6 +64,7 @@ class Robot:
         self.applied: list[Entry] = []
         self.proposals: list[ProposalResult] = []
         self.reads: list[ReadResult] = []
+        self.stalled_until = 0
 
     @property
     def alive(self) -> bool:
@@ -272,12 +273,19 @@ class Cluster:
         for _ in range(ticks):
             self.now += 1
             for robot in self.alive:
+                if robot.stalled_until > self.now:
+                    continue
                 self.tick([robot.name])
                 if robot.waiting and self.random.random() < self.weather.sync:
                     self._sync(robot, self.random.randint(1, len(robot.waiting)))
+            posted = self._count
             while self._air and self._air[0][0] <= self.now:
-                _, _, to, message = heapq.heappop(self._air)
-                if self.robots[to].alive:
+                assert self._count - posted < 20_000, 'the robots never stop talking'
+                _, count, to, message = heapq.heappop(self._air)
+                robot = self.robots[to]
+                if robot.stalled_until > self.now:
+                    heapq.heappush(self._air, (robot.stalled_until, count, to, message))
+                elif robot.alive:
                     self.receive(to, message)
 
     # -- carrying out ---------------------------------------------------------------------------
@@ -327,6 +335,7 @@ class Cluster:
         for send in sends:
             assert robot.name not in send.to
             self.trace.append((robot.name, ','.join(send.to), send.message))
+            self.invariants.sent(send.message)
             for to in send.to or [name for name in self.robots if name != robot.name]:
                 self._post(robot.name, to, send.message)
 

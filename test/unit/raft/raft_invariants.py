@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from swarm_consensus.protocols.raft import (
+    AppendEntries,
     Entry,
     EntryKind,
+    Message,
     Outcome,
     Persist,
     ProposalResult,
@@ -62,7 +64,11 @@ class Invariants:
             first = persist.entries[0]
             if before == (Role.LEADER, term):
                 assert first.term == term, f'leader append-only: {name} writes {first}'
-            self._match(persist.entries, None)
+
+    def sent(self, message: Message) -> None:
+        """Hold log matching for what others may have come to know."""
+        if isinstance(message, AppendEntries):
+            self._match(message.entries, message.prev_term)
 
     def _match(self, entries: Sequence[Entry], previous: int | None) -> None:
         """Hold log matching: (index, term) fixes the data and, by induction, all before."""
@@ -89,6 +95,7 @@ class Invariants:
 
     def durable(self, name: str, persist: Persist) -> None:
         if persist.entries:
+            self._match(persist.entries, None)
             stored = self.stored[name]
             del stored[persist.entries[0].index - 1 :]
             stored.extend(entry.term for entry in persist.entries)

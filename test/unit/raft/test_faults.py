@@ -12,7 +12,7 @@ from random import Random
 import pytest
 from raft_cluster import Cluster, Weather
 
-from swarm_consensus.protocols.raft import Outcome
+from swarm_consensus.protocols.raft import Outcome, Role
 
 _FIRST, _COUNT = (int(part) for part in os.environ.get('RAFT_SEEDS', '1:300').split(':'))
 _TICKS = 240
@@ -35,9 +35,13 @@ def storm(seed: int) -> Cluster:
         'entry_bytes_max': 32,
         'uncommitted_bytes_max': random.choice([100, 1000, 100_000]),
         'proposal_ticks': random.choice([20, 60]),
+        'election_ticks': random.choice([5, 10]),
     }
     cluster = Cluster(names, seed, weather=weather, **settings)
     crash = random.choice([0, 0.005, 0.03])
+    restart = random.choice([0.05, 0.5])
+    stall = random.choice([0, 0.01])
+    coup = random.choice([0, 0, 0.03, 0.3])
     load = random.choice([0.02, 0.2, 0.6])
     cuts = random.choice([0, 0.02, 0.05])
     one_way = random.random() < 0.3
@@ -46,10 +50,19 @@ def storm(seed: int) -> Cluster:
     for _ in range(_TICKS):
         for name in names:
             robot = cluster.robots[name]
-            if robot.alive and random.random() < crash:
+            leads = robot.alive and cluster.role(name) is Role.LEADER
+            if leads and random.random() < coup:
+                if random.random() < 0.5:
+                    cluster.crash(name)
+                else:
+                    cut.clear()
+                    cut.update(both for x in names if x != name for both in [(x, name), (name, x)])
+            elif robot.alive and random.random() < crash:
                 cluster.crash(name)
-            elif not robot.alive and random.random() < 0.05:
+            elif not robot.alive and random.random() < restart:
                 cluster.restart(name)
+            elif random.random() < stall:
+                robot.stalled_until = cluster.now + random.randint(5, 40)
             if robot.alive and random.random() < load / len(names):
                 (cluster.propose if random.random() < 0.7 else cluster.read)(name)
         if random.random() < cuts:
@@ -73,6 +86,7 @@ def heal(cluster: Cluster) -> None:
     cluster.lost = lambda sender, to, message: False
     cluster.weather = Weather()
     for robot in cluster.robots.values():
+        robot.stalled_until = 0
         if not robot.alive:
             cluster.restart(robot.name)
     cluster.run(120)

@@ -140,6 +140,19 @@ def test_a_lost_question_or_answer_is_repeated() -> None:
         assert all(swarm.read_result(request) for request in requests)
 
 
+def test_a_repeated_question_serves_older_reads_though_the_newest_has_ended() -> None:
+    swarm = elected(retry_ticks=5)
+    swarm.lost = lambda sender, to, message: isinstance(message, ReadRequest)
+    long = swarm.read('b', deadline_ticks=50)
+    swarm.run(1)
+    short = swarm.read('b', deadline_ticks=2)
+    swarm.run(3)
+    swarm.lost = lambda sender, to, message: False
+    swarm.run(5)
+    assert swarm.read_result(short).reason is Refusal.TIMEOUT
+    assert swarm.read_result(long).reason is Refusal.NONE
+
+
 def test_a_read_goes_on_at_the_next_leader() -> None:
     swarm = elected()
     swarm.lost = lambda sender, to, message: isinstance(message, (ReadReply, HeartbeatReply))

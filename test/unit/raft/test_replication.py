@@ -192,6 +192,15 @@ def test_a_late_reject_never_lowers_a_followers_match() -> None:
     assert raft.take_effects().send_now[0].message.prev_index == 4
 
 
+def test_a_follower_that_rejects_what_it_acknowledged_is_asked_once_a_heartbeat_only() -> None:
+    raft = leader('111')
+    raft.receive(AppendReply(9, 'b', False, 4))
+    raft.propose('1', b'x')
+    raft.take_effects()
+    answers = [answer(raft, AppendReply(9, 'b', True, index, 1, 1)) for index in (5, 4, 4, 4)]
+    assert [len(messages) for messages in answers] == [1, 0, 0, 0]
+
+
 def test_a_follower_that_needs_the_same_shares_the_message() -> None:
     swarm = Cluster('abcde')
     swarm.elect('a')

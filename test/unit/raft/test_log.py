@@ -1,0 +1,151 @@
+"""The log against a slow twin, and the rules of what is restored and configured."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from swarm_consensus.protocols.raft import (
+    ConfigError,
+    Entry,
+    EntryKind,
+    HardState,
+    InvariantError,
+    Membership,
+    Raft,
+    RaftConfig,
+    Restored,
+    SnapshotMark,
+)
+from swarm_consensus.protocols.raft.log import UNAVAILABLE, RaftLog
+
+
+def entries(terms: str, first: int = 1) -> tuple[Entry, ...]:
+    return tuple(
+        Entry(i, int(t), EntryKind.COMMAND, t.encode()) for i, t in enumerate(terms, first)
+    )
+
+
+def restored(terms: str, mark: tuple[int, int] = (0, 0), applied: int = 0) -> Restored:
+    snapshot = SnapshotMark(*mark, Membership(('a', 'b', 'c'))) if mark[0] else None
+    return Restored(HardState(9, ''), entries(terms, mark[0] + 1), snapshot, applied)
+
+
+def terms_of(log: RaftLog) -> str:
+    return ''.join(str(entry.term) for entry in log.slice(log.first_index, log.last_index))
+
+
+def test_merge_does_what_a_slow_twin_does() -> None:
+    random = Random(11)
+    for _ in range(3000):
+        # As in real logs: behind the first difference, no term is in common.
+        common = '1' * random.randint(0, 4)
+        ours = common + ''.join(sorted(random.choices('24', k=random.randint(0, 5))))
+        theirs = common + ''.join(sorted(random.choices('35', k=random.randint(0, 5))))
+        if random.random() < 0.3:
+            theirs = ours[: random.randint(0, len(ours))]
+        if not theirs:
+            continue
+        log = RaftLog(restored(ours))
+        first = random.randint(1, min(len(common) + 1, len(theirs)))
+        twin = ours
+        for place in range(first - 1, len(theirs)):
+            if place >= len(twin):
+                twin += theirs[place]
+            elif twin[place] != theirs[place]:
+                twin = twin[:place] + theirs[place]
+        log.merge(entries(theirs[first - 1 :], first))
+        assert terms_of(log) == twin, (ours, theirs, first)
+        assert log.last_index == len(twin)
+
+
+def test_what_is_saved_rebuilds_the_log() -> None:
+    random = Random(12)
+    for _ in range(500):
+        log, disk, writes = RaftLog(Restored(HardState(9))), [], []
+        for term in range(1, 9):
+            first = random.randint(log.commit + 1, log.last_index + 1)
+            log.merge(entries(str(term) * random.randint(1, 3), first))
+            if random.random() < 0.7 and (persist := log.save(None)):
+                del disk[persist.entries[0].index - 1 :]
+                disk.extend(persist.entries)
+                writes.append(persist.entries[-1])
+                assert disk == log.slice(1, log.last_index)
+            if random.random() < 0.5 and writes:
+                last = writes.pop(0)
+                log.saved(last.index, last.term)
+            assert log.persisted <= log.last_index
+        log.save(None)
+        while log._writes:
+            log.saved(log._writes[0].index, log._writes[0].term)
+        assert log.persisted == log.last_index
+
+
+def test_last_index_of_term_is_what_a_slow_twin_finds() -> None:
+    random = Random(13)
+    for _ in range(2000):
+        start = random.choice([0, 3])
+        terms = ''.join(sorted(random.choices('2345', k=random.randint(0, 8))))
+        log = RaftLog(restored(terms, (start, 1) if start else (0, 0)))
+        index, term = random.randint(-1, 14), random.randint(-1, 7)
+        twin = max(
+            [start]
+            + [i for i in range(start + 1, min(index, log.last_index) + 1) if log.term(i) <= term]
+        )
+        assert log.last_index_of_term(index, term) == twin
+
+
+def test_a_log_over_a_snapshot_knows_what_it_has() -> None:
+    log = RaftLog(restored('45', (7, 3)))
+    assert [log.term(index) for index in (6, 7, 8, 9, 10)] == [UNAVAILABLE, 3, 4, 5, UNAVAILABLE]
+    assert (log.first_index, log.last_index, log.commit, log.handed) == (8, 9, 7, 7)
+    assert log.entry(7) is None and log.entry(8).term == 4
+
+
+@pytest.mark.parametrize(
+    'broken',
+    [
+        Restored(HardState(1), entries('1', first=2)),
+        Restored(HardState(5), entries('21')),
+        Restored(HardState(1), entries('2')),
+        Restored(HardState(1), entries('0')),
+        Restored(HardState(1), entries('1'), applied=2),
+        Restored(HardState(-1)),
+    ],
+)
+def test_a_broken_log_is_not_started(broken: Restored) -> None:
+    with pytest.raises(InvariantError):
+        Raft(RaftConfig('a', ('a',)), broken, Random(1))
+
+
+def test_what_is_committed_is_never_cut() -> None:
+    log = RaftLog(restored('111'))
+    log.commit_to(2)
+    with pytest.raises(InvariantError) as error:
+        log.merge(entries('2', first=2))
+    assert 'committed' in str(error.value) and error.value.state == {'first': 2, 'commit': 2}
+    for index in (1, 2, 4):
+        with pytest.raises(InvariantError):
+            log.commit_to(index)
+
+
+@pytest.mark.parametrize(
+    'wrong',
+    [
+        {'robot': ''},
+        {'voters': ()},
+        {'voters': ('a', 'a')},
+        {'learners': ('a',)},
+        {'heartbeat_ticks': 10},
+        {'heartbeat_ticks': 0},
+        {'entry_bytes_max': 48 * 1024},
+        {'uncommitted_bytes_max': 1},
+        {'inflight_appends_max': 0},
+        {'proposal_ticks': 0},
+        {'retry_ticks': -1},
+    ],
+)
+def test_settings_that_cannot_work_are_refused(wrong: dict) -> None:
+    with pytest.raises(ConfigError):
+        RaftConfig(**{'robot': 'a', 'voters': ('a', 'b', 'c'), **wrong})

@@ -1,0 +1,184 @@
+"""
+The fault simulation finds the classic mistakes: each is built in, one at a time, and is caught.
+
+A mutation replaces one method of Raft for one test. That nothing is found without any is what
+test_faults.py says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import test_elections
+from test_faults import storm
+import test_replication
+
+from swarm_consensus.protocols.raft import AppendReply, Effects, HardState, Outcome, Raft
+from swarm_consensus.protocols.raft.log import RaftLog
+
+SEEDS_MAX = 500
+
+
+def commit_by_counting_an_old_term(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Raft._advance_commit
+
+    def advance(raft: Raft) -> None:
+        start, raft._term_start = raft._term_start, 0
+        original(raft)
+        raft._term_start = start
+
+    monkeypatch.setattr(Raft, '_advance_commit', advance)
+
+
+def vote_is_not_durable(monkeypatch: pytest.MonkeyPatch) -> None:
+    def take(raft: Raft) -> HardState | None:
+        changed, raft._hard_state_changed = raft._hard_state_changed, False
+        return HardState(raft._term, '') if changed else None
+
+    monkeypatch.setattr(Raft, '_take_hard_state', take)
+
+
+def two_votes_in_a_term(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Raft._would_vote
+
+    def would_vote(raft: Raft, message: object) -> bool:
+        vote, raft._vote = raft._vote, ''
+        granted = original(raft, message)
+        raft._vote = vote
+        return granted
+
+    monkeypatch.setattr(Raft, '_would_vote', would_vote)
+
+
+def truncation_without_conflict(monkeypatch: pytest.MonkeyPatch) -> None:
+    def merge(log: RaftLog, entries: tuple) -> None:
+        if entries[0].index <= log.last_index:
+            log._truncate(entries[0].index)
+        log._entries.extend(entries)
+        log.last_index = entries[-1].index
+
+    monkeypatch.setattr(RaftLog, 'merge', merge)
+
+
+def no_log_check_on_vote(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RaftLog, 'up_to_date', lambda log, index, term: True)
+
+
+def no_match_check_on_append(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Raft._on_append
+
+    def on_append(raft: Raft, message: object) -> None:
+        if message.prev_index <= raft._log.last_index:
+            message = replace(message, prev_term=max(0, raft._log.term(message.prev_index)))
+        original(raft, message)
+
+    monkeypatch.setattr(Raft, '_on_append', on_append)
+
+
+def read_without_a_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Raft, '_reached', lambda raft, of_follower, own: own)
+
+
+def read_before_a_commit_of_the_term(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Raft._flush_reads_leader
+
+    def flush(raft: Raft) -> None:
+        start, raft._term_start = raft._term_start, 0
+        original(raft)
+        raft._term_start = start
+
+    monkeypatch.setattr(Raft, '_flush_reads_leader', flush)
+
+
+def acknowledgement_before_sync(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Raft.take_effects
+
+    def take(raft: Raft) -> Effects | None:
+        effects = original(raft)
+        if effects is None:
+            return None
+        early = tuple(s for s in effects.send_after if isinstance(s.message, AppendReply))
+        late = tuple(s for s in effects.send_after if not isinstance(s.message, AppendReply))
+        return replace(effects, send_now=effects.send_now + early, send_after=late)
+
+    monkeypatch.setattr(Raft, 'take_effects', take)
+
+
+def leader_counts_itself_before_sync(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Raft._advance_commit
+
+    def advance(raft: Raft) -> None:
+        persisted, raft._log.persisted = raft._log.persisted, raft._log.last_index
+        original(raft)
+        raft._log.persisted = persisted
+
+    monkeypatch.setattr(Raft, '_advance_commit', advance)
+
+
+def heartbeat_commits_what_may_not_match(monkeypatch: pytest.MonkeyPatch) -> None:
+    def follow_commit(raft: Raft) -> None:
+        index = min(raft._leader_commit, raft._log.last_index)
+        if index > raft._log.commit:
+            raft._commit_to(index)
+
+    monkeypatch.setattr(Raft, '_follow_commit', follow_commit)
+
+
+def committed_while_the_place_went_to_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Raft, '_judge', lambda raft, p, entry: raft._end(p, Outcome.COMMITTED))
+
+
+# Caught by random faults within SEEDS_MAX seeds.
+BY_STORM: list[Callable[[pytest.MonkeyPatch], None]] = [
+    two_votes_in_a_term,
+    truncation_without_conflict,
+    no_log_check_on_vote,
+    no_match_check_on_append,
+    read_without_a_round,
+    read_before_a_commit_of_the_term,
+    acknowledgement_before_sync,
+    leader_counts_itself_before_sync,
+    heartbeat_commits_what_may_not_match,
+    committed_while_the_place_went_to_another,
+]
+# These take thousands of seeds, but have a scenario of their own.
+BY_SCENARIO: list[tuple[Callable[[pytest.MonkeyPatch], None], Callable[[], None]]] = [
+    (
+        commit_by_counting_an_old_term,
+        test_replication.test_figure_8_an_entry_of_an_older_term_is_not_committed_by_counting,
+    ),
+    (
+        vote_is_not_durable,
+        test_elections.test_a_vote_leaves_only_when_it_is_durable_and_outlives_a_reboot,
+    ),
+]
+
+
+@pytest.mark.parametrize('mutation', BY_STORM, ids=lambda mutation: mutation.__name__)
+def test_a_mistake_is_caught_in_bad_weather(
+    mutation: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mutation(monkeypatch)
+    for seed in range(1, SEEDS_MAX + 1):
+        try:
+            storm(seed)
+        except Exception as error:  # noqa: BLE001 - whatever it breaks, it is caught
+            print(f'seed {seed}: {error}')
+            return
+    raise AssertionError(f'{SEEDS_MAX} seeds did not catch it')
+
+
+@pytest.mark.parametrize(
+    ('mutation', 'scenario'), BY_SCENARIO, ids=[mutation.__name__ for mutation, _ in BY_SCENARIO]
+)
+def test_a_mistake_is_caught_by_its_scenario(
+    mutation: Callable[[pytest.MonkeyPatch], None],
+    scenario: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scenario()
+    mutation(monkeypatch)
+    with pytest.raises(AssertionError):
+        scenario()
