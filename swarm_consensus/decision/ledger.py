@@ -64,6 +64,10 @@ class Ledger:
         decision = self._by_subject.get(subject)
         return 0 if decision is None else decision.revision
 
+    def outcome(self, request_id: str) -> Decision | None:
+        """Return what a request did when it was applied; None: it was not, or is forgotten."""
+        return self._requests.get(request_id)
+
     def slice(self, from_index: int, count_max: int, value_bytes_max: int) -> Sequence[Decision]:
         """
         Return decisions with index >= `from_index`, in log order.

@@ -60,6 +60,12 @@ class Desk:
             answer = no_answer(asked.subject, Level.COMMITTED, Status.REFUSED, reason)
             outputs.append(ProposeAnswered(asked.key, answer))
             return
+        applied = self._ledger.outcome(asked.request_id)
+        if applied is not None:
+            # A repetition of what the log holds already. The log would not take it again, and
+            # nothing that is applied later would answer it.
+            outputs.append(ProposeAnswered(asked.key, applied))
+            return
         request_id = asked.request_id or self._new_request_id()
         command = Command(
             request_id=request_id,

@@ -99,6 +99,22 @@ def test_expected_revision_and_request_id() -> None:
     assert repeated.index == first.index
 
 
+@pytest.mark.parametrize('robot', ['r1', 'r2', 'r3'])
+@pytest.mark.parametrize('choice', ['x', 'y'])
+def test_a_request_repeated_at_its_robot_gets_its_first_outcome(robot: str, choice: str) -> None:
+    """Leader or not, and even if the repetition asks for something else, it is answered."""
+    swarm = Swarm(3)
+    swarm.elect()
+    one = swarm.propose(robot, 'x', request_id='same')
+    swarm.run(0.5)
+    again = swarm.propose(robot, choice, request_id='same')
+    swarm.run(0.1)
+    first, repeated = swarm.proposed(one), swarm.proposed(again)
+    assert first is not None and repeated is not None
+    assert (repeated.status, repeated.choice) == (Status.DECIDED, 'x')
+    assert (repeated.index, repeated.revision) == (first.index, 1)
+
+
 @pytest.mark.parametrize(
     ('subject', 'choice', 'value', 'reason'),
     [
