@@ -1,0 +1,153 @@
+"""The command `swarm`: its verbs, their output and exit codes, without ROS."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+import subprocess
+import sys
+
+import pytest
+
+from swarm_consensus.cli._console import Console
+from swarm_consensus.cli.main import main, verbs
+from swarm_consensus.composition.default_yaml import default_yaml
+from swarm_consensus.composition.parameter_tables import BEGIN, END, parameter_tables
+
+GOOD = 'swarm: team\nrobots: [a, b]\nsubjects:\n  sign: {labels: [stop, go]}\n  mode:\n'
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    path = tmp_path / 'swarm.yaml'
+    path.write_text(GOOD)
+    return path
+
+
+def test_every_verb_has_a_help_line() -> None:
+    found = verbs()
+    assert {'check', 'params', 'up'} <= set(found)
+    assert all(text.endswith('.') for text in found.values()), found
+
+
+def test_help_lists_the_verbs(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(['--help'])
+    assert caught.value.code == 0
+    said = capsys.readouterr().out
+    assert all(verb in said for verb in verbs())
+
+
+@pytest.mark.parametrize('arguments', [[], ['fly'], ['check']])
+def test_wrong_usage_is_exit_code_2(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert 'usage: swarm' in capsys.readouterr().err
+
+
+def test_verbs_without_nodes_need_no_ros(good: Path) -> None:
+    """`check` and `params` run where rclpy cannot be imported at all."""
+    code = (
+        'import sys\n'
+        'sys.modules["rclpy"] = None\n'
+        'from swarm_consensus.cli.main import main\n'
+        f'sys.exit(main(["check", {str(good)!r}]) or main(["params"]))'
+    )
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_check_says_what_a_right_file_starts(
+    good: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(['check', str(good)]) == 0
+    assert capsys.readouterr().out == (
+        'swarm.yaml is right: swarm team\n'
+        '  /a: consensus_node\n'
+        '  /b: consensus_node\n'
+        '  decides sign among stop, go\n'
+        '  decides mode by proposals\n'
+    )
+
+
+def test_check_shows_the_nodes_of_one_robot(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(['check', str(good), '--robot', 'b', '--nodes']) == 0
+    said = capsys.readouterr().out
+    assert '/b/consensus_node:\n  ros__parameters:\n    "swarm": "team"\n' in said
+    assert '# ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST' in said
+    assert '/a' not in said
+
+
+def test_check_of_a_wrong_file_says_all_and_counts(
+    good: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good.write_text(GOOD.replace('robots', 'robot').replace('labels', 'lables'))
+    assert main(['check', str(good)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ''
+    assert captured.err.splitlines() == [
+        f'{good}:1: robots: missing; say how many (`robots: 3`), or name them in a list',
+        f'{good}:2: robot: unknown key; did you mean "robots"?',
+        f'{good}:4: subjects.sign.lables: unknown key; did you mean "labels"?',
+        '3 problems',
+    ]
+
+
+def test_params_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(['params']) == 0
+    assert capsys.readouterr().out == parameter_tables()
+    assert main(['params', '--yaml']) == 0
+    assert capsys.readouterr().out == default_yaml()
+    assert main(['params', '--write-yaml', str(tmp_path / 'd.yaml')]) == 0
+    assert (tmp_path / 'd.yaml').read_text() == default_yaml()
+    readme = tmp_path / 'README.md'
+    readme.write_text(f'a\n{BEGIN}\n{END}\nb\n')
+    assert main(['params', '--write-readme', str(readme)]) == 0
+    assert parameter_tables() in readme.read_text()
+
+
+def test_params_says_what_it_cannot_write(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = tmp_path / 'README.md'
+    readme.write_text('no markers')
+    assert main(['params', '--write-readme', str(readme)]) == 2
+    assert BEGIN in capsys.readouterr().err
+    assert main(['params', '--write-yaml', str(tmp_path / 'no' / 'folder.yaml')]) == 2
+    assert 'No such file' in capsys.readouterr().err
+
+
+def test_reader_that_has_enough_is_no_error() -> None:
+    """`swarm params | head -1` ends without a traceback."""
+    done = subprocess.run(
+        ['sh', '-c', f'{sys.executable} -m swarm_consensus.cli.main params | head -1'],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.startswith('#### ')
+    assert done.stderr == ''
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_console_gives_each_robot_its_color_only_in_a_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv('NO_COLOR', raising=False)
+    plain, terminal = io.StringIO(), Terminal()
+    for stream in (plain, terminal):
+        console = Console(['a/x', 'a/long', 'b/x'], stream)
+        console.line('a/x', 'one')
+        console.line('b/x', 'two')
+        console.say('three')
+    assert plain.getvalue() == 'a/x    | one\nb/x    | two\nswarm  | three\n'
+    assert terminal.getvalue().count('\x1b[') == 6
+    monkeypatch.setenv('NO_COLOR', '1')
+    assert not Console(['a/x'], Terminal()).color
