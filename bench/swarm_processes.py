@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 import os
 from pathlib import Path
-import random
 import signal
 import subprocess
 import sys
 import tempfile
 from types import TracebackType
 
+from swarm_consensus.composition.domains import reserve_domain_id
 from swarm_consensus.composition.middleware import environment
 from swarm_consensus.composition.swarm import Network
 
@@ -24,9 +24,10 @@ def loopback() -> Iterator[Path]:
 
     :returns: a temporary folder for state and logs, removed at the end.
     """
-    # Above 101 the ports of DDS run into those that Linux gives to outgoing connections.
-    domain = random.SystemRandom().randint(1, 101)
-    with tempfile.TemporaryDirectory(prefix='swarm_bench_') as name:
+    with (
+        reserve_domain_id() as domain,
+        tempfile.TemporaryDirectory(prefix='swarm_bench_') as name,
+    ):
         folder = Path(name)
         os.environ.update(
             environment(Network(domain, 'localhost', (), '', 'default', 'default')),

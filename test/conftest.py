@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from swarm_testing.domains import reserve_domain_id
 from swarm_testing.environment import UNWANTED, loopback_variables, process_environment
 from swarm_testing.processes import ProcessGroup
+
+from swarm_consensus.composition.domains import reserve_domain_id
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ import os
 import sys
 
 import pytest
-from swarm_testing.domains import reserve_domain_id
 from swarm_testing.processes import ProcessGroup
+
+from swarm_consensus.composition.domains import reserve_domain_id
 
 
 def test_two_reservations_at_the_same_time_never_give_the_same_domain():

@@ -1,9 +1,8 @@
 """
-A ROS domain id for each test, which no other test has at the same time.
+A ROS domain id of one's own on this machine: for the demo, the bench and every test.
 
-Ids are reserved by file locks, so that test runs beside each other on one machine (pytest-xdist,
-two terminals, two work trees) keep apart as well. The lock goes with the process: nothing stays
-reserved after a crash.
+Ids are reserved by file locks, so that runs beside each other (two terminals, two work trees,
+parallel tests) keep apart. The lock goes with the process: nothing stays reserved after a crash.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ def reserve_domain_id() -> Iterator[int]:
     """
     folder = _lock_folder()
     # In random order: a domain that was just given back may still have processes dying in it.
-    # Tests do not depend on which id they get, so this randomness needs no seed.
+    # Nothing depends on which id it is, so this randomness needs no seed.
     for domain_id in random.SystemRandom().sample(DOMAIN_IDS, len(DOMAIN_IDS)):
         with open(folder / str(domain_id), 'w') as lock:
             try:
