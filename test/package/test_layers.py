@@ -69,6 +69,9 @@ RULES = {
         None,
         ros=True,
     ),
+    'demo': Rule(None, None, ros=True),
+    # What a user would write: with the client, or with DDS alone and nothing of ours.
+    'examples': rule('client', 'cyclonedds', ros=True),
     'cli': Rule(None, None, ros=True),
 }
 
