@@ -31,6 +31,7 @@ from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
 from swarm_consensus.composition.compose import compose
+from swarm_consensus.composition.middleware import crowded
 from swarm_consensus.composition.parameter_file import Prepared, logger_name, prepare
 from swarm_consensus.composition.supervision import EXIT_CONFIGURATION
 from swarm_consensus.composition.swarm_file import load_swarm
@@ -92,12 +93,17 @@ def _nodes(context: LaunchContext) -> list[Action]:
             OnShutdown(on_shutdown=lambda event, context: shutil.rmtree(folder, True))
         )
     ]
-    for spec in compose(swarm, use_sim_time=argument('use_sim_time') == 'true'):
-        if not wanted or spec.robot in wanted:
-            node = _node(
-                prepare(spec, folder), argument('log_level'), argument('respawn') == 'true'
-            )
-            actions += [node, _give_up_on_wrong_configuration(node, spec.full_name)]
+    specs = [
+        spec
+        for spec in compose(swarm, use_sim_time=argument('use_sim_time') == 'true')
+        if not wanted or spec.robot in wanted
+    ]
+    warning = crowded(swarm.network, len(specs))
+    if warning:
+        actions.append(LogInfo(msg=warning))
+    for spec in specs:
+        node = _node(prepare(spec, folder), argument('log_level'), argument('respawn') == 'true')
+        actions += [node, _give_up_on_wrong_configuration(node, spec.full_name)]
     return actions
 
 

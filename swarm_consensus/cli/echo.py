@@ -34,8 +34,7 @@ def describe(header: FrameHeader, batch: bytes) -> list[str]:
     except ValueError:
         name = f'class {header.traffic_class}?'
     lines = [
-        f'{header.sender} -> {header.to or "all"}  {name}  #{header.sequence}  '
-        f'{len(batch)} bytes'
+        f'{header.sender} -> {header.to or "all"}  {name}  #{header.sequence}  {len(batch)} bytes'
     ]
     try:
         items = MESSAGES.inspect_batch(batch)

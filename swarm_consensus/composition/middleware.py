@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape, quoteattr
 
 from swarm_consensus.composition.swarm import Network
 
@@ -13,20 +13,30 @@ _RANGES = {
     'off': 'OFF',
     'system_default': 'SYSTEM_DEFAULT',
 }
+_LOOPBACK = '127.0.0.1'
 # Fast DDS 3 (Kilted and later) and Fast DDS 2 (Jazzy) look for their profiles under these.
 _FASTDDS_PROFILES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+
+
+# With LOCALHOST, Fast DDS finds no more participants of a host than these: it asks their ports in
+# turn, and the rest never hear of each other.
+LOCALHOST_PARTICIPANTS_MAX = 32
 
 
 def environment(network: Network) -> dict[str, str]:
     """Return the environment variables of every node of a swarm."""
     variables = {'ROS_AUTOMATIC_DISCOVERY_RANGE': _RANGES[network.discovery]}
+    if _loopback_profile(network):
+        # LOCALHOST makes rmw_fastrtps describe transports of its own, shared memory among them,
+        # whatever was asked. The profile keeps to loopback by itself, with multicast there.
+        variables['ROS_AUTOMATIC_DISCOVERY_RANGE'] = _RANGES['subnet']
     if network.domain_id >= 0:
         variables['ROS_DOMAIN_ID'] = str(network.domain_id)
     if network.static_peers:
         variables['ROS_STATIC_PEERS'] = ';'.join(network.static_peers)
     if network.middleware != 'default':
         variables['RMW_IMPLEMENTATION'] = network.middleware
-    if network.transport == 'udp' and not network.interface:
+    if network.transport == 'udp' and not files(network):
         variables['FASTDDS_BUILTIN_TRANSPORTS'] = 'UDPv4'
     if network.middleware != 'rmw_fastrtps_cpp':
         variables |= _cyclone(network)
@@ -35,9 +45,32 @@ def environment(network: Network) -> dict[str, str]:
 
 def files(network: Network) -> dict[str, str]:
     """Return the variables that must name a file, and the text of the file."""
-    if not network.interface or network.middleware == 'rmw_cyclonedds_cpp':
+    interface = _LOOPBACK if _loopback_profile(network) else network.interface
+    if not interface or network.middleware == 'rmw_cyclonedds_cpp':
         return {}
-    return dict.fromkeys(_FASTDDS_PROFILES, _fastdds_profile(network))
+    return dict.fromkeys(_FASTDDS_PROFILES, _fastdds_profile(interface, network.transport))
+
+
+def crowded(network: Network, nodes: int) -> str:
+    """Return what to change if so many nodes on one machine would not all find each other."""
+    at_risk = network.discovery == 'localhost' and not _loopback_profile(network)
+    if not at_risk or network.middleware == 'rmw_cyclonedds_cpp':
+        return ''
+    if nodes < LOCALHOST_PARTICIPANTS_MAX:
+        return ''
+    return (
+        f'{nodes} nodes on this machine: with `discovery: localhost` Fast DDS connects '
+        f'{LOCALHOST_PARTICIPANTS_MAX} at most; set `network: {{transport: udp}}`'
+    )
+
+
+def _loopback_profile(network: Network) -> bool:
+    """Whether a Fast DDS profile, and not the discovery range, keeps the swarm on loopback."""
+    return (
+        network.discovery == 'localhost'
+        and network.transport == 'udp'
+        and network.middleware != 'rmw_cyclonedds_cpp'
+    )
 
 
 def _cyclone(network: Network) -> dict[str, str]:
@@ -74,14 +107,13 @@ def _is_address(interface: str) -> bool:
     return True
 
 
-def _fastdds_profile(network: Network) -> str:
+def _fastdds_profile(interface: str, transport: str) -> str:
     # Fast DDS takes interfaces only for transports that are described in a profile. Robots of one
     # machine still find each other: the interface's own address loops back.
-    name = network.interface.replace('&', '&amp;').replace('<', '&lt;')
-    key = 'address' if _is_address(network.interface) else 'interface'
+    key = 'address' if _is_address(interface) else 'interface'
     transports = ['<transport_id>swarm_udp</transport_id>']
     shared_memory = ''
-    if network.transport != 'udp':
+    if transport != 'udp':
         transports.append('<transport_id>swarm_shm</transport_id>')
         shared_memory = (
             '    <transport_descriptor>\n'
@@ -89,7 +121,7 @@ def _fastdds_profile(network: Network) -> str:
             '      <type>SHM</type>\n'
             '    </transport_descriptor>\n'
         )
-    used = ''.join(f'        {transport}\n' for transport in transports)
+    used = ''.join(f'        {entry}\n' for entry in transports)
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         '<profiles xmlns="http://www.eprosima.com/XMLSchemas/fastRTPS_Profiles">\n'
@@ -97,7 +129,7 @@ def _fastdds_profile(network: Network) -> str:
         '    <transport_descriptor>\n'
         '      <transport_id>swarm_udp</transport_id>\n'
         '      <type>UDPv4</type>\n'
-        f'      <interfaceWhiteList><{key}>{name}</{key}></interfaceWhiteList>\n'
+        f'      <interfaceWhiteList><{key}>{escape(interface)}</{key}></interfaceWhiteList>\n'
         '    </transport_descriptor>\n'
         f'{shared_memory}'
         '  </transport_descriptors>\n'

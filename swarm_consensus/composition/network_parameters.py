@@ -39,8 +39,8 @@ NETWORK_PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         'transport',
         'default',
-        'Of Fast DDS: its own choice, or UDP without shared memory, whose files stay behind '
-        'when a process is killed.',
+        'Of Fast DDS: its own choice, or `udp` without shared memory, whose files stay behind when '
+        'a process is killed; `udp` also for more than 32 nodes on one machine.',
         choices=('default', 'udp'),
     ),
 )

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from swarm_consensus.composition.compose import compose
+from swarm_consensus.composition.middleware import crowded
 from swarm_consensus.composition.node_spec import NodeSpec
 from swarm_consensus.composition.swarm import Swarm
 from swarm_consensus.composition.swarm_file import parse_swarm
@@ -163,6 +164,40 @@ def test_interface_reaches_both_middlewares(interface: str, key: str) -> None:
     profile = ElementTree.fromstring(spec.files['FASTDDS_DEFAULT_PROFILES_FILE'].encode())
     allowed = [node for node in profile.iter() if node.tag.endswith('interfaceWhiteList')]
     assert [child.text for node in allowed for child in node] == [interface]
+
+
+def test_udp_on_this_machine_is_kept_on_loopback_by_a_profile() -> None:
+    """LOCALHOST would make Fast DDS use shared memory, and find 32 participants at most."""
+    spec = compose(read(SMALL + 'network: {transport: udp}\n'))[0]
+    assert spec.environment['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'SUBNET'
+    assert 'FASTDDS_BUILTIN_TRANSPORTS' not in spec.environment
+    assert '127.0.0.1' in spec.environment['CYCLONEDDS_URI']
+    profile = ElementTree.fromstring(spec.files['FASTDDS_DEFAULT_PROFILES_FILE'].encode())
+    values = {node.tag.rpartition('}')[2]: node.text for node in profile.iter()}
+    assert values['address'] == '127.0.0.1'
+    assert values['type'] == 'UDPv4'
+    assert values['useBuiltinTransports'] == 'false'
+    assert 'SHM' not in spec.files['FASTDDS_DEFAULT_PROFILES_FILE']
+
+
+def test_cyclone_on_this_machine_needs_no_profile() -> None:
+    spec = compose(read(SMALL + 'network: {transport: udp, middleware: rmw_cyclonedds_cpp}\n'))[0]
+    assert spec.environment['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
+    assert spec.files == {}
+
+
+@pytest.mark.parametrize(
+    ('network', 'nodes', 'warned'),
+    [
+        ('{}', 31, False),
+        ('{}', 32, True),
+        ('{transport: udp}', 100, False),
+        ('{discovery: subnet}', 100, False),
+        ('{middleware: rmw_cyclonedds_cpp}', 100, False),
+    ],
+)
+def test_too_many_nodes_for_localhost_are_noticed(network: str, nodes: int, warned: bool) -> None:
+    assert bool(crowded(read(SMALL + f'network: {network}\n').network, nodes)) is warned
 
 
 def test_environment_decides_where_the_file_says_so() -> None:
