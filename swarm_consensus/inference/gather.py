@@ -4,7 +4,7 @@ Which numbers of a picture in memory go where in the model's input: worked out o
 Crop, resize, colour order and layout together are one table of indices into the picture's flat
 buffer. Nearest takes one number for each place. Bilinear takes four, from the same table: the
 pixel to the right lies a fixed number of items further on, and so does the row below, so the
-table is used on four shifted views of the buffer. Nothing is moved that is not needed.
+table is used on shifted views of the buffer. Nothing is moved that is not needed.
 """
 
 from __future__ import annotations
@@ -24,6 +24,19 @@ LUMA = {Color.RGB: (0.299, 0.587, 0.114), Color.BGR: (0.114, 0.587, 0.299)}
 
 
 @dataclass(frozen=True, slots=True)
+class Tap:
+    """
+    One of the numbers that are mixed into each place.
+
+    :param shift: items by which it lies further on than the index says.
+    :param weight: its share, broadcasts to the index.
+    """
+
+    shift: int
+    weight: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
 class Gather:
     """
     Where each number of the model's input comes from.
@@ -31,21 +44,14 @@ class Gather:
     :param index: item index of the first tap, shape (channels, height, width), or
         (height, width * channels) where the model wants the channels last: long inner axes are
         what numpy is quick on.
-    :param right: items from a tap to the one on its right.
-    :param below: items from a tap to the one below.
-    :param weight_right: share of the tap on the right, broadcasts to `index`; None: the first
-        tap is all.
-    :param weight_below: share of the taps below, broadcasts to `index`.
+    :param taps: what is mixed into each place; () where the index alone is all.
     :param luma: weights by which three colour planes become one; () where nothing is mixed.
     :param window: where nothing is resized and the items lie evenly: the first item and the
         strides in items, by which a view takes the place of the table.
     """
 
     index: NDArray[np.intp]
-    right: int
-    below: int
-    weight_right: NDArray[np.float32] | None
-    weight_below: NDArray[np.float32] | None
+    taps: tuple[Tap, ...]
     luma: tuple[float, ...]
     window: tuple[int, tuple[int, ...]] | None
 
@@ -61,19 +67,15 @@ def plan_gather(spec: Spec, geometry: Geometry, height: int, width: int) -> Gath
     top, left, rows, columns = crop_window(spec, geometry.height, geometry.width, height, width)
     channels, luma = _channels(spec.color, geometry)
     channels_last = spec.layout is not Layout.NCHW and not luma
-    right = below = 0
-    weight_right = weight_below = None
     if spec.resize is Resize.NEAREST or (rows, columns) == (height, width):
-        y = _nearest(height, rows)
-        x = _nearest(width, columns)
+        y, x = _nearest(height, rows), _nearest(width, columns)
+        taps: tuple[Tap, ...] = ()
     else:
         y, weight_y = _bilinear(height, rows)
         x, weight_x = _bilinear(width, columns)
-        # A picture of one row or column has no neighbour: the tap stands in for it.
-        right = geometry.pixel if columns > 1 else 0
-        below = geometry.row if rows > 1 else 0
-        weight_right = np.repeat(weight_x, len(channels)) if channels_last else weight_x
-        weight_below = weight_y[:, None]
+        if channels_last:
+            weight_x = np.repeat(weight_x, len(channels))
+        taps = _corners(weight_y[:, None], weight_x, geometry)
     base = (y[:, None] + top) * geometry.row + (x + left) * geometry.pixel
     offsets = np.asarray(channels, np.intp)
     if channels_last:
@@ -88,7 +90,7 @@ def plan_gather(spec: Spec, geometry: Geometry, height: int, width: int) -> Gath
             window = (first, (between, geometry.row, geometry.pixel))
         elif geometry.pixel == len(channels) and between == 1:
             window = (first, (geometry.row, 1))
-    return Gather(index, right, below, weight_right, weight_below, luma, window)
+    return Gather(index, taps, luma, window)
 
 
 def crop_window(
@@ -130,6 +132,21 @@ def _bilinear(wanted: int, size: int) -> tuple[NDArray[np.intp], NDArray[np.floa
     return first, (centres - first).astype(np.float32)
 
 
+def _corners(
+    weight_y: NDArray[np.float32], weight_x: NDArray[np.float32], geometry: Geometry
+) -> tuple[Tap, ...]:
+    """Return the four pixels around each place, without those that weigh nothing anywhere."""
+    found = []
+    for shift_y, share_y in ((0, 1 - weight_y), (geometry.row, weight_y)):
+        for shift_x, share_x in ((0, 1 - weight_x), (geometry.pixel, weight_x)):
+            weight = share_y * share_x
+            # Where a side is one pixel long or not resized, its neighbour weighs nothing (and
+            # may not even be there).
+            if weight.any():
+                found.append(Tap(shift_y + shift_x, weight))
+    return tuple(found)
+
+
 def _channels(wanted: Color, geometry: Geometry) -> tuple[tuple[int, ...], tuple[float, ...]]:
     """Offsets of the channels within a pixel, and the weights if they are to be mixed."""
     given = geometry.color
@@ -145,11 +162,6 @@ def _channels(wanted: Color, geometry: Geometry) -> tuple[tuple[int, ...], tuple
     if given is None or given is wanted:
         return (0, 1, 2), ()
     return (2, 1, 0), ()
-
-
-def taps(gather: Gather, items: NDArray[Any], down: int, across: int) -> NDArray[Any]:
-    """Return the view of the buffer on which the table yields the taps down and across."""
-    return items[down * gather.below + across * gather.right :]
 
 
 def windowed(gather: Gather, items: NDArray[Any]) -> NDArray[Any]:

@@ -86,7 +86,7 @@ class LikelihoodRule:
         self.kind = kind
         self.temperature = temperature
         self.floor = floor
-        self._log_prior: NDArray[np.float64] | float = 0.0
+        self._log_prior: NDArray[np.float64] | None = None
         if prior:
             shares = np.asarray(prior, np.float64)
             self._log_prior = np.log(shares / shares.sum())
@@ -101,6 +101,7 @@ class LikelihoodRule:
         :raises InvalidOutputError: the answer is not of the declared kind.
         """
         logits = as_logits(output, self.kind)
-        posterior = log_softmax(logits / self.temperature)
-        likelihood = log_softmax(posterior - self._log_prior)
+        likelihood = log_softmax(logits / self.temperature)
+        if self._log_prior is not None:
+            likelihood = log_softmax(likelihood - self._log_prior)
         return np.maximum(likelihood, self.floor).astype(np.float32)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swarm_consensus.inference.errors import FrameError, ModelError
-from swarm_consensus.inference.gather import Gather, plan_gather, taps, windowed
+from swarm_consensus.inference.gather import Gather, plan_gather, windowed
 from swarm_consensus.inference.pixels import Geometry, Pixels
 from swarm_consensus.inference.shapes import picture_size
 from swarm_consensus.inference.spec import Resize, ScanFill, Spec
@@ -61,7 +61,9 @@ class ImagePreprocessor:
                 self._plans.clear()
             plan = self._make_plan(pixels.geometry)
             self._plans[pixels.geometry] = plan
-        plan.write(pixels.items)
+        # A float picture may hold anything, and infinity times 0 is no news.
+        with np.errstate(invalid='ignore', over='ignore'):
+            plan.write(pixels.items)
 
     def _make_plan(self, geometry: Geometry) -> _Plan:
         gather = plan_gather(self.spec, geometry, self._height, self._width)
@@ -102,9 +104,7 @@ class _Plan:
         self._is_float = dtype.kind == 'f'
         self._scaled = bool((factor != 1.0).any())
         self._shifted = bool(offset.any())
-        self._quick = (
-            self._scaled and gather.weight_right is None and not gather.luma and not self._is_float
-        )
+        self._quick = self._scaled and not (gather.taps or gather.luma or self._is_float)
         shape = gather.index.shape
         self._taken = np.empty(shape, dtype)
         self._target = buffer.reshape(shape[1:] if gather.luma else shape)
@@ -113,18 +113,16 @@ class _Plan:
             self._target if buffer.dtype == np.float32 else np.empty(self._target.shape, np.float32)
         )
         self._planes = np.empty(shape, np.float32) if gather.luma else self._result
-        if gather.weight_right is not None or gather.luma:
-            self._difference = np.empty(shape, np.float32)
-        if gather.weight_right is not None:
-            self._below = np.empty(shape, np.float32)
+        if len(gather.taps) > 1 or gather.luma:
+            self._scratch = np.empty(shape, np.float32)
 
     def write(self, items: NDArray[Any]) -> None:
         gather, result = self._gather, self._result
-        if gather.weight_right is not None:
+        if gather.taps:
             self._interpolate(items)
         elif self._quick:
             # The picture goes through the factor on its way into the model: one pass less.
-            np.multiply(self._source(items), self._factor, out=result)
+            np.multiply(self._source(items), self._factor, out=result, dtype=np.float32)
         else:
             np.copyto(self._planes, self._source(items))
         if gather.luma:
@@ -145,32 +143,25 @@ class _Plan:
     def _source(self, items: NDArray[Any]) -> NDArray[Any]:
         if self._gather.window is not None:
             return windowed(self._gather, items)
-        self._take(items, 0, 0)
+        return self._take(items, 0)
+
+    def _take(self, items: NDArray[Any], shift: int) -> NDArray[Any]:
+        # Every index is in range by construction; 'clip' keeps numpy from buffering the output.
+        np.take(items[shift:], self._gather.index, out=self._taken, mode='clip')
         return self._taken
 
-    def _take(self, items: NDArray[Any], down: int, across: int) -> None:
-        # Every index is in range by construction; 'clip' keeps numpy from buffering the output.
-        source = taps(self._gather, items, down, across)
-        np.take(source, self._gather.index, out=self._taken, mode='clip')
-
     def _interpolate(self, items: NDArray[Any]) -> None:
-        above, below, difference = self._planes, self._below, self._difference
-        weight_right, weight_below = self._gather.weight_right, self._gather.weight_below
-        assert weight_right is not None and weight_below is not None
-        for row, down in ((above, 0), (below, 1)):
-            self._take(items, down, 0)
-            np.copyto(row, self._taken)
-            self._take(items, down, 1)
-            np.subtract(self._taken, row, out=difference)
-            np.multiply(difference, weight_right, out=difference)
-            np.add(row, difference, out=row)
-        np.subtract(below, above, out=below)
-        np.multiply(below, weight_below, out=below)
-        np.add(above, below, out=above)
+        total = self._planes
+        for number, tap in enumerate(self._gather.taps):
+            share = self._scratch if number else total
+            np.copyto(share, self._take(items, tap.shift))
+            np.multiply(share, tap.weight, out=share)
+            if number:
+                np.add(total, share, out=total)
 
     def _mix(self) -> None:
         # By hand and not by a matrix product: BLAS would wake its threads for so little.
-        scratch = self._difference[0]
+        scratch = self._scratch[0]
         np.multiply(self._planes[0], self._gather.luma[0], out=self._result)
         for plane, weight in zip(self._planes[1:], self._gather.luma[1:], strict=True):
             np.multiply(plane, weight, out=scratch)

@@ -15,6 +15,7 @@ class Counters:
     `published`, or is still under way.
 
     :param received: came from the sensor.
+    :param lost: never came, by what DDS says.
     :param superseded: a newer one came before the model was free.
     :param malformed: could not be decoded or does not fit the model.
     :param failed: onnxruntime raised an error.
@@ -25,6 +26,7 @@ class Counters:
     """
 
     received: int = 0
+    lost: int = 0
     superseded: int = 0
     malformed: int = 0
     failed: int = 0

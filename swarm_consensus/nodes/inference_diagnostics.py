@@ -79,6 +79,13 @@ def judge(report: Report, new: dict[str, int]) -> tuple[bytes, str]:
         return DiagnosticStatus.ERROR, f'no frame could be used: {report.last_error}'
     if unusable:
         return DiagnosticStatus.WARN, f'{unusable} frames not used: {report.last_error}'
+    if new['lost'] > new['received']:
+        return (
+            DiagnosticStatus.WARN,
+            f'{new["lost"]} of {new["lost"] + new["received"]} frames were lost on the way; large '
+            'ones need larger socket buffers, or reliable at both ends: set qos_overrides.'
+            f'{report.topic}.subscription.reliability to reliable',
+        )
     if report.input_timeout and report.since_frame > report.input_timeout:
         return (
             DiagnosticStatus.STALE,

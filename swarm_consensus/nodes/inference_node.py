@@ -19,6 +19,7 @@ from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType
+from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
@@ -110,12 +111,17 @@ class InferenceNode(ManagedNode):
         self._sensor = sensor_for(model)
         self._rule = LikelihoodRule(spec.output_kind, prior=spec.prior)
         self._labels = list(spec.labels)
-        self._labels_hash = labels_hash(spec.labels)
+        self._belief = Belief(
+            robot=self._robot,
+            labels_hash=labels_hash(spec.labels),
+            model_hash=model.info.sha256,
+            sequence=self._sequence,
+        )
         self._counters = Counters()
         self._latency, self._preprocess, self._run = Window(), Window(), Window()
         self._last_error = ''
         self._worker = Worker(
-            self._process,
+            self.process,
             self._worker_failed,
             slots=values['subjects_max'] if self._by_frame else 1,
         )
@@ -150,7 +156,10 @@ class InferenceNode(ManagedNode):
             if publisher is not None:
                 self.destroy_lifecycle_publisher(publisher)
         self._publisher = self._diagnostics_publisher = None
-        self._model = None
+        if self._model is not None:
+            # Beliefs count on when the node is configured again.
+            self._sequence = self._belief.sequence
+            self._model = None
 
     def _create_entities(self, values: Mapping[str, Any]) -> None:
         assert self._worker is not None
@@ -180,6 +189,7 @@ class InferenceNode(ManagedNode):
             self._receive,
             sensor,
             callback_group=group,
+            event_callbacks=SubscriptionEventCallbacks(message_lost=self._note_loss),
             qos_overriding_options=overriding(),
         )
         # On the machine's clock: a simulation that stands still is worth a diagnosis too.
@@ -220,6 +230,9 @@ class InferenceNode(ManagedNode):
             subject = f'{subject}/{frame_id}'
         worker.put(subject, Arrival(message, stamp, stamp_ns, frame_id, subject))
 
+    def _note_loss(self, event: Any) -> None:
+        self._counters.lost += event.total_count_change
+
     def _tune(self, changed: Mapping[str, Value]) -> None:
         """Take over values that may change while the node is active."""
         if self._model is None or self._worker is None:
@@ -227,6 +240,7 @@ class InferenceNode(ManagedNode):
         values: Mapping[str, Any] = self._settings.values
         self._rule.temperature = values['temperature']
         self._rule.floor = values['log_likelihood_min']
+        self._belief.labels = self._labels if values['send_labels'] else []
         if 'rate_max' in changed:
             self._worker.set_rate_max(values['rate_max'])
 
@@ -254,7 +268,8 @@ class InferenceNode(ManagedNode):
 
     # -- in the worker's thread -------------------------------------------------------------------
 
-    def _process(self, arrival: Arrival) -> None:
+    def process(self, arrival: Arrival) -> None:
+        """Take one frame all the way: model input, run, belief."""
         model = self._model
         assert model is not None
         begun = time.perf_counter()
@@ -284,21 +299,16 @@ class InferenceNode(ManagedNode):
             self._counters.invalid += 1
             self._complain(f'answer dropped: {error}')
             return
-        self._publish(arrival, log_likelihood.tobytes(), model.info.sha256)
+        self._publish(arrival, log_likelihood.tobytes())
 
-    def _publish(self, arrival: Arrival, log_likelihood: bytes, model_hash: str) -> None:
-        belief = Belief()
+    def _publish(self, arrival: Arrival, log_likelihood: bytes) -> None:
+        # One message for all beliefs: publish() has let go of it when it returns.
+        belief = self._belief
         belief.header.stamp = arrival.stamp
         belief.header.frame_id = arrival.frame_id
-        belief.robot = self._robot
         belief.subject = arrival.subject
-        if self._settings.values['send_labels']:
-            belief.labels = self._labels
-        belief.labels_hash = self._labels_hash
         belief.log_likelihood = array('f', log_likelihood)
-        belief.model_hash = model_hash
-        self._sequence += 1
-        belief.sequence = self._sequence
+        belief.sequence += 1
         latency = (self.get_clock().now().nanoseconds - arrival.stamp_ns) / 1e9
         belief.latency = latency
         self._publisher.publish(belief)
