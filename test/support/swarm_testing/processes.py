@@ -127,11 +127,16 @@ class Process:
         """Let a suspended process go on."""
         self._child.send_signal(signal.SIGCONT)
 
-    def end(self) -> None:
-        """Make sure that it is gone: asked politely first, killed after 5 s."""
+    def ask_to_end(self) -> None:
+        """Send SIGTERM, to a suspended process too; it is not waited for."""
         if self.alive:
             self.resume()
             self._child.terminate()
+
+    def end(self) -> None:
+        """Make sure that it is gone: asked politely first, killed after 5 s."""
+        if self.alive:
+            self.ask_to_end()
             try:
                 self.wait(5.0)
             except subprocess.TimeoutExpired:
@@ -187,5 +192,8 @@ class ProcessGroup:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        # All are asked before any is waited for: ending takes each of them half a second.
+        for process in reversed(self.processes):
+            process.ask_to_end()
         for process in reversed(self.processes):
             process.end()
