@@ -71,17 +71,25 @@ def until(holds: Callable[[], bool]) -> bool:
 def test_names_and_qos_of_the_file_stand_in_the_graph(
     supervisor: Supervisor, listener: Node
 ) -> None:
-    assert until(lambda: bool(listener.get_publishers_info_by_topic('/fleet/decision')))
+    def topics() -> set[str]:
+        return {name for name, _ in listener.get_topic_names_and_types()}
+
+    def services() -> set[str]:
+        return {name for name, _ in listener.get_service_names_and_types()}
+
+    # The endpoints of a node are discovered one by one.
+    wanted = {'/fleet/decision', '/fleet/alpha/status', '/radio/belief', '/swarm/frames/control'}
+    assert until(lambda: wanted <= topics()), topics()
+    wanted = {'/fleet/alpha/suggest', '/fleet/alpha/read', '/fleet/alpha/ask/_action/send_goal'}
+    assert until(lambda: wanted <= services()), services()
+    assert until(lambda: bool(listener.get_subscriptions_info_by_topic('/radio/belief')))
+    assert until(lambda: bool(listener.get_publishers_info_by_topic('/radio/belief')))
+    assert not any(name.endswith(('/alpha/decision', '/swarm_status')) for name in topics())
+    assert not any(name.endswith('/propose') for name in services())
+
     (decision,) = listener.get_publishers_info_by_topic('/fleet/decision')
     assert decision.node_namespace == '/fleet/alpha'
     assert decision.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT
-    topics = {name for name, _ in listener.get_topic_names_and_types()}
-    services = {name for name, _ in listener.get_service_names_and_types()}
-    assert {'/fleet/alpha/status', '/radio/belief', '/swarm/frames/control'} <= topics
-    assert {'/fleet/alpha/suggest', '/fleet/alpha/read'} <= services
-    assert '/fleet/alpha/ask/_action/send_goal' in services
-    assert not any(name.endswith(('/alpha/decision', '/swarm_status')) for name in topics)
-    assert not any(name.endswith('/propose') for name in services)
     (frames,) = listener.get_publishers_info_by_topic('/radio/belief')
     assert frames.qos_profile.reliability == ReliabilityPolicy.RELIABLE
     (frames,) = listener.get_subscriptions_info_by_topic('/radio/belief')
