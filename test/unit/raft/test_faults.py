@@ -52,8 +52,11 @@ def storm(seed: int) -> Cluster:
             robot = cluster.robots[name]
             leads = robot.alive and cluster.role(name) is Role.LEADER
             if leads and random.random() < coup:
-                if random.random() < 0.5:
+                fate = random.choice(['crash', 'alone', 'asleep'])
+                if fate == 'crash':
                     cluster.crash(name)
+                elif fate == 'asleep':
+                    robot.stalled_until = cluster.now + random.randint(15, 40)
                 else:
                     cut.clear()
                     cut.update(both for x in names if x != name for both in [(x, name), (name, x)])
@@ -65,6 +68,9 @@ def storm(seed: int) -> Cluster:
                 robot.stalled_until = cluster.now + random.randint(5, 40)
             if robot.alive and random.random() < load / len(names):
                 (cluster.propose if random.random() < 0.7 else cluster.read)(name)
+            if robot.alive and cluster.role(name) is Role.LEADER and random.random() < load:
+                # Most of all where it may be a leader of the past.
+                cluster.read(name)
         if random.random() < cuts:
             side = {name for name in names if random.random() < 0.5}
             cut.clear()
