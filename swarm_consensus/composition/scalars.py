@@ -36,6 +36,7 @@ UNITS: dict[str, dict[str, str]] = {
 }
 _NUMBER = re.compile(r'[+-]?(\d[\d_]*)?(\.\d*)?([eE][+-]?\d+)?')
 _WITH_UNIT = re.compile(rf'({_NUMBER.pattern})\s*([A-Za-z%][A-Za-z%/]*)')
+_DIGITS_MAX = 30
 _WORDS = {'true': True, 'yes': True, 'on': True, 'false': False, 'no': False, 'off': False}
 
 
@@ -114,9 +115,11 @@ def _number(parameter: Parameter, text: str) -> Decimal | None:
 
 def _decimal(text: str) -> Decimal | None:
     try:
-        return Decimal(text.replace('_', ''))
+        number = Decimal(text.replace('_', ''))
     except InvalidOperation:
         return None
+    # 1e999999 is a short text and a very long integer; nothing here is ever so large.
+    return number if number.adjusted() <= _DIGITS_MAX else None
 
 
 def _kind(tree: Tree) -> str:
