@@ -33,7 +33,7 @@ unexport RMW_IMPLEMENTATION ROS_STATIC_PEERS ROS_LOCALHOST_ONLY
 SET_UP = python=$$(sh build_support/find_python.sh) && \
 	"$$python" build_support/set_up.py $(VENV)
 
-.PHONY: help demo test bench lint set-up clean
+.PHONY: help demo test bench soak lint set-up clean
 
 help:  ## this list
 	@echo 'make <target> [ROS=jazzy] [PYTHON=/path/to/python3]'
@@ -51,6 +51,13 @@ PYTEST_ARGS ?=
 test: $(if $(filter kilted,$(ROS)),lint)  ## lint, types and tests (TESTS=path, PYTEST_ARGS='-k name')
 	@$(SET_UP) demo test
 	@$(BIN)/pytest $(TESTS) $(PYTEST_ARGS)
+
+SEEDS ?= 10000
+SEED_BASE ?= 1
+
+soak:  ## as many seeds of the fault simulation as asked, on all cores (SEEDS=n SEED_BASE=b)
+	@$(SET_UP) demo test
+	@RAFT_SEEDS=$(SEED_BASE):$(SEEDS) $(BIN)/pytest test/unit/raft/test_faults.py -n auto
 
 lint:  ## ruff, and mypy --strict on everything below nodes/
 	@$(SET_UP) demo test

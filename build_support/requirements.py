@@ -117,6 +117,8 @@ _EXTRAS: dict[str, tuple[str, ...]] = {
         'matplotlib >= 3.8',
         'onnx >= 1.15',
         'scikit-learn >= 1.4',
+        'scipy >= 1.11',
+        'threadpoolctl >= 3.2',
     ),
     'test': (
         'colcon-bash >= 0.5',
@@ -131,6 +133,7 @@ _EXTRAS: dict[str, tuple[str, ...]] = {
         'onnx >= 1.15',
         'pytest >= 8.0',
         'pytest-timeout >= 2.3',
+        'pytest-xdist >= 3.6',
         'ruff >= 0.12',
         'types-PyYAML >= 6.0',
     ),
