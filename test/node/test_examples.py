@@ -1,0 +1,66 @@
+"""The examples, run as users run them."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+import sys
+
+from std_msgs.msg import String
+from swarm_testing.node_probe import NodeProbe
+from swarm_testing.processes import ProcessGroup
+from swarm_testing.swarm_processes import SwarmProcesses
+
+from swarm_consensus.client import AsyncioSwarmClient, SwarmClient
+
+YAML = """
+swarm: examples_test
+robots: 3
+subjects:
+  other: {labels: [a, b]}
+"""
+
+
+async def propose(choice: str) -> None:
+    async def made(client: AsyncioSwarmClient) -> None:
+        assert (await client.propose('sign/7', choice, timeout=10.0)).answered
+
+    async with SwarmClient.connect(robot='robot_3') as client:
+        await made(client)
+
+
+def test_behaviours_act_on_what_is_decided_and_one_claims_it(
+    processes: ProcessGroup, tmp_path: Path
+) -> None:
+    swarm = SwarmProcesses(processes, tmp_path / 'swarm', YAML)
+    swarm.start()
+    swarm.wait_for_quorum()
+    with NodeProbe('/') as probe:
+        robots = swarm.robots[:2]
+        said = {robot: probe.collect(String, f'/{robot}/behaviour') for robot in robots}
+        for robot in robots:
+            command = [sys.executable, '-m', 'swarm_consensus.examples.behaviour_node']
+            processes.start([*command, '--ros-args', '-r', f'__ns:=/{robot}'], f'{robot}/behaviour')
+
+        def both_watch() -> bool:
+            return all(
+                any(
+                    info.node_name == 'behaviour'
+                    for info in probe.node.get_subscriptions_info_by_topic(f'/{robot}/decision')
+                )
+                and probe.node.count_publishers(f'/{robot}/behaviour')
+                for robot in robots
+            )
+
+        probe.wait_for(both_watch)
+        # The watch begins with the match, which takes a moment and is not to be seen from here.
+        for number in range(10):
+            asyncio.run(propose(f'turn {number}'))
+            probe.turn(1.0)
+            words = {robot: [message.data for message in said[robot]] for robot in robots}
+            if all(len(each) >= 2 for each in words.values()):
+                break
+        assert all(each[0].startswith('sign/7: turn ') for each in words.values()), words
+        outcomes = sorted({line.split(': ')[1] for each in words.values() for line in each[1::2]})
+        owner = next(robot for robot in robots if 'sign/7: mine' in words[robot])
+        assert outcomes == ['mine', f'of /{owner}'], words
