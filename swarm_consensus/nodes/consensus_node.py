@@ -70,10 +70,18 @@ from swarm_consensus.runtime.events import (
 )
 from swarm_consensus.runtime.robot import RobotRuntime
 from swarm_consensus.srv import Propose, Read
-from swarm_consensus.storage import SqliteStorage, StorageError
+from swarm_consensus.storage import (
+    SqliteStorage,
+    StorageDamaged,
+    StorageError,
+    StorageForeign,
+    StorageVersionError,
+)
 from swarm_consensus.transport.frame import FrameHeader
 
 INACTIVE = 'the node is not active'
+# What is wrong with a storage for good. A lock or a full disk may be gone a moment later.
+LASTING = (StorageDamaged, StorageForeign, StorageVersionError)
 
 Answer = ProposeAnswered | ReadAnswered | DecideAnswered
 
@@ -229,7 +237,7 @@ class ConsensusNode(ManagedNode):
         try:
             folder = folder_from(self._settings.values)
         except (ValueError, StorageError) as error:
-            raise StartError(str(error)) from None
+            raise StartError(str(error), lasting=True) from None
 
         def open_runtime() -> RobotRuntime:
             storage = SqliteStorage(folder, swarm=config.swarm, robot=config.robot)
@@ -254,7 +262,7 @@ class ConsensusNode(ManagedNode):
             self._driver.start()
         except (StorageError, TimeoutError) as error:
             self._driver = None
-            raise StartError(str(error)) from None
+            raise StartError(str(error), lasting=isinstance(error, LASTING)) from None
 
     def deactivate(self) -> None:
         """Leave the swarm; whoever waits is told so."""

@@ -24,7 +24,16 @@ EXIT_CONFIGURATION = 2
 
 
 class StartError(Exception):
-    """What keeps a node from starting, in words for people: what is wrong, what to change."""
+    """
+    What keeps a node from starting, in words for people: what is wrong, what to change.
+
+    :param lasting: whether activating once more would meet it again. What is wrong at configure
+        always does: parameters do not change by themselves.
+    """
+
+    def __init__(self, text: str, *, lasting: bool = False) -> None:
+        super().__init__(text)
+        self.lasting = lasting
 
 
 class ManagedNode(LifecycleNode):
@@ -41,6 +50,7 @@ class ManagedNode(LifecycleNode):
         super().__init__(name, **arguments)
         self.autostart = True
         self.failure = ''
+        self._lasting = False
         self.exit_code = 0
         self._finalized: Callable[[], object] = lambda: None
 
@@ -63,7 +73,7 @@ class ManagedNode(LifecycleNode):
             self.exit_code = EXIT_CONFIGURATION if configured == FAILURE else 1
             raise StartError(self.failure)
         if self.trigger_activate() != SUCCESS:
-            self.exit_code = 1
+            self.exit_code = EXIT_CONFIGURATION if self._lasting else 1
             raise StartError(self.failure)
 
     def give_up(self, reason: str) -> None:
@@ -127,10 +137,12 @@ class ManagedNode(LifecycleNode):
             step()
         except StartError as error:
             self.failure = str(error)
+            self._lasting = error.lasting
             self.get_logger().error(self.failure)
             return FAILURE
         except Exception as error:  # noqa: BLE001 -- rclpy would swallow it without a word
             self.failure = f'{type(error).__name__}: {error}'
+            self._lasting = False
             self.get_logger().error(traceback.format_exc())
             return ERROR
         return SUCCESS
