@@ -228,14 +228,14 @@ class RaftLog:
         :returns: whether more of the log is durable now. False also for a write nobody knows.
         """
         writes = self._writes
-        if not any(write.index == index and write.term == term for write in writes):
-            return False
-        valid_to = 0
-        while True:
-            write = writes.popleft()
-            valid_to = max(valid_to, write.valid_to)
+        known = -1
+        for place, write in enumerate(writes):
             if write.index == index and write.term == term:
+                known = place
                 break
+        valid_to = 0
+        for _ in range(known + 1):
+            valid_to = max(valid_to, writes.popleft().valid_to)
         if valid_to <= self.persisted:
             return False
         self.persisted = valid_to

@@ -45,8 +45,12 @@ class Raft(Proposals):
             self._tick_reads()
 
     def idle_ticks(self) -> int:
-        """Return after how many ticks, at least 1, time alone could make something happen."""
-        if self._dirty or self._proposal_due or self._read_due:
+        """
+        Return after how many ticks, at least 1, time alone could make something happen.
+
+        Every tick must be given nonetheless; this says how many may be given at once.
+        """
+        if self._dirty or self._proposals or self._reads:
             return 1
         due = self._beat_at if self._role is Role.LEADER else self._timer + self._timeout
         return max(1, due - self._now)

@@ -256,3 +256,20 @@ def test_a_vote_of_a_learner_does_not_count() -> None:
     raft.receive(VoteReply(1, 'd', True, pre=True))
     raft.receive(VoteReply(1, 'e', True, pre=True))
     assert raft.role is Role.PRE_CANDIDATE
+
+
+def test_nothing_happens_by_time_alone_before_idle_ticks_have_passed() -> None:
+    swarm = Cluster('abc')
+    swarm.elect('a')
+    request = swarm.propose('b')
+    swarm.run(4)
+    assert swarm.committed(request), 'its deadline is still to come, and means nothing'
+    for name, least in (('a', 1), ('b', 8), ('c', 8)):
+        raft = swarm[name]
+        idle = raft.idle_ticks()
+        assert idle >= least, name
+        for _ in range(idle - 1):
+            raft.tick()
+            assert raft.take_effects() is None
+        raft.tick()
+        assert raft.take_effects() is not None
