@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swarm_consensus.inference.errors import FrameError, ModelError
-from swarm_consensus.inference.gather import Gather, plan_gather, windowed
+from swarm_consensus.inference.gather import Gather, plan_gather
 from swarm_consensus.inference.pixels import Geometry, Pixels
 from swarm_consensus.inference.shapes import picture_size
 from swarm_consensus.inference.spec import Resize, ScanFill, Spec
@@ -71,7 +71,7 @@ class ImagePreprocessor:
         scale = self.spec.scale or self._automatic_scale(dtype)
         factor, offset = affine(self.spec.mean, self.spec.std, scale)
         if factor.size > 1:
-            if gather.index.ndim == 3:
+            if len(gather.shape) == 3:
                 factor, offset = factor[:, None, None], offset[:, None, None]
             else:
                 factor, offset = np.tile(factor, self._width), np.tile(offset, self._width)
@@ -97,41 +97,34 @@ class _Plan:
         nan_value: float,
         buffer: NDArray[Any],
     ) -> None:
-        self._gather = gather
+        self._sampler = gather.sampler
+        self._luma = gather.luma
         self._factor = factor
         self._offset = offset
         self._nan_value = nan_value
         self._is_float = dtype.kind == 'f'
-        self._scaled = bool((factor != 1.0).any())
         self._shifted = bool(offset.any())
-        self._quick = self._scaled and not (gather.taps or gather.luma or self._is_float)
-        shape = gather.index.shape
-        self._taken = np.empty(shape, dtype)
-        self._target = buffer.reshape(shape[1:] if gather.luma else shape)
+        self._target = buffer.reshape(gather.shape[1:] if gather.luma else gather.shape)
         # The numbers are worked out in the model's own buffer if it is float32.
         self._result = (
             self._target if buffer.dtype == np.float32 else np.empty(self._target.shape, np.float32)
         )
-        self._planes = np.empty(shape, np.float32) if gather.luma else self._result
-        if len(gather.taps) > 1 or gather.luma:
-            self._scratch = np.empty(shape, np.float32)
+        if gather.luma:
+            self._scratch = np.empty(self._target.shape, np.float32)
 
     def write(self, items: NDArray[Any]) -> None:
-        gather, result = self._gather, self._result
-        if gather.taps:
-            self._interpolate(items)
-        elif self._quick:
-            # The picture goes through the factor on its way into the model: one pass less.
-            np.multiply(self._source(items), self._factor, out=result, dtype=np.float32)
-        else:
-            np.copyto(self._planes, self._source(items))
-        if gather.luma:
-            self._mix()
+        planes, result = self._sampler.planes(items), self._result
+        if self._luma:
+            self._mix(planes)
+            planes = result
         if self._is_float:
             value = self._nan_value
+            np.copyto(result, planes)
             np.nan_to_num(result, copy=False, nan=value, posinf=value, neginf=value)
-        if self._scaled and not self._quick:
-            np.multiply(result, self._factor, out=result)
+            planes = result
+        # The pixels go through the factor on their way into the model. The type is said, as
+        # numpy before 2 would take half precision for bytes.
+        np.multiply(planes, self._factor, out=result, dtype=np.float32)
         if self._shifted:
             np.add(result, self._offset, out=result)
         if result is not self._target:
@@ -140,32 +133,14 @@ class _Plan:
                 np.clip(result, 0, 255, out=result)
             np.copyto(self._target, result, casting='unsafe')
 
-    def _source(self, items: NDArray[Any]) -> NDArray[Any]:
-        if self._gather.window is not None:
-            return windowed(self._gather, items)
-        return self._take(items, 0)
-
-    def _take(self, items: NDArray[Any], shift: int) -> NDArray[Any]:
-        # Every index is in range by construction; 'clip' keeps numpy from buffering the output.
-        np.take(items[shift:], self._gather.index, out=self._taken, mode='clip')
-        return self._taken
-
-    def _interpolate(self, items: NDArray[Any]) -> None:
-        total = self._planes
-        for number, tap in enumerate(self._gather.taps):
-            share = self._scratch if number else total
-            np.copyto(share, self._take(items, tap.shift))
-            np.multiply(share, tap.weight, out=share)
-            if number:
-                np.add(total, share, out=total)
-
-    def _mix(self) -> None:
+    def _mix(self, planes: NDArray[Any]) -> None:
         # By hand and not by a matrix product: BLAS would wake its threads for so little.
-        scratch = self._scratch[0]
-        np.multiply(self._planes[0], self._gather.luma[0], out=self._result)
-        for plane, weight in zip(self._planes[1:], self._gather.luma[1:], strict=True):
-            np.multiply(plane, weight, out=scratch)
-            np.add(self._result, scratch, out=self._result)
+        result, scratch = self._result, self._scratch
+        for number, (plane, weight) in enumerate(zip(planes, self._luma, strict=True)):
+            share = scratch if number else result
+            np.multiply(plane, np.float32(weight), out=share, dtype=np.float32)
+            if number:
+                np.add(result, share, out=result)
 
 
 class ScanPreprocessor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 import math
 import random
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from swarm_consensus.inference.errors import FrameError, ModelError
+from swarm_consensus.inference.gather import plan_gather
 from swarm_consensus.inference.pixels import ENCODINGS, Pixels, view_pixels
 from swarm_consensus.inference.preprocess import (
     PLANS_MAX,
@@ -17,6 +19,7 @@ from swarm_consensus.inference.preprocess import (
     ScanPreprocessor,
     TensorPreprocessor,
 )
+from swarm_consensus.inference.samplers import FourTaps, Nearest, Window
 from swarm_consensus.inference.spec import Color, Fit, InputKind, Layout, Resize, ScanFill, Spec
 
 PIXELS_MAX = 1_000_000
@@ -186,6 +189,15 @@ def test_any_picture_becomes_what_the_slow_twin_says(seed):
         wanted = in_layout(spec, slow_twin(spec, one, height, width))
         tolerance = 2e-5 * max(1.0, float(np.abs(wanted).max()))
         assert np.abs(preprocessor.buffer - wanted).max() <= tolerance, f'seed {seed}: {spec}'
+
+
+def test_the_random_cases_go_through_every_sampler_often():
+    used: Counter[type] = Counter()
+    for seed in range(300):
+        spec, picture, height, width = random_case(random.Random(seed))
+        used[type(plan_gather(spec, picture.view().geometry, height, width).sampler)] += 1
+    assert set(used) == {Window, Nearest, FourTaps}
+    assert min(used.values()) >= 20, used
 
 
 @pytest.mark.parametrize('kind', ['float16', 'float64'])
