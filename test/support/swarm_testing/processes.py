@@ -183,6 +183,14 @@ class ProcessGroup:
             for process in self.processes
         )
 
+    def end(self) -> None:
+        """Make sure that all are gone, last started first; harmless a second time."""
+        # All are asked before any is waited for: ending takes each of them half a second.
+        for process in reversed(self.processes):
+            process.ask_to_end()
+        for process in reversed(self.processes):
+            process.end()
+
     def __enter__(self) -> ProcessGroup:
         return self
 
@@ -192,8 +200,4 @@ class ProcessGroup:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # All are asked before any is waited for: ending takes each of them half a second.
-        for process in reversed(self.processes):
-            process.ask_to_end()
-        for process in reversed(self.processes):
-            process.end()
+        self.end()

@@ -1,0 +1,142 @@
+"""
+Network namespaces that stand for robots with a radio each: joined by a bridge, cut by a test.
+
+They need root (or CAP_NET_ADMIN and CAP_SYS_ADMIN) and the command `ip`. No address is given to
+the bridges, so nothing of it reaches the machine's own network. All names carry the pid of the
+test, and are removed with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+import ctypes
+import os
+from pathlib import Path
+import socket
+import subprocess
+from types import TracebackType
+
+CLONE_NEWNET = 0x40000000
+# Where `ip netns` keeps the names.
+FOLDER = Path('/run/netns')
+PORT = 40_404
+
+
+class NamespacesUnavailable(Exception):
+    """Namespaces cannot be made here, or nothing passes between them; says why."""
+
+
+def _ip(*arguments: str) -> None:
+    try:
+        done = subprocess.run(['ip', *arguments], capture_output=True, text=True)
+    except FileNotFoundError:
+        raise NamespacesUnavailable('there is no command `ip` (iproute2)') from None
+    if done.returncode:
+        raise NamespacesUnavailable(f'ip {" ".join(arguments)}: {done.stderr.strip()}')
+
+
+def _enter(descriptor: int) -> None:
+    """Put this thread into a network namespace (os.setns is there from Python 3.12)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(descriptor, CLONE_NEWNET):
+        number = ctypes.get_errno()
+        raise NamespacesUnavailable(f'setns: {os.strerror(number)}')
+
+
+class Namespaces:
+    """
+    Hosts 0..count-1, all on one bridge until they are split. A context manager.
+
+    :raises NamespacesUnavailable: on entering.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        tag = f'sc{os.getpid()}'
+        self._names = [f'{tag}n{host}' for host in range(count)]
+        self._links = [f'{tag}v{host}' for host in range(count)]
+        self._bridges = (f'{tag}a', f'{tag}b')
+        self._undo = ExitStack()
+
+    def __enter__(self) -> Namespaces:
+        with ExitStack() as undo:
+            for bridge in self._bridges:
+                _ip('link', 'add', bridge, 'type', 'bridge', 'mcast_snooping', '0')
+                undo.callback(_ip, 'link', 'del', bridge)
+                _ip('link', 'set', bridge, 'up')
+            for host in range(self.count):
+                self._add(host, undo)
+            self._check()
+            self._undo = undo.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._undo.close()
+
+    def _add(self, host: int, undo: ExitStack) -> None:
+        name, link, inner = self._names[host], self._links[host], 'radio'
+        _ip('netns', 'add', name)
+        # The link is deleted first: the kernel frees a namespace, with what is in it, later.
+        undo.callback(_ip, 'netns', 'del', name)
+        _ip('link', 'add', link, 'type', 'veth', 'peer', 'name', inner, 'netns', name)
+        undo.callback(_ip, 'link', 'del', link)
+        _ip('link', 'set', link, 'master', self._bridges[0], 'up')
+        _ip('-n', name, 'link', 'set', 'lo', 'up')
+        _ip('-n', name, 'address', 'add', f'{self.address(host)}/24', 'dev', inner)
+        _ip('-n', name, 'link', 'set', inner, 'up')
+        _ip('-n', name, 'route', 'add', '224.0.0.0/4', 'dev', inner)
+
+    def address(self, host: int) -> str:
+        """Return the address of a host."""
+        return f'10.77.0.{host + 1}'
+
+    @contextmanager
+    def entered(self, host: int) -> Iterator[None]:
+        """Have this thread, and the processes and threads that it starts, live on a host."""
+        home = os.open('/proc/thread-self/ns/net', os.O_RDONLY)
+        try:
+            there = os.open(FOLDER / self._names[host], os.O_RDONLY)
+            try:
+                _enter(there)
+            finally:
+                os.close(there)
+            try:
+                yield
+            finally:
+                _enter(home)
+        finally:
+            os.close(home)
+
+    def cut_off(self, hosts: Iterable[int]) -> None:
+        """Move hosts to a network of their own, together."""
+        for host in hosts:
+            _ip('link', 'set', self._links[host], 'master', self._bridges[1])
+
+    def heal(self) -> None:
+        """Join all hosts again."""
+        for link in self._links:
+            _ip('link', 'set', link, 'master', self._bridges[0])
+
+    def _check(self) -> None:
+        """See that a datagram passes, which a firewall for bridges may forbid."""
+        with ExitStack() as sockets:
+            with self.entered(0):
+                receiver = sockets.enter_context(socket.socket(type=socket.SOCK_DGRAM))
+                receiver.bind((self.address(0), PORT))
+            with self.entered(self.count - 1):
+                sender = sockets.enter_context(socket.socket(type=socket.SOCK_DGRAM))
+            receiver.settimeout(0.5)
+            for _ in range(10):
+                sender.sendto(b'?', (self.address(0), PORT))
+                try:
+                    receiver.recv(1)
+                    return
+                except TimeoutError:
+                    continue
+        raise NamespacesUnavailable('no datagram passes the bridge; is there a firewall for it?')
