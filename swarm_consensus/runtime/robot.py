@@ -288,6 +288,9 @@ class RobotRuntime:
     def _impostor(
         self, frame: FrameArrived, receipt: Receipt[object], now_ns: int, outputs: list[Output]
     ) -> None:
+        if not receipt.claims:
+            # Noise: only somebody who speaks our language can have been given our name.
+            return
         presence = next((m for m in receipt.claims if isinstance(m, Presence)), None)
         if not self._members.impostor(frame.header, presence, now_ns):
             return

@@ -1,0 +1,48 @@
+"""Noise on the radio under a robot's own name must not drive the robot out of its swarm."""
+
+from __future__ import annotations
+
+import random
+
+from swarm_testing.virtual_swarm import Swarm
+
+from swarm_consensus.runtime.events import FrameArrived, NameTaken
+from swarm_consensus.runtime.members import Presence
+from swarm_consensus.runtime.wire import MESSAGES
+from swarm_consensus.transport.frame import VERSION, FrameHeader
+from swarm_consensus.transport.hashes import swarm_hash
+
+NONCE_MAX = 2**63
+
+
+def frame(sender: str, sequence: int, batch: bytes) -> FrameArrived:
+    header = FrameHeader(VERSION, 0, swarm_hash('zoo'), sender, '', 1, NONCE_MAX, sequence)
+    return FrameArrived(header, batch)
+
+
+def presence() -> bytes:
+    return MESSAGES.encode_batch([Presence(probing=False)])
+
+
+def test_frames_of_noise_under_our_name_are_counted_and_change_nothing() -> None:
+    swarm = Swarm(3)
+    swarm.elect()
+    noise = random.Random(1)
+    for sequence in range(1, 200):
+        swarm.world.put('r1', frame('r1', sequence, noise.randbytes(noise.randrange(60))))
+    swarm.run(2.0)
+    assert not swarm.outputs('r1', NameTaken)
+    assert swarm.status('r1').status.frames.impostor == 199
+    key = swarm.propose('r1', 'north')
+    swarm.run(1.0)
+    answer = swarm.proposed(key)
+    assert answer is not None and answer.status.answered
+
+
+def test_frames_of_a_robot_under_our_name_are_believed() -> None:
+    swarm = Swarm(3)
+    swarm.elect()
+    for sequence in (1, 2):
+        swarm.world.put('r1', frame('r1', sequence, presence()))
+    swarm.run(1.0)
+    assert len(swarm.outputs('r1', NameTaken)) == 1
