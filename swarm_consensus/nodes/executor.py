@@ -11,6 +11,7 @@ with its traceback.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 import os
 import signal
 import sys
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 # The loop wakes at least this often. EventsExecutor needs some timeout: without one it burns a
 # core and its timers never fire.
 SPIN_PERIOD = 1.0  # s
+KILTED_RCLPY = 9  # major version
 
 
 def make_executor(context: Context | None = None) -> Executor:
@@ -38,16 +40,18 @@ def make_executor(context: Context | None = None) -> Executor:
     Best executor that this ROS distribution has: EventsExecutor (from Kilted), else single.
 
     EventsExecutor costs about a sixth a message. It knows no guard conditions; `create_task` is
-    what wakes either kind from another thread.
+    what wakes either kind from another thread. Jazzy has one too since rclpy 7.1.5, but that one
+    does not await the coroutines of services and subscriptions.
 
     :param context: None: the default one.
     """
-    try:
-        from rclpy.experimental import EventsExecutor
-    except ImportError:
+    major = int(version('rclpy').partition('.')[0])
+    if major < KILTED_RCLPY:
         from rclpy.executors import SingleThreadedExecutor
 
         return SingleThreadedExecutor(context=context)
+    from rclpy.experimental import EventsExecutor
+
     return EventsExecutor(context=context)
 
 
