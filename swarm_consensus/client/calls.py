@@ -323,8 +323,8 @@ class Calls:
             self._tick,
             callback_group=group,
             clock=Clock(clock_type=ClockType.STEADY_TIME),
+            autostart=False,
         )
-        self._timer.cancel()
 
     def start(self, call: Call[T]) -> Future[T]:
         """
@@ -345,6 +345,10 @@ class Calls:
     def _tick(self) -> None:
         with self._lock:
             calls = tuple(self._open)
+            if not calls:
+                # Only from here: an executor that finds a timer cancelled between its wait and
+                # its call never lets anything of the callback group run again.
+                self._timer.cancel()
         now = time.monotonic()
         for call in calls:
             call.advance(now)
@@ -353,8 +357,6 @@ class Calls:
         with self._lock:
             if call in self._open:
                 self._open.remove(call)
-            if not self._open and not self._closed:
-                self._timer.cancel()
         # Where the one who waited cancelled, nothing else has dropped it yet.
         call.drop()
 

@@ -383,6 +383,7 @@ class Home:
     """A node of a user, in an executor of one kind and a context of its own."""
 
     def __init__(self, kind: str) -> None:
+        self.kind = kind
         context = Context()
         rclpy.init(context=context)
         self.executor: Executor
@@ -453,7 +454,7 @@ def test_callbacks_get_decisions_plain_and_as_coroutines(home: Home) -> None:
     async def follow(decision: Decision) -> None:
         awaited.append(await client.propose(f'followed/{decision.choice}', 'done'))
 
-    subject = f'call_{home.executor.__class__.__name__}'
+    subject = f'call_{home.kind}'
     watch = client.on_decision(subject, plain.append)
     client.on_decision(subject, follow)
     home.turn(lambda: home.node.count_publishers('/robot_1/decision') > 0)
@@ -470,7 +471,7 @@ def test_callbacks_get_decisions_plain_and_as_coroutines(home: Home) -> None:
 def test_a_coroutine_iterates_over_decisions_and_status(home: Home) -> None:
     client = SwarmClient(home.node)
     seen: list[Any] = []
-    subject = f'iterate_{home.executor.__class__.__name__}'
+    subject = f'iterate_{home.kind}'
 
     async def iterate() -> None:
         async for decision in client.decisions(subject):
