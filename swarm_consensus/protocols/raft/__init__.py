@@ -1,5 +1,5 @@
 """
-Raft without I/O: elections, a replicated log, linearizable reads.
+Raft without I/O: elections, a replicated log, linearizable reads, leadership transfer.
 
 After Diego Ongaro, "Consensus: Bridging Theory and Practice" (Stanford, 2014), with pre-vote and
 check-quorum. `raft.py` has the machine and how to drive it, `effects.py` what it wants done and
@@ -15,6 +15,8 @@ from swarm_consensus.protocols.raft.effects import (
     ReadResult,
     Refusal,
     Send,
+    TransferEnd,
+    TransferResult,
 )
 from swarm_consensus.protocols.raft.entry import (
     Entry,
@@ -37,6 +39,7 @@ from swarm_consensus.protocols.raft.messages import (
     ProposalReply,
     ReadReply,
     ReadRequest,
+    TimeoutNow,
     VoteReply,
     VoteRequest,
 )
@@ -75,6 +78,9 @@ __all__ = [
     'Role',
     'Send',
     'SnapshotMark',
+    'TimeoutNow',
+    'TransferEnd',
+    'TransferResult',
     'VoteReply',
     'VoteRequest',
 ]

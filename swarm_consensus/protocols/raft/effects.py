@@ -12,8 +12,8 @@ it got them. Within a batch:
    is a promise (a vote, an acknowledgement, a candidacy) that must outlive a crash.
 4. `committed` is applied, in order. These entries are durable at a quorum; they were handed out
    in `persist` by this batch at the latest, so after step 2 they are durable here too.
-5. `reads` and `proposals` are answered, after `committed` is applied: their indexes are never
-   above the last entry that was handed out as committed.
+5. `reads`, `proposals` and `transfers` are answered, after `committed` is applied: their indexes
+   are never above the last entry that was handed out as committed.
 
 A caller that writes synchronously does just that and calls `persisted` after the write. One that
 writes in the background goes on with later batches meanwhile, and holds back what waits for the
@@ -73,7 +73,7 @@ class Refusal(IntEnum):
     OVERLOADED = 2  # too much is under way; try again later
     TOO_LARGE = 3  # data above entry_bytes_max
     NOT_LEADER = 4  # between robots only: the one that was asked does not lead
-    TRANSFERRING = 5  # leadership is being handed over; try again at once
+    TRANSFERRING = 5  # leadership was being handed over until the deadline; try again
     TIMEOUT = 6  # a read that was not confirmed before its deadline
 
 
@@ -111,6 +111,31 @@ class ReadResult:
     reason: Refusal = Refusal.NONE
 
 
+class TransferEnd(Enum):
+    """How a transfer of leadership ended."""
+
+    DONE = 'done'  # the target leads
+    NOT_LEADER = 'not_leader'  # this robot does not lead; ask the one that does
+    NO_TARGET = 'no_target'  # not a voter; or none was named, and no other voter is heard
+    REPLACED = 'replaced'  # a transfer to another robot was asked for meanwhile
+    TIMEOUT = 'timeout'  # aborted after an election timeout, or no leader is known since
+    OTHER_LEADER = 'other_leader'  # neither: a robot that is not the target was elected
+
+
+@dataclass(frozen=True, slots=True)
+class TransferResult:
+    """
+    The end of a transfer of leadership; each gets exactly one.
+
+    :param target: robot that was to lead; '' where none was named and none was found.
+    :param end: how it ended. After TIMEOUT the target may yet campaign, so what leads is what
+        the status says.
+    """
+
+    target: str
+    end: TransferEnd
+
+
 @dataclass(frozen=True, slots=True)
 class Effects:
     """One batch of work; the order of carrying it out stands at the top of this module."""
@@ -121,3 +146,4 @@ class Effects:
     committed: tuple[Entry, ...] = ()
     reads: tuple[ReadResult, ...] = ()
     proposals: tuple[ProposalResult, ...] = ()
+    transfers: tuple[TransferResult, ...] = ()

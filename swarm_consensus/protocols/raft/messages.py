@@ -249,6 +249,24 @@ class ReadReply:
         return self.leader
 
 
+@dataclass(frozen=True, slots=True)
+class TimeoutNow:
+    """
+    The leader asks a follower whose log is as long as its own to campaign at once (thesis 3.10).
+
+    :param term: the leader's term.
+    :param leader: who leads, and hands over.
+    """
+
+    term: int
+    leader: str
+
+    @property
+    def sender(self) -> str:
+        """Robot that sent this."""
+        return self.leader
+
+
 Message = (
     VoteRequest
     | VoteReply
@@ -260,6 +278,7 @@ Message = (
     | ProposalReply
     | ReadRequest
     | ReadReply
+    | TimeoutNow
 )
 
 # Numbers on the wire follow from the place here: append only.
@@ -274,9 +293,10 @@ MESSAGE_TYPES: tuple[type[Message], ...] = (
     ProposalReply,
     ReadRequest,
     ReadReply,
+    TimeoutNow,
 )
 
 # What must go out first where the radio cannot carry everything: losing it costs an election.
 ELECTION_TYPES: frozenset[type[Message]] = frozenset(
-    {VoteRequest, VoteReply, Heartbeat, HeartbeatReply}
+    {VoteRequest, VoteReply, Heartbeat, HeartbeatReply, TimeoutNow}
 )

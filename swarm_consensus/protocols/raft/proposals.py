@@ -1,5 +1,5 @@
 """
-Fifth floor: proposals, from the robot where they are made to the log, and their end.
+Sixth floor: proposals, from the robot where they are made to the log, and their end.
 
 The leader appends; any other robot forwards to the leader, which answers with the place in the
 log that it gave. The origin watches its own log: a proposal is committed when its entry is
@@ -109,7 +109,7 @@ class Proposals(Reads):
         self._dirty = True
         config = self._config
         size = len(data)
-        at_once = self._role is _LEADER and not self._held
+        at_once = self._role is _LEADER and not self._held and not self._transferring
         under_way = self._uncommitted if at_once else self._proposal_bytes
         if size > config.entry_bytes_max:
             self._refuse(request_id, Refusal.TOO_LARGE)
@@ -183,6 +183,8 @@ class Proposals(Reads):
                     self._withdraw(proposal)
                     if proposal.tries:
                         self._end(proposal, Outcome.UNKNOWN)
+                    elif self._transferring:
+                        self._end(proposal, Outcome.REFUSED, Refusal.TRANSFERRING)
                     else:
                         self._end(proposal, Outcome.REFUSED, Refusal.NO_QUORUM)
             self._held = list(filter(self._is_under_way, self._held))
@@ -206,7 +208,9 @@ class Proposals(Reads):
         self._dirty = True
 
     def _flush_proposals(self) -> None:
-        """Append what is held, or send it to the leader."""
+        """Append what is held, or send it to the leader, unless that is about to change."""
+        if self._transferring:
+            return
         held = [proposal for proposal in self._held if self._is_under_way(proposal)]
         self._held = []
         if self._role is not _LEADER:
@@ -338,6 +342,8 @@ class Proposals(Reads):
         place = self._remembered.get(key)
         if place is not None and self._log.term(place[0]) == place[1]:
             return place
+        if self._transferring:
+            return Refusal.TRANSFERRING
         if len(data) > self._config.entry_bytes_max:
             return Refusal.TOO_LARGE
         if self._uncommitted + len(data) > self._config.uncommitted_bytes_max:
@@ -360,12 +366,12 @@ class Proposals(Reads):
             return
         if message.reason == Refusal.NONE:
             self._on_accepted(message)
-        elif message.reason in (Refusal.OVERLOADED, Refusal.TOO_LARGE, Refusal.TRANSFERRING):
+        elif message.reason in (Refusal.OVERLOADED, Refusal.TOO_LARGE):
             self._on_refused(message)
-        elif message.reason != Refusal.NOT_LEADER:
+        elif message.reason not in (Refusal.NOT_LEADER, Refusal.TRANSFERRING):
             self._drop(Drop.OUT_OF_RANGE)
-        # Not the leader (yet, or any more): the proposals go again when a leader comes forward,
-        # or after retry_ticks.
+        # Not the leader (yet, any more, or for long): the proposals go again when a leader comes
+        # forward, or after retry_ticks.
 
     def _on_accepted(self, message: ProposalReply) -> None:
         if len(message.indexes) != len(message.request_ids):

@@ -39,6 +39,8 @@ class Raft(Proposals):
             self._tick_leader()
         else:
             self._tick_election()
+        if self._target:
+            self._tick_transfer()
         if self._proposal_due:
             self._tick_proposals()
         if self._read_due:
@@ -53,6 +55,8 @@ class Raft(Proposals):
         if self._dirty or self._proposals or self._reads:
             return 1
         due = self._beat_at if self._role is Role.LEADER else self._timer + self._timeout
+        if self._target:
+            due = min(due, self._transfer_due)
         return max(1, due - self._now)
 
     def receive(self, message: Message) -> None:
@@ -92,6 +96,19 @@ class Raft(Proposals):
         """
         self._read(request_id, self._deadline(deadline_ticks))
 
+    def transfer(self, target: str = '') -> None:
+        """
+        Hand leadership over, which only the leader can; a TransferResult follows.
+
+        Until it does, proposals wait: those of this robot here, those of others where they were
+        made. It takes election_ticks at most, and one round trip where the target is there and
+        has the log.
+
+        :param target: a voter; '' for the one with the longest log among those that are heard.
+            This robot itself: end a transfer under way. The same again, or '': change nothing.
+        """
+        self._transfer(target)
+
     def _deadline(self, deadline_ticks: int) -> int:
         return self._now + max(1, deadline_ticks or self._config.proposal_ticks)
 
@@ -124,16 +141,23 @@ class Raft(Proposals):
         persist = self._log.save(self._take_hard_state())
         committed = self._log.hand_out()
         send_now, send_after = self._send_now, self._send_after
-        reads, results = self._read_results, self._results
-        if not (send_now or persist or send_after or committed or reads or results):
+        reads, results, transfers = self._read_results, self._results, self._transfer_results
+        if not (send_now or persist or send_after or committed or reads or results or transfers):
             return None
         effects = Effects(
-            tuple(send_now), persist, tuple(send_after), committed, tuple(reads), tuple(results)
+            tuple(send_now),
+            persist,
+            tuple(send_after),
+            committed,
+            tuple(reads),
+            tuple(results),
+            tuple(transfers),
         )
         send_now.clear()
         send_after.clear()
         reads.clear()
         results.clear()
+        transfers.clear()
         return effects
 
     def status(self) -> RaftStatus:
@@ -158,6 +182,7 @@ class Raft(Proposals):
             match=match,
             proposals=len(self._proposals),
             reads=len(self._reads),
+            transfer=self._target if self._transferring else '',
             drops=dict(self._drops),
         )
 

@@ -1,5 +1,5 @@
 """
-Fourth floor: linearizable reads without the log (ReadIndex, thesis 6.4).
+Fifth floor: linearizable reads without the log (ReadIndex, thesis 6.4).
 
 The leader notes its commit index, then has a quorum confirm by a heartbeat round that it still
 leads; whoever has applied up to that index may answer. All reads that wait share one round. A
@@ -18,8 +18,8 @@ from swarm_consensus.protocols.raft.config import NUMBER_MAX, RaftConfig
 from swarm_consensus.protocols.raft.effects import ReadResult, Refusal, Send
 from swarm_consensus.protocols.raft.entry import Restored
 from swarm_consensus.protocols.raft.messages import Message, ReadReply, ReadRequest
-from swarm_consensus.protocols.raft.replication import Replication
 from swarm_consensus.protocols.raft.status import Drop, Role
+from swarm_consensus.protocols.raft.transfer import Transfer
 
 
 class _Read:
@@ -44,7 +44,7 @@ class _Round:
         self.remote = remote
 
 
-class Reads(Replication):
+class Reads(Transfer):
     """
     Reads on their way.
 

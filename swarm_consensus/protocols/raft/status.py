@@ -52,6 +52,8 @@ class RaftStatus:
     :param match: at the leader: log known to be durable at each robot; else empty.
     :param proposals: proposals of this robot under way.
     :param reads: reads of this robot under way.
+    :param transfer: robot that this one is handing its leadership to, so that proposals wait; ''
+        for none.
     :param drops: messages of peers that were dropped since start, by reason; only those above 0.
     """
 
@@ -69,4 +71,5 @@ class RaftStatus:
     match: Mapping[str, int]
     proposals: int
     reads: int
+    transfer: str
     drops: Mapping[Drop, int]

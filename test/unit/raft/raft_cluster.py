@@ -31,6 +31,7 @@ from swarm_consensus.protocols.raft import (
     ReadResult,
     Restored,
     Role,
+    TransferResult,
 )
 
 
@@ -64,6 +65,7 @@ class Robot:
         self.applied: list[Entry] = []
         self.proposals: list[ProposalResult] = []
         self.reads: list[ReadResult] = []
+        self.transfers: list[TransferResult] = []
         self.stalled_until = 0
 
     @property
@@ -203,6 +205,12 @@ class Cluster:
         self.carry_out(name)
         return request_id
 
+    def transfer(self, name: str, target: str = '') -> None:
+        """Ask a robot to hand its leadership over."""
+        self.invariants.transfer_begun(name)
+        self[name].transfer(target)
+        self.carry_out(name)
+
     def receive(self, name: str, message: Message) -> None:
         self[name].receive(message)
         self.carry_out(name)
@@ -327,6 +335,9 @@ class Cluster:
                 self.invariants.read_ended(read, len(robot.applied))
             for result in effects.proposals:
                 self.invariants.proposal_ended(result)
+            for end in effects.transfers:
+                self.invariants.transfer_ended(robot.name, end)
+            robot.transfers.extend(effects.transfers)
             robot.reads.extend(effects.reads)
             robot.proposals.extend(effects.proposals)
         self.carry_out(robot.name)

@@ -21,6 +21,7 @@ from swarm_consensus.protocols.raft import (
     ReadResult,
     Refusal,
     Role,
+    TransferResult,
 )
 
 
@@ -39,6 +40,7 @@ class Invariants:
         self.refused: set[bytes] = set()
         self.open_reads: dict[str, int] = {}
         self.role: dict[str, tuple[Role, int]] = {}
+        self.open_transfers: dict[str, int] = {}
 
     # -- logs ---------------------------------------------------------------------------------
 
@@ -49,6 +51,7 @@ class Invariants:
     def crashed(self, name: str, entries: Sequence[Entry]) -> None:
         self.stored[name] = [entry.term for entry in entries]
         self.role.pop(name, None)
+        self.open_transfers.pop(name, None)
 
     def saw(self, name: str, raft: Raft, persist: Persist | None) -> None:
         """Hold election safety, leader append-only and log matching."""
@@ -152,3 +155,11 @@ class Invariants:
         if result.reason is Refusal.NONE:
             assert result.index >= seen, f'stale read: {result} began after {seen} was applied'
             assert result.index <= applied, f'{result} is answered with {applied} applied'
+
+    def transfer_begun(self, name: str) -> None:
+        self.open_transfers[name] = self.open_transfers.get(name, 0) + 1
+
+    def transfer_ended(self, name: str, result: TransferResult) -> None:
+        """Hold that a transfer ends once at most."""
+        assert self.open_transfers.get(name, 0) > 0, f'{name}: {result} ended before'
+        self.open_transfers[name] -= 1

@@ -45,6 +45,9 @@ def storm(seed: int) -> Cluster:
     load = random.choice([0.02, 0.2, 0.6])
     cuts = random.choice([0, 0.02, 0.05])
     one_way = random.random() < 0.3
+    # A stream of its own: what is drawn here leaves the rest of the seed as it is.
+    more = Random(f'{seed}/transfers')
+    handovers = more.choice([0, 0.02, 0.2])
     cut: set[tuple[str, str]] = set()
     cluster.lost = lambda sender, to, message: (sender, to) in cut
     for _ in range(_TICKS):
@@ -71,6 +74,8 @@ def storm(seed: int) -> Cluster:
             if robot.alive and cluster.role(name) is Role.LEADER and random.random() < load:
                 # Most of all where it may be a leader of the past.
                 cluster.read(name)
+            if robot.alive and more.random() < handovers:
+                cluster.transfer(name, more.choice(['', 'stranger', *names]))
         if random.random() < cuts:
             side = {name for name in names if random.random() < 0.5}
             cut.clear()
@@ -107,6 +112,7 @@ def heal(cluster: Cluster) -> None:
     for robot in cluster.alive:
         status = cluster[robot.name].status()
         assert (status.proposals, status.reads) == (0, 0), 'something never ended'
+        assert status.transfer == '', 'it never got its leadership back'
 
 
 @pytest.mark.parametrize('first', range(_FIRST, _FIRST + _COUNT, _CHUNK))

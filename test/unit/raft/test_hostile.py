@@ -29,6 +29,7 @@ from swarm_consensus.protocols.raft import (
     ReadRequest,
     Restored,
     Role,
+    TimeoutNow,
     VoteReply,
     VoteRequest,
 )
@@ -73,7 +74,9 @@ def messages_of(message_type: type) -> st.SearchStrategy:
 
 
 messages = st.one_of([messages_of(message_type) for message_type in MESSAGE_TYPES])
-steps = st.lists(st.one_of(messages, st.sampled_from(['tick', 'propose', 'read'])), max_size=60)
+steps = st.lists(
+    st.one_of(messages, st.sampled_from(['tick', 'propose', 'read', 'transfer'])), max_size=60
+)
 
 
 def robot(role: Role) -> Raft:
@@ -107,6 +110,8 @@ def test_no_message_raises_in_any_role(role: Role, steps: list) -> None:
             raft.propose(str(number % 4), b'x')
         elif step == 'read':
             raft.read(str(number))
+        elif step == 'transfer':
+            raft.transfer('abcx'[number % 4])
         else:
             raft.receive(step)
         effects = raft.take_effects()
@@ -126,6 +131,8 @@ def test_no_message_raises_in_any_role(role: Role, steps: list) -> None:
         (AppendReply(9, 'x', True, 0), Drop.STRANGER),
         (ProposalForward('x', ('1',), (b'',)), Drop.STRANGER),
         (ReadRequest('x', 1), Drop.STRANGER),
+        (TimeoutNow(1, 'x'), Drop.STRANGER),
+        (TimeoutNow(0, 'b'), Drop.OUT_OF_RANGE),
         (Heartbeat(1, 'a', 0, 1), Drop.OWN_NAME),
         (VoteReply(1, 'a', True, False), Drop.OWN_NAME),
         (AppendEntries(HUGE, 'b', 0, 0, (), 0), Drop.OUT_OF_RANGE),

@@ -14,6 +14,7 @@ import pytest
 import test_elections
 from test_faults import storm
 import test_replication
+import test_transfer
 
 from swarm_consensus.protocols.raft import AppendReply, Effects, HardState, Outcome, Raft
 from swarm_consensus.protocols.raft.log import RaftLog
@@ -130,6 +131,10 @@ def committed_while_the_place_went_to_another(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(Raft, '_judge', lambda raft, p, entry: raft._end(p, Outcome.COMMITTED))
 
 
+def a_transfer_never_aborts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Raft, '_tick_transfer', lambda raft: None)
+
+
 # Caught by random faults within SEEDS_MAX seeds.
 BY_STORM: list[Callable[[pytest.MonkeyPatch], None]] = [
     two_votes_in_a_term,
@@ -143,7 +148,7 @@ BY_STORM: list[Callable[[pytest.MonkeyPatch], None]] = [
     heartbeat_commits_what_may_not_match,
     committed_while_the_place_went_to_another,
 ]
-# These take thousands of seeds, but have a scenario of their own.
+# These take thousands of seeds, or cost no safety, but have a scenario of their own.
 BY_SCENARIO: list[tuple[Callable[[pytest.MonkeyPatch], None], Callable[[], None]]] = [
     (
         commit_by_counting_an_old_term,
@@ -152,6 +157,10 @@ BY_SCENARIO: list[tuple[Callable[[pytest.MonkeyPatch], None], Callable[[], None]
     (
         vote_is_not_durable,
         test_elections.test_a_vote_leaves_only_when_it_is_durable_and_outlives_a_reboot,
+    ),
+    (
+        a_transfer_never_aborts,
+        test_transfer.test_a_transfer_to_a_dead_robot_aborts_and_proposals_resume,
     ),
 ]
 

@@ -1,0 +1,135 @@
+"""
+Fourth floor: leadership goes from this robot to another one (thesis 3.10).
+
+The leader stops taking in proposals, lets the target's log come up to its own, and tells the
+target to campaign at once, which voters answer although they hear a leader. What the target has
+not reached within an election timeout is aborted: the leader takes in proposals again. Until the
+target is elected, the leader leads: it replicates, commits and serves reads.
+
+The word to campaign may be lost, so it is repeated with each heartbeat. One that arrives when the
+target has campaigned is of an older term and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from swarm_consensus.protocols.raft.config import RaftConfig
+from swarm_consensus.protocols.raft.effects import Send, TransferEnd, TransferResult
+from swarm_consensus.protocols.raft.entry import Restored
+from swarm_consensus.protocols.raft.messages import Message, TimeoutNow
+from swarm_consensus.protocols.raft.progress import Progress
+from swarm_consensus.protocols.raft.quorum import halves
+from swarm_consensus.protocols.raft.replication import Replication
+from swarm_consensus.protocols.raft.status import Drop, Role
+
+
+class Transfer(Replication):
+    """
+    A transfer on its way, one at a time.
+
+    :ivar _target: robot that is to lead; '' for none. It stays when this robot stops leading,
+        until it is known who leads, so that whoever asked hears how it ended.
+    :ivar _transferring: leader: a transfer is under way, so no proposal is taken in.
+    :ivar _transfer_due: tick at which the transfer ends as TIMEOUT.
+    :ivar _urged_at: tick when the target was last told to campaign.
+    """
+
+    def __init__(self, config: RaftConfig, restored: Restored, random: Random) -> None:
+        self._target = ''
+        self._transferring = False
+        self._transfer_due = 0
+        self._urged_at = 0
+        self._transfer_results: list[TransferResult] = []
+        super().__init__(config, restored, random)
+
+    def _make_handlers(self) -> dict[type[Message], Callable[[Any], None]]:
+        return super()._make_handlers() | {TimeoutNow: self._on_timeout_now}
+
+    def _on_new_term(self) -> None:
+        if self._transferring:
+            # This robot leads no more; whether the target does will be seen.
+            self._transferring = False
+            self._transfer_due = self._now + self._config.election_ticks
+        super()._on_new_term()
+
+    def _on_leader_known(self) -> None:
+        if self._target:
+            reached = self._leader == self._target
+            self._end_transfer(TransferEnd.DONE if reached else TransferEnd.OTHER_LEADER)
+        super()._on_leader_known()
+
+    # -- at the leader --------------------------------------------------------------------------
+
+    def _transfer(self, target: str) -> None:
+        """Begin to hand over, or say why not."""
+        self._dirty = True
+        if self._role is not Role.LEADER:
+            self._transfer_results.append(TransferResult(target, TransferEnd.NOT_LEADER))
+            return
+        if self._transferring and target in ('', self._target):
+            return
+        target = target or self._best_target()
+        if not any(target in half for half in halves(self._membership)):
+            self._transfer_results.append(TransferResult(target, TransferEnd.NO_TARGET))
+            return
+        if self._transferring:
+            self._end_transfer(TransferEnd.REPLACED)
+        self._target = target
+        if target == self._robot:
+            self._end_transfer(TransferEnd.DONE)
+            return
+        self._transferring = True
+        self._transfer_due = self._now + self._config.election_ticks
+        self._urged_at = self._now - self._config.heartbeat_ticks
+
+    def _best_target(self) -> str:
+        """Return the voter that needs least to lead, among those that are there; '' for none."""
+        since = self._now - self._config.election_ticks
+        voters = {voter for half in halves(self._membership) for voter in half}
+        fit = [p for p in self._followers if p.robot in voters and p.heard > since]
+        return max(fit, key=lambda p: p.match).robot if fit else ''
+
+    def _end_transfer(self, end: TransferEnd) -> None:
+        self._transfer_results.append(TransferResult(self._target, end))
+        self._target = ''
+        self._transferring = False
+        # Proposals that waited can go on.
+        self._dirty = True
+
+    def _tick_transfer(self) -> None:
+        """Abort a transfer that takes too long."""
+        if self._now >= self._transfer_due:
+            self._end_transfer(TransferEnd.TIMEOUT)
+
+    def _accept(self, p: Progress, index: int) -> None:
+        super()._accept(p, index)
+        if p.robot == self._target:
+            self._dirty = True
+
+    def _flush_leader(self) -> None:
+        super()._flush_leader()
+        if self._transferring:
+            self._urge()
+
+    def _urge(self) -> None:
+        """Tell the target to campaign, if its log is as long as this robot's."""
+        p = self._progress.get(self._target)
+        if p is None or p.match < self._log.last_index:
+            return
+        if self._now - self._urged_at >= self._config.heartbeat_ticks:
+            self._urged_at = self._now
+            self._out.append(Send((self._target,), TimeoutNow(self._term, self._robot)))
+
+    # -- at the target --------------------------------------------------------------------------
+
+    def _on_timeout_now(self, message: TimeoutNow) -> None:
+        if not self._follow(message.term, message.leader, 0):
+            return
+        if not self._may_campaign:
+            self._drop(Drop.UNASKED)
+            return
+        # No pre-vote: the leader itself vouches that this robot can win.
+        self._campaign(pre=False, transfer=True)
