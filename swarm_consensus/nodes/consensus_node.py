@@ -201,12 +201,12 @@ class ConsensusNode(ManagedNode):
         for topic in topics:
             subscription = self.create_subscription(
                 Frame, topic, self._on_frame, frames_qos, callback_group=self._group,
-                qos_overriding_options=overridable,
+                qos_overriding_options=overridable, raw=True,
             )
             self._entities.append(('subscription', subscription))
         beliefs = self.create_subscription(
             Belief, 'belief', self._on_belief, reliable_qos, callback_group=self._group,
-            qos_overriding_options=overridable,
+            qos_overriding_options=overridable, raw=True,
         )
         self._entities.append(('subscription', beliefs))
         for kind, name, callback in (
@@ -296,15 +296,14 @@ class ConsensusNode(ManagedNode):
 
     # -- from ROS to the runtime ------------------------------------------------------------------
 
-    def _on_frame(self, message: Frame) -> None:
+    def _on_frame(self, data: bytes) -> None:
         if self._driver is not None:
-            self._driver.put(convert.frame_from_message(message))
+            self._driver.put(convert.frame_from_serialized(data))
 
-    def _on_belief(self, message: Belief) -> None:
+    def _on_belief(self, data: bytes) -> None:
         if self._driver is not None:
-            self._driver.put(
-                convert.belief_from_message(message, self.get_clock().now().nanoseconds)
-            )
+            now_ns = self.get_clock().now().nanoseconds
+            self._driver.put(convert.belief_from_serialized(data, now_ns))
 
     def _ask(self) -> tuple[int, Future]:
         key = next(self._keys)

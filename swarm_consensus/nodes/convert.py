@@ -5,6 +5,8 @@ from __future__ import annotations
 from array import array
 
 from builtin_interfaces.msg import Time
+from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.serialization import deserialize_message
 
 from swarm_consensus.decision.subjects import View
 from swarm_consensus.decision.types import Decision, Level, Status
@@ -17,13 +19,17 @@ from swarm_consensus.msg import SwarmStatus as SwarmStatusMessage
 from swarm_consensus.protocols.raft import Role
 from swarm_consensus.runtime.events import (
     BeliefSeen,
+    BeliefUnreadable,
     FrameArrived,
+    FrameUnreadable,
     Peer,
     ReadAnswered,
     RobotStatus,
 )
 from swarm_consensus.transport.frame import FrameCounters, FrameHeader, TrafficClass
 from swarm_consensus.transport.hashes import labels_hash
+
+RMWError = rclpy_implementation.RMWError
 
 ROLES = {
     Role.FOLLOWER: SwarmStatusMessage.ROLE_FOLLOWER,
@@ -51,6 +57,27 @@ def belief_from_message(message: BeliefMessage, now_ns: int) -> BeliefSeen:
         log_likelihood=tuple(message.log_likelihood.tolist()),
         age_ns=max(0, now_ns - stamp_to_ns(message.header.stamp)),
     )
+
+
+def frame_from_serialized(data: bytes) -> FrameArrived | FrameUnreadable:
+    """
+    Return the frame in a serialized message, unchecked.
+
+    The node takes frames as bytes: what is no message at all, the middleware would drop without
+    a count, and with an error on the terminal for each.
+    """
+    try:
+        return frame_from_message(deserialize_message(data, FrameMessage))
+    except RMWError:
+        return FrameUnreadable(len(data))
+
+
+def belief_from_serialized(data: bytes, now_ns: int) -> BeliefSeen | BeliefUnreadable:
+    """Return the evidence in a serialized belief; see the two functions that it combines."""
+    try:
+        return belief_from_message(deserialize_message(data, BeliefMessage), now_ns)
+    except RMWError:
+        return BeliefUnreadable()
 
 
 def frame_from_message(message: FrameMessage) -> FrameArrived:

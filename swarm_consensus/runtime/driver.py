@@ -14,7 +14,7 @@ import threading
 import time
 from typing import Protocol
 
-from swarm_consensus.runtime.events import FrameArrived, Input, Output
+from swarm_consensus.runtime.events import FrameArrived, FrameUnreadable, Input, Output
 
 # Frames waiting to be looked at. Beyond this the oldest is dropped: the protocols retransmit, and
 # an old frame is worth less than a new one.
@@ -64,7 +64,7 @@ class Driver:
         self._deliver = deliver
         self._failed = failed
         self._wake = threading.Condition()
-        self._frames: deque[FrameArrived] = deque()
+        self._frames: deque[FrameArrived | FrameUnreadable] = deque()
         self._inputs: deque[Input] = deque()
         self._stopping = False
         self._opened = threading.Event()
@@ -88,7 +88,7 @@ class Driver:
     def put(self, item: Input) -> None:
         """Hand an input to the runtime; never blocks."""
         with self._wake:
-            if isinstance(item, FrameArrived):
+            if isinstance(item, FrameArrived | FrameUnreadable):
                 if len(self._frames) >= FRAMES_MAX:
                     self._frames.popleft()
                     self.frames_dropped += 1

@@ -19,6 +19,22 @@ class FrameArrived:
 
 
 @dataclass(frozen=True, slots=True)
+class FrameUnreadable:
+    """
+    Something on the topics of the frames that is no frame.
+
+    :param size: bytes of it.
+    """
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class BeliefUnreadable:
+    """Something on the topic of the beliefs that is no belief."""
+
+
+@dataclass(frozen=True, slots=True)
 class BeliefSeen:
     """
     A belief of this robot's own inference.
@@ -86,7 +102,15 @@ class Tuned:
 
 
 Input = (
-    FrameArrived | BeliefSeen | ProposeAsked | ReadAsked | DecideAsked | DecideCancelled | Tuned
+    FrameArrived
+    | FrameUnreadable
+    | BeliefSeen
+    | BeliefUnreadable
+    | ProposeAsked
+    | ReadAsked
+    | DecideAsked
+    | DecideCancelled
+    | Tuned
 )
 
 

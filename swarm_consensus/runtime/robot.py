@@ -33,10 +33,12 @@ from swarm_consensus.runtime.deciding import Deciding
 from swarm_consensus.runtime.desk import Desk
 from swarm_consensus.runtime.events import (
     BeliefSeen,
+    BeliefUnreadable,
     DecideAsked,
     DecideCancelled,
     DecisionMade,
     FrameArrived,
+    FrameUnreadable,
     Input,
     NameTaken,
     Notice,
@@ -237,6 +239,10 @@ class RobotRuntime:
     def _take(self, item: Input, now_ns: int, outputs: list[Output]) -> None:
         if isinstance(item, FrameArrived):
             self._frame(item, now_ns, outputs)
+        elif isinstance(item, FrameUnreadable):
+            self._guard.unreadable(item.size)
+        elif isinstance(item, BeliefUnreadable):
+            self._deciding.dropped['UNREADABLE'] += 1
         elif isinstance(item, Tuned):
             self._deciding.weight = item.weight
             self._deciding.belief_resend_ns = item.belief_resend_ns

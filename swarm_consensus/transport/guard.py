@@ -154,6 +154,12 @@ class Guard(Generic[MessageT]):
             return self._drop(Verdict.MALFORMED, str(error))
         return self._accept(peer, header, messages)
 
+    def unreadable(self, size: int) -> None:
+        """Count what came in place of a frame and has no header; `size` is in bytes."""
+        self.counters.received += 1
+        self.counters.received_bytes += size
+        self.counters.malformed += 1
+
     def _used(self, peer: _Peer, header: FrameHeader) -> bool:
         if header.incarnation != peer.incarnation:
             return header.incarnation < peer.incarnation

@@ -1,4 +1,4 @@
-"""Noise on the radio under a robot's own name must not drive the robot out of its swarm."""
+"""Noise on the topics is counted, and never drives a robot out of its swarm."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import random
 
 from swarm_testing.virtual_swarm import Swarm
 
-from swarm_consensus.runtime.events import FrameArrived, NameTaken
+from swarm_consensus.runtime.events import (
+    BeliefUnreadable,
+    FrameArrived,
+    FrameUnreadable,
+    NameTaken,
+)
 from swarm_consensus.runtime.members import Presence
 from swarm_consensus.runtime.wire import MESSAGES
 from swarm_consensus.transport.frame import VERSION, FrameHeader
@@ -46,3 +51,16 @@ def test_frames_of_a_robot_under_our_name_are_believed() -> None:
         swarm.world.put('r1', frame('r1', sequence, presence()))
     swarm.run(1.0)
     assert len(swarm.outputs('r1', NameTaken)) == 1
+
+
+def test_what_is_no_message_at_all_is_counted() -> None:
+    swarm = Swarm(3)
+    swarm.elect()
+    for _ in range(7):
+        swarm.world.put('r1', FrameUnreadable(11))
+    swarm.world.put('r1', BeliefUnreadable())
+    swarm.run(2.0)
+    status = swarm.status('r1').status
+    assert status.frames.malformed == 7
+    assert status.frames.received == status.frames.accepted + status.frames.dropped
+    assert status.evidence_dropped == {'UNREADABLE': 1}
