@@ -26,9 +26,9 @@ import launch_testing  # noqa: E402
 from launch_testing.actions import ReadyToTest  # noqa: E402
 import launch_testing.asserts  # noqa: E402
 import rclpy  # noqa: E402
-from swarm_testing.domains import reserve_domain_id  # noqa: E402
 from swarm_testing.environment import loopback_variables  # noqa: E402
 
+from swarm_consensus.composition.domains import reserve_domain_id  # noqa: E402
 from swarm_consensus.msg import SwarmStatus  # noqa: E402
 
 ROBOTS = ('robot_1', 'robot_2', 'robot_3')
