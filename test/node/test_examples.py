@@ -64,3 +64,23 @@ def test_behaviours_act_on_what_is_decided_and_one_claims_it(
         outcomes = sorted({line.split(': ')[1] for each in words.values() for line in each[1::2]})
         owner = next(robot for robot in robots if 'sign/7: mine' in words[robot])
         assert outcomes == ['mine', f'of /{owner}'], words
+
+
+def test_a_program_proposes_and_prints_what_is_decided(
+    processes: ProcessGroup, tmp_path: Path
+) -> None:
+    swarm = SwarmProcesses(processes, tmp_path / 'swarm', YAML)
+    swarm.start()
+    swarm.wait_for_quorum()
+    watcher = [sys.executable, '-m', 'swarm_consensus.examples.asyncio_watcher']
+    first = processes.start([*watcher, 'robot_1', '--goal', 'charger'], 'first')
+    first.wait_for_output('goal: charger (DECIDED)')
+    second = processes.start([*watcher, 'robot_2', '--goal', 'exit'], 'second')
+    second.wait_for_output('goal: charger (REFUSED)')
+    asyncio.run(propose('left'))
+    for watching in (first, second):
+        watching.wait_for_output('sign/7: left (committed, index ')
+        assert watching.interrupt() == 0
+    nobody = processes.start([*watcher, 'robot_9'], 'nobody')
+    assert nobody.wait(40.0) == 1
+    assert 'no consensus_node answers in /robot_9' in nobody.output
