@@ -101,7 +101,7 @@ _BUILD = (
 )
 
 _RUNTIME = (
-    'cyclonedds >= 0.10.5',
+    'cyclonedds >= 11.0.1',  # since then it bears the type descriptions of Fast DDS
     'msgspec >= 0.18.6',
     'numpy >= 1.26',
     'onnxruntime >= 1.17',
