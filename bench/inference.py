@@ -148,7 +148,7 @@ def sensor_to_belief(model: Path, width: int, height: int) -> list[dict[str, Any
     # Of a message that does not fit into the buffers of a socket, best effort loses nearly all.
     reliability = 'best_effort' if len(message.data) < BEST_EFFORT_BYTES_MAX else 'reliable'
     command = ['swarm_consensus.nodes.inference_node', *arguments(model, '/node')]
-    command += ['-p', f'qos_overrides./node/image.subscription.reliability:={reliability}']
+    command += ['-p', f'reliability:={reliability}']
     rclpy.init()
     probe = None
     try:

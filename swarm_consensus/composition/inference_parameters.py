@@ -37,7 +37,19 @@ INFERENCE_PARAMETERS: tuple[Parameter, ...] = (
         'std_msgs Float32MultiArray.',
         choices=('image', 'compressed_image', 'laser_scan', 'tensor'),
     ),
-    Parameter('topic', 'image', 'Topic of the sensor, relative to the namespace.'),
+    Parameter(
+        'topic',
+        '',
+        'Topic of the sensor, relative to the namespace; empty: `image`, `image/compressed`, '
+        '`scan` or `tensor`, after `input`.',
+    ),
+    Parameter(
+        'reliability',
+        'best_effort',
+        'DDS reliability asked of the sensor; `reliable` for large pictures from a publisher '
+        'that is reliable too.',
+        choices=('best_effort', 'reliable'),
+    ),
     Parameter('model', '', 'Path of the ONNX model.', required=True, file=True),
     Parameter(
         'model_hash',

@@ -83,8 +83,8 @@ def judge(report: Report, new: dict[str, int]) -> tuple[bytes, str]:
         return (
             DiagnosticStatus.WARN,
             f'{new["lost"]} of {new["lost"] + new["received"]} frames were lost on the way; large '
-            'ones need larger socket buffers, or reliable at both ends: set qos_overrides.'
-            f'{report.topic}.subscription.reliability to reliable',
+            'ones need larger socket buffers, or a publisher that is reliable and the parameter '
+            'reliability set to reliable',
         )
     if report.input_timeout and report.since_frame > report.input_timeout:
         return (

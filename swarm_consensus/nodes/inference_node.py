@@ -41,7 +41,7 @@ from swarm_consensus.nodes.executor import run
 from swarm_consensus.nodes.inference_diagnostics import Diagnostics, Report
 from swarm_consensus.nodes.managed import ManagedNode, StartError
 from swarm_consensus.nodes.parameters import NodeParameters
-from swarm_consensus.nodes.sensors import sensor_for, stamp_and_frame
+from swarm_consensus.nodes.sensors import TOPICS, sensor_for, stamp_and_frame
 from swarm_consensus.nodes.usage import usage, wants_help
 from swarm_consensus.transport.hashes import labels_hash
 
@@ -127,7 +127,7 @@ class InferenceNode(ManagedNode):
         )
         self._model = model
         self._tune(values)
-        self._create_entities(values)
+        self._create_entities(values, values['topic'] or TOPICS[spec.input])
         self._say_ready(model)
 
     def activate(self) -> None:
@@ -161,7 +161,7 @@ class InferenceNode(ManagedNode):
             self._sequence = self._belief.sequence
             self._model = None
 
-    def _create_entities(self, values: Mapping[str, Any]) -> None:
+    def _create_entities(self, values: Mapping[str, Any], topic: str) -> None:
         assert self._worker is not None
         reliable = QoSProfile(
             history=HistoryPolicy.KEEP_LAST,
@@ -172,7 +172,7 @@ class InferenceNode(ManagedNode):
         sensor = QoSProfile(
             history=HistoryPolicy.KEEP_LAST,
             depth=values['subjects_max'] if self._by_frame else 1,
-            reliability=ReliabilityPolicy.BEST_EFFORT,
+            reliability=ReliabilityPolicy[values['reliability'].upper()],
         )
         overriding = QoSOverridingOptions.with_default_policies
         self._publisher = self.create_lifecycle_publisher(
@@ -185,7 +185,7 @@ class InferenceNode(ManagedNode):
         group = MutuallyExclusiveCallbackGroup()
         self._subscription = self.create_subscription(
             self._sensor.message_type,
-            values['topic'],
+            topic,
             self._receive,
             sensor,
             callback_group=group,

@@ -37,6 +37,15 @@ class Sensor:
     write: Callable[[Any], None]
 
 
+# Where a sensor is looked for if nothing is said.
+TOPICS = {
+    InputKind.IMAGE: 'image',
+    InputKind.COMPRESSED_IMAGE: 'image/compressed',
+    InputKind.LASER_SCAN: 'scan',
+    InputKind.TENSOR: 'tensor',
+}
+
+
 def sensor_for(model: Model) -> Sensor:
     """Return the sensor that the spec of a model declares."""
     return _SENSORS[model.spec.input](model.spec, model.preprocessor)
