@@ -16,6 +16,16 @@ NUMBER_MAX = 2**62
 ENTRY_OVERHEAD_BYTES = 32
 
 
+# A voter that refuses for its own higher rank gives up a fifth of it with each of the longest
+# election rounds that pass without a leader, so after five of them it votes for anybody.
+RANK_DECAY_ROUNDS = 5
+
+# Election timeouts that a leader leads before it hands over to a robot of higher rank; twice as
+# many after each attempt that failed, up to HANDOVER_TIMEOUTS_MAX, as each one costs a pause.
+HANDOVER_TIMEOUTS = 8
+HANDOVER_TIMEOUTS_MAX = 128
+
+
 @dataclass(frozen=True, slots=True)
 class RaftConfig:
     """
@@ -45,8 +55,11 @@ class RaftConfig:
     :param proposal_ticks: deadline of a proposal or read where the caller gives none.
     :param retry_ticks: time after which a forwarded proposal or read that got no answer is sent
         again; 0: election_ticks.
-    :param priority: rank in elections. A voter whose own rank is higher does not vote for a
-        candidate whose log is no better than its own.
+    :param priority: rank of this robot as leader; 0 is the lowest. A voter whose own rank is
+        higher does not vote for a candidate whose log is no better than its own; this wears off
+        (RANK_DECAY_ROUNDS) while there is no leader. A leader hands over to a caught-up voter of
+        higher rank, at most once in HANDOVER_TIMEOUTS. It never costs safety, and each robot may
+        change its own at a reboot.
     :raises ConfigError: settings that contradict each other, with what to change.
     """
 

@@ -31,6 +31,7 @@ class Core:
     :ivar _now: ticks since start.
     :ivar _timer: tick from which the election timeout counts: leader last heard, vote given,
         or campaign begun.
+    :ivar _orphaned_at: tick since which no leader is known; only where `_leader` is ''.
     :ivar _dirty: there may be something to hand out.
     """
 
@@ -52,6 +53,7 @@ class Core:
         self._now = 0
         self._timer = 0
         self._timeout = 0
+        self._orphaned_at = 0
         self._draw_timeout()
         self._dirty = False
         self._send_now: list[Send] = []
@@ -91,6 +93,8 @@ class Core:
             self._vote = ''
             self._hard_state_changed = True
         self._role = role
+        if self._leader:
+            self._orphaned_at = self._now
         self._leader = ''
         self._timer = self._now
         self._draw_timeout()

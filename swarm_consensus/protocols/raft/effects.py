@@ -130,10 +130,12 @@ class TransferResult:
     :param target: robot that was to lead; '' where none was named and none was found.
     :param end: how it ended. After TIMEOUT the target may yet campaign, so what leads is what
         the status says.
+    :param asked: False where the leader began it itself, for the target's higher rank.
     """
 
     target: str
     end: TransferEnd
+    asked: bool = True
 
 
 @dataclass(frozen=True, slots=True)

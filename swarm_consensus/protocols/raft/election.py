@@ -4,6 +4,10 @@ Second floor: elections with pre-vote (thesis 3.4, 9.6) and the vote (3.6.1).
 A robot that stops hearing its leader first asks whether it could win, which changes no term
 anywhere; only a majority of yes makes it raise the term and ask for votes. Whoever still hears a
 leader answers neither question (6.2), so a robot that was cut off cannot disturb the others.
+
+Of two candidates with equal logs the one of higher rank is to lead: it refuses the other its
+vote. The rule for liveness is that of NuRaft and SOFAJRaft: what a voter asks of a candidate
+falls with each round that elects nobody, and is back in full once a leader is known.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from swarm_consensus.protocols.raft.config import NUMBER_MAX, RaftConfig
+from swarm_consensus.protocols.raft.config import NUMBER_MAX, RANK_DECAY_ROUNDS, RaftConfig
 from swarm_consensus.protocols.raft.core import Core
 from swarm_consensus.protocols.raft.effects import Send
 from swarm_consensus.protocols.raft.entry import Restored
@@ -91,7 +95,11 @@ class Election(Core):
         term, candidate = message.term, message.candidate
         if not self._is_peer(candidate) or not self._is_term(term):
             return
-        if not 0 <= message.last_term <= term or not 0 <= message.last_index <= NUMBER_MAX:
+        if (
+            not 0 <= message.last_term <= term
+            or not 0 <= message.last_index <= NUMBER_MAX
+            or not 0 <= message.priority <= NUMBER_MAX
+        ):
             self._drop(Drop.OUT_OF_RANGE)
             return
         if term > self._term:
@@ -114,19 +122,40 @@ class Election(Core):
         self._dirty = True
 
     def _would_vote(self, message: VoteRequest) -> bool:
-        """Return whether the vote of the term is free for this candidate and its log is fit."""
-        free = (
-            self._vote == message.candidate
-            or (not self._vote and not self._leader)
-            or (message.pre and message.term > self._term)
-        )
+        """Return whether the vote of the term is free for this candidate, and it is fit."""
+        log = self._log
+        if not log.up_to_date(message.last_index, message.last_term):
+            return False
+        if message.term == self._term:
+            if self._vote == message.candidate:
+                return True
+            if self._vote or self._leader:
+                return False
         # A learner votes too when it is asked: the candidate may know of a promotion that it
         # does not know of yet.
-        return free and self._log.up_to_date(message.last_index, message.last_term)
+        if message.transfer:
+            # The leader wants just this one.
+            return True
+        longer = (message.last_term, message.last_index) > (log.last_term, log.last_index)
+        return longer or message.priority >= self._rank
+
+    @property
+    def _rank(self) -> int:
+        """What this robot asks of a candidate whose log equals its own."""
+        rank = self._config.priority
+        if not rank or not self._may_campaign:
+            # Who cannot lead has no reason to wait for better than what there is.
+            return 0
+        if self._leader:
+            return rank
+        rounds = (self._now - self._orphaned_at) // (2 * self._config.election_ticks)
+        return rank * max(0, RANK_DECAY_ROUNDS - rounds) // RANK_DECAY_ROUNDS
 
     def _on_vote_reply(self, message: VoteReply) -> None:
         term = message.term
-        if not self._is_peer(message.voter) or not self._is_term(term):
+        # A voter that has seen no term yet can refuse for its rank.
+        first = term == self._term == 0 and not message.granted
+        if not self._is_peer(message.voter) or not (first or self._is_term(term)):
             return
         if message.pre and message.granted:
             asked = self._role is Role.PRE_CANDIDATE and term == self._term + 1

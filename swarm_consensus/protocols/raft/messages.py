@@ -152,12 +152,14 @@ class HeartbeatReply:
     :param follower: who answers.
     :param round: round of the heartbeat that is answered, or a later one.
     :param match: the log matches the leader's up to here, durably.
+    :param priority: the follower's rank, for the leader to hand over to a higher one.
     """
 
     term: int
     follower: str
     round: int
     match: int
+    priority: int = 0
 
     @property
     def sender(self) -> str:

@@ -31,6 +31,7 @@ class Progress:
     :ivar probing: PROBE only: an append is under way, wait for the answer.
     :ivar inflight: REPLICATE only: last index of each append under way.
     :ivar sent_commit: commit index last sent.
+    :ivar priority: its rank, as it last said.
     :ivar heard: tick when it was last heard.
     :ivar round: last heartbeat round that it answered.
     :ivar mark_round: round at which the two below were noted; 0: none under way. Its answer, or
@@ -48,6 +49,7 @@ class Progress:
         'mark_round',
         'match',
         'next',
+        'priority',
         'probing',
         'robot',
         'round',
@@ -62,6 +64,7 @@ class Progress:
         self.probing = False
         self.inflight: deque[int] = deque()
         self.sent_commit = 0
+        self.priority = 0
         self.heard = now
         self.round = 0
         self.mark_round = 0

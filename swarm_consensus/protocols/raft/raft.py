@@ -106,6 +106,7 @@ class Raft(Proposals):
 
         :param target: a voter; '' for the one with the longest log among those that are heard.
             This robot itself: end a transfer under way. The same again, or '': change nothing.
+            Where its rank is below another's, it hands over in its turn (config.priority).
         """
         self._transfer(target)
 

@@ -261,7 +261,9 @@ class Replication(Election):
             reply = AppendReply(self._term, self._robot, False, self._matched)
             self._send_after.append(Send((self._leader,), reply))
         if self._pong:
-            pong = HeartbeatReply(self._term, self._robot, self._pong, self._matched)
+            pong = HeartbeatReply(
+                self._term, self._robot, self._pong, self._matched, self._config.priority
+            )
             self._pong = 0
             self._send_after.append(Send((self._leader,), pong))
 
@@ -400,9 +402,10 @@ class Replication(Election):
         p = self._answering(message.term, message.follower, message.match)
         if p is None:
             return
-        if not 0 <= message.round <= self._round:
+        if not 0 <= message.round <= self._round or not 0 <= message.priority <= NUMBER_MAX:
             self._drop(Drop.OUT_OF_RANGE)
             return
+        p.priority = message.priority
         if message.match > p.match:
             self._accept(p, message.match)
         if p.answered(message.round, message.match):

@@ -8,6 +8,8 @@ target is elected, the leader leads: it replicates, commits and serves reads.
 
 The word to campaign may be lost, so it is repeated with each heartbeat. One that arrives when the
 target has campaigned is of an older term and changes nothing.
+
+A leader does this by itself, too, for a voter of higher rank that has all that is committed.
 """
 
 from __future__ import annotations
@@ -16,11 +18,15 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from swarm_consensus.protocols.raft.config import RaftConfig
+from swarm_consensus.protocols.raft.config import (
+    HANDOVER_TIMEOUTS,
+    HANDOVER_TIMEOUTS_MAX,
+    RaftConfig,
+)
 from swarm_consensus.protocols.raft.effects import Send, TransferEnd, TransferResult
 from swarm_consensus.protocols.raft.entry import Restored
 from swarm_consensus.protocols.raft.messages import Message, TimeoutNow
-from swarm_consensus.protocols.raft.progress import Progress
+from swarm_consensus.protocols.raft.progress import Flow, Progress
 from swarm_consensus.protocols.raft.quorum import halves
 from swarm_consensus.protocols.raft.replication import Replication
 from swarm_consensus.protocols.raft.status import Drop, Role
@@ -32,16 +38,22 @@ class Transfer(Replication):
 
     :ivar _target: robot that is to lead; '' for none. It stays when this robot stops leading,
         until it is known who leads, so that whoever asked hears how it ended.
+    :ivar _asked: somebody asked for this transfer; else it is for the target's rank.
     :ivar _transferring: leader: a transfer is under way, so no proposal is taken in.
     :ivar _transfer_due: tick at which the transfer ends as TIMEOUT.
     :ivar _urged_at: tick when the target was last told to campaign.
+    :ivar _handover_at: leader: tick from which it may hand over to a higher rank, and
+        `_handover_timeouts` the election timeouts from one attempt to the next.
     """
 
     def __init__(self, config: RaftConfig, restored: Restored, random: Random) -> None:
         self._target = ''
+        self._asked = False
         self._transferring = False
         self._transfer_due = 0
         self._urged_at = 0
+        self._handover_at = 0
+        self._handover_timeouts = HANDOVER_TIMEOUTS
         self._transfer_results: list[TransferResult] = []
         super().__init__(config, restored, random)
 
@@ -70,6 +82,7 @@ class Transfer(Replication):
             self._transfer_results.append(TransferResult(target, TransferEnd.NOT_LEADER))
             return
         if self._transferring and target in ('', self._target):
+            self._asked = True
             return
         target = target or self._best_target()
         if not any(target in half for half in halves(self._membership)):
@@ -77,23 +90,59 @@ class Transfer(Replication):
             return
         if self._transferring:
             self._end_transfer(TransferEnd.REPLACED)
-        self._target = target
+        self._start(target, asked=True)
         if target == self._robot:
             self._end_transfer(TransferEnd.DONE)
-            return
+
+    def _start(self, target: str, asked: bool) -> None:
+        self._target = target
+        self._asked = asked
         self._transferring = True
         self._transfer_due = self._now + self._config.election_ticks
         self._urged_at = self._now - self._config.heartbeat_ticks
 
     def _best_target(self) -> str:
         """Return the voter that needs least to lead, among those that are there; '' for none."""
+        fit = self._heard_voters()
+        return max(fit, key=lambda p: (p.match, p.priority)).robot if fit else ''
+
+    def _heard_voters(self) -> list[Progress]:
         since = self._now - self._config.election_ticks
         voters = {voter for half in halves(self._membership) for voter in half}
-        fit = [p for p in self._followers if p.robot in voters and p.heard > since]
-        return max(fit, key=lambda p: p.match).robot if fit else ''
+        return [p for p in self._followers if p.robot in voters and p.heard > since]
+
+    def _become_leader(self) -> None:
+        super()._become_leader()
+        self._handover_timeouts = HANDOVER_TIMEOUTS
+        self._put_handover_off()
+
+    def _put_handover_off(self) -> None:
+        self._handover_at = self._now + self._handover_timeouts * self._config.election_ticks
+
+    def _tick_leader(self) -> None:
+        super()._tick_leader()
+        # With the heartbeat only: that is when followers say how they stand, and something is
+        # sent anyway.
+        if self._beat and self._now >= self._handover_at and not self._transferring:
+            self._hand_over_by_rank()
+
+    def _hand_over_by_rank(self) -> None:
+        """Begin to hand over to the voter of the highest rank above this robot's, if one is fit."""
+        commit = self._log.commit
+        if commit < self._term_start:
+            return
+        fit = [
+            p
+            for p in self._heard_voters()
+            if p.priority > self._config.priority and p.flow is Flow.REPLICATE and p.match >= commit
+        ]
+        if fit:
+            self._start(max(fit, key=lambda p: (p.priority, p.match)).robot, asked=False)
+            self._handover_timeouts = min(2 * self._handover_timeouts, HANDOVER_TIMEOUTS_MAX)
+            self._put_handover_off()
 
     def _end_transfer(self, end: TransferEnd) -> None:
-        self._transfer_results.append(TransferResult(self._target, end))
+        self._transfer_results.append(TransferResult(self._target, end, self._asked))
         self._target = ''
         self._transferring = False
         # Proposals that waited can go on.

@@ -103,6 +103,7 @@ class Cluster:
     :param names: robots; all are voters.
     :param logs: terms of the entries that a robot starts with, one digit each, as in the paper.
     :param term: durable term of the robots at the start.
+    :param priorities: rank of each robot; 0 where none is given.
     """
 
     def __init__(
@@ -112,6 +113,7 @@ class Cluster:
         logs: dict[str, str] | None = None,
         term: int = 0,
         weather: Weather | None = None,
+        priorities: dict[str, int] | None = None,
         **settings: int,
     ) -> None:
         self.random = Random(seed)
@@ -126,7 +128,8 @@ class Cluster:
         self._requests = 0
         settings = {'election_ticks': 10, 'heartbeat_ticks': 2, **settings}
         for name in names:
-            config = RaftConfig(name, tuple(names), **settings)
+            priority = (priorities or {}).get(name, 0)
+            config = RaftConfig(name, tuple(names), priority=priority, **settings)
             terms = [int(digit) for digit in (logs or {}).get(name, '')]
             entries = [
                 Entry(index, entry_term, EntryKind.COMMAND, f'{index}@{entry_term}'.encode())

@@ -37,7 +37,12 @@ def storm(seed: int) -> Cluster:
         'proposal_ticks': random.choice([20, 60]),
         'election_ticks': random.choice([5, 10]),
     }
-    cluster = Cluster(names, seed, weather=weather, **settings)
+    # A stream of its own: what is drawn here leaves the rest of the seed as it is.
+    more = Random(f'{seed}/transfers')
+    handovers = more.choice([0, 0.02, 0.2])
+    ranks = more.choice([1, 1, 2, 9])
+    priorities = {name: more.randrange(ranks) for name in names}
+    cluster = Cluster(names, seed, weather=weather, priorities=priorities, **settings)
     crash = random.choice([0, 0.005, 0.03])
     restart = random.choice([0.05, 0.5])
     stall = random.choice([0, 0.01])
@@ -45,9 +50,6 @@ def storm(seed: int) -> Cluster:
     load = random.choice([0.02, 0.2, 0.6])
     cuts = random.choice([0, 0.02, 0.05])
     one_way = random.random() < 0.3
-    # A stream of its own: what is drawn here leaves the rest of the seed as it is.
-    more = Random(f'{seed}/transfers')
-    handovers = more.choice([0, 0.02, 0.2])
     cut: set[tuple[str, str]] = set()
     cluster.lost = lambda sender, to, message: (sender, to) in cut
     for _ in range(_TICKS):

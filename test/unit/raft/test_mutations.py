@@ -13,6 +13,7 @@ from dataclasses import replace
 import pytest
 import test_elections
 from test_faults import storm
+import test_priority
 import test_replication
 import test_transfer
 
@@ -135,6 +136,10 @@ def a_transfer_never_aborts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Raft, '_tick_transfer', lambda raft: None)
 
 
+def what_a_voter_asks_never_falls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Raft, '_rank', property(lambda raft: raft._config.priority))
+
+
 # Caught by random faults within SEEDS_MAX seeds.
 BY_STORM: list[Callable[[pytest.MonkeyPatch], None]] = [
     two_votes_in_a_term,
@@ -161,6 +166,10 @@ BY_SCENARIO: list[tuple[Callable[[pytest.MonkeyPatch], None], Callable[[], None]
     (
         a_transfer_never_aborts,
         test_transfer.test_a_transfer_to_a_dead_robot_aborts_and_proposals_resume,
+    ),
+    (
+        what_a_voter_asks_never_falls,
+        lambda: test_priority.test_a_lower_rank_leads_where_the_highest_can_refuse_but_not_win(1),
     ),
 ]
 
