@@ -2,8 +2,9 @@
 Who is there: when each robot was last heard, and whether another one bears our name.
 
 Two robots of one name would share a vote, so a robot listens before it takes part. An active
-robot that hears its own name asked for answers at once; of two that start together, or that
-meet after a split, the one with the smaller nonce gives way.
+robot that hears its own name asked for answers at once. Of two that start together, or that
+meet after a split, the one of the earlier boot gives way: the others hear only the later one,
+whose frames make those of an earlier boot old.
 """
 
 from __future__ import annotations
@@ -41,9 +42,11 @@ class Members:
     :ivar presence_due_ns: when the next sign of life is to be sent.
     """
 
-    def __init__(self, config: RuntimeConfig, nonce: int, now_ns: int) -> None:
+    def __init__(
+        self, config: RuntimeConfig, incarnation: int, nonce: int, now_ns: int
+    ) -> None:
         self._config = config
-        self._nonce = nonce
+        self._boot = (incarnation, nonce)
         self._heard: dict[str, _Heard] = {}
         self._probe_until_ns = now_ns + config.name_probe_ns
         self._probing = config.name_probe_ns > 0
@@ -111,4 +114,4 @@ class Members:
         they_probe = their_presence is not None and their_presence.probing
         if self._probing != they_probe:
             return self._probing
-        return self._nonce < header.nonce
+        return self._boot < (header.incarnation, header.nonce)

@@ -125,7 +125,7 @@ class RobotRuntime:
         )
         self._raft = Raft(_raft_config(config), restored, random)
         self._ledger = Ledger()
-        self._members = Members(config, nonce, now_ns)
+        self._members = Members(config, incarnation, nonce, now_ns)
         self._deciding = Deciding(config, self._ledger, incarnation, self._new_request_id)
         self._requests = Requests()
         self._desk = Desk(
@@ -230,7 +230,9 @@ class RobotRuntime:
                 self._take(item, now_ns, outputs)
         presence = self._members.presence_due(now_ns)
         if presence is not None:
-            self._offer(presence)
+            # A probe is for namesakes only. To the others it would be a later boot of the robot
+            # that bears the name, and they would take no more of its frames.
+            self._offer(presence, (self._config.robot,) if presence.probing else ())
         for contribution in self._deciding.resend(now_ns):
             self._offer(contribution, key=contribution.subject)
 

@@ -286,6 +286,26 @@ def test_one_of_two_robots_of_the_same_name_is_refused(pause_ms: int) -> None:
         assert place == 'second r1'
 
 
+def test_a_refused_newcomer_leaves_the_robot_of_its_name_in_the_swarm() -> None:
+    """Though its boot was a later one, the others go on listening to the first."""
+    swarm = Swarm(3, name_probe_ns=SECOND)
+    leader = swarm.elect()
+    config = RuntimeConfig('zoo', leader, names(3), ())
+    swarm.world.add(config, 'namesake')
+    swarm.run(2.0)
+    swarm.world.crash('namesake')
+    swarm.world.start('namesake')
+    swarm.run(2.0)
+    assert len(swarm.outputs('namesake', NameTaken)) == 2
+    assert not swarm.outputs(leader, NameTaken)
+    assert swarm.leader == leader
+    for robot in swarm.robots:
+        key = swarm.propose(robot, robot)
+        swarm.run(0.5)
+        answer = swarm.proposed(key)
+        assert answer is not None and answer.status is Status.DECIDED
+
+
 def test_two_robots_of_one_name_that_never_probed_part_when_they_meet() -> None:
     """As after a split: exactly one stays."""
     assert len(twins(SECOND, probe_ns=0)) == 1
