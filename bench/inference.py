@@ -111,7 +111,7 @@ def added_to_the_model(model: Path, width: int, height: int) -> list[dict[str, A
         node.end()
         node.destroy_node()
         rclpy.try_shutdown()
-    name = f'inference of {width}x{height}'
+    name = f'inference, {width}x{height} into {SIDE}x{SIDE}'
     # Of the processor: what else the machine does meanwhile is nobody's cost. Each frame beside
     # the bare run right after it, as clock and caches change with time.
     added = [a / b - 1 for a, b in zip(ours_busy, bare_busy, strict=True)]
