@@ -100,7 +100,8 @@ class Cluster:
     """
     A swarm of robots.
 
-    :param names: robots; all are voters.
+    :param names: the voters.
+    :param learners: robots that hold the log and do not count.
     :param logs: terms of the entries that a robot starts with, one digit each, as in the paper.
     :param term: durable term of the robots at the start.
     :param priorities: rank of each robot; 0 where none is given.
@@ -114,22 +115,23 @@ class Cluster:
         term: int = 0,
         weather: Weather | None = None,
         priorities: dict[str, int] | None = None,
+        learners: Sequence[str] = (),
         **settings: int,
     ) -> None:
         self.random = Random(seed)
         self.weather = weather or Weather()
         self.now = 0
         self.lost: Callable[[str, str, Message], bool] = lambda sender, to, message: False
-        self.invariants = Invariants(len(names))
+        self.invariants = Invariants(names)
         self.robots: dict[str, Robot] = {}
         self.trace: list[tuple[str, str, Message]] = []
         self._air: list[tuple[int, int, str, Message]] = []
         self._count = 0
         self._requests = 0
         settings = {'election_ticks': 10, 'heartbeat_ticks': 2, **settings}
-        for name in names:
+        for name in [*names, *learners]:
             priority = (priorities or {}).get(name, 0)
-            config = RaftConfig(name, tuple(names), priority=priority, **settings)
+            config = RaftConfig(name, tuple(names), tuple(learners), priority=priority, **settings)
             terms = [int(digit) for digit in (logs or {}).get(name, '')]
             entries = [
                 Entry(index, entry_term, EntryKind.COMMAND, f'{index}@{entry_term}'.encode())

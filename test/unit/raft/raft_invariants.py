@@ -26,10 +26,11 @@ from swarm_consensus.protocols.raft import (
 
 
 class Invariants:
-    """The rules, for a swarm whose `voters` robots all vote."""
+    """The rules, for a swarm of these voters; other robots are learners."""
 
-    def __init__(self, voters: int) -> None:
-        self.quorum = voters // 2 + 1
+    def __init__(self, voters: Sequence[str]) -> None:
+        self.voters = frozenset(voters)
+        self.quorum = len(voters) // 2 + 1
         self.leader_of: dict[int, str] = {}
         self.entries: dict[tuple[int, int], tuple[bytes, int]] = {}
         self.stored: dict[str, list[int]] = {}
@@ -60,6 +61,7 @@ class Invariants:
         if before is not None:
             assert term >= before[1], f'{name}: term fell from {before[1]} to {term}'
         if role is Role.LEADER:
+            assert name in self.voters, f'{name} leads, and is a learner'
             other = self.leader_of.setdefault(term, name)
             assert other == name, f'election safety: {other} and {name} lead term {term}'
         self.role[name] = (role, term)
@@ -121,7 +123,7 @@ class Invariants:
         holders = [
             robot
             for robot, terms in self.stored.items()
-            if len(terms) >= index and terms[index - 1] == entry.term
+            if robot in self.voters and len(terms) >= index and terms[index - 1] == entry.term
         ]
         assert len(holders) >= self.quorum, f'{entry} was committed, but only {holders} store it'
         assert entry.data not in self.refused, f'{entry} was committed after it had been refused'

@@ -38,11 +38,15 @@ def storm(seed: int) -> Cluster:
         'election_ticks': random.choice([5, 10]),
     }
     # A stream of its own: what is drawn here leaves the rest of the seed as it is.
-    more = Random(f'{seed}/transfers')
+    more = Random(f'{seed}/more')
     handovers = more.choice([0, 0.02, 0.2])
     ranks = more.choice([1, 1, 2, 9])
+    learners = 'xyz'[: more.choice([0, 0, 0, 1, 3])]
+    voters, names = names, names + learners
     priorities = {name: more.randrange(ranks) for name in names}
-    cluster = Cluster(names, seed, weather=weather, priorities=priorities, **settings)
+    cluster = Cluster(
+        voters, seed, weather=weather, priorities=priorities, learners=learners, **settings
+    )
     crash = random.choice([0, 0.005, 0.03])
     restart = random.choice([0.05, 0.5])
     stall = random.choice([0, 0.01])

@@ -132,6 +132,16 @@ def committed_while_the_place_went_to_another(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(Raft, '_judge', lambda raft, p, entry: raft._end(p, Outcome.COMMITTED))
 
 
+def learners_count_for_commits(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Raft._follow_all
+
+    def follow_all(raft: Raft) -> None:
+        original(raft)
+        raft._groups = ((None, *raft._followers),)
+
+    monkeypatch.setattr(Raft, '_follow_all', follow_all)
+
+
 def a_transfer_never_aborts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Raft, '_tick_transfer', lambda raft: None)
 
@@ -152,6 +162,7 @@ BY_STORM: list[Callable[[pytest.MonkeyPatch], None]] = [
     leader_counts_itself_before_sync,
     heartbeat_commits_what_may_not_match,
     committed_while_the_place_went_to_another,
+    learners_count_for_commits,
 ]
 # These take thousands of seeds, or cost no safety, but have a scenario of their own.
 BY_SCENARIO: list[tuple[Callable[[pytest.MonkeyPatch], None], Callable[[], None]]] = [
