@@ -44,7 +44,7 @@ def decisions(robots: int, floor_p50: float, floor_p99: float) -> list[dict[str,
     rclpy.init()
     try:
         with Robots(robots, parameters) as swarm:
-            probe = _Probe(swarm.names)
+            probe = Probe(swarm.names)
             try:
                 probe.wait_until_ready()
                 latencies = [probe.measure(n) * 1e3 for n in range(SUBJECTS)]
@@ -59,7 +59,7 @@ def decisions(robots: int, floor_p50: float, floor_p99: float) -> list[dict[str,
     ]
 
 
-class _Probe:
+class Probe:
     """Publishes the beliefs of all robots and waits for all their decisions."""
 
     def __init__(self, names: list[str]) -> None:
