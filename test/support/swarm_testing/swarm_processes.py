@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from swarm_consensus.composition.compose import compose
+from swarm_consensus.composition.domains import reserve_domain_id
 from swarm_consensus.composition.node_commands import node_commands
 from swarm_consensus.composition.swarm_file import parse_swarm
+from swarm_testing.environment import UNWANTED, loopback_variables, process_environment
 from swarm_testing.processes import Process, ProcessGroup
 
 IN_CONTACT = 'in contact with a quorum'
@@ -57,3 +62,24 @@ class SwarmProcesses:
         """Kill the processes of a robot with -9."""
         for label in [label for label in self.running if label.startswith(f'{robot}/')]:
             self.running.pop(label).kill()
+
+
+@contextmanager
+def shared_swarm(folder: Path, content: str) -> Iterator[SwarmProcesses]:
+    """
+    Run a swarm for all tests of a module, on a domain that this process is on too meanwhile.
+
+    :param folder: as for `SwarmProcesses`, and for everything else that is written.
+    :param content: of swarm.yaml.
+    """
+    with reserve_domain_id() as domain_id, pytest.MonkeyPatch.context() as patch:
+        for name in UNWANTED:
+            patch.delenv(name, raising=False)
+        for name, value in loopback_variables(domain_id, folder).items():
+            patch.setenv(name, value)
+        with ProcessGroup(process_environment(domain_id, folder)) as group:
+            robots = SwarmProcesses(group, folder, content)
+            robots.start()
+            robots.wait_for_quorum()
+            yield robots
+        print(group.report())
