@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError, version
 import ipaddress
 from xml.sax.saxutils import escape, quoteattr
 
@@ -14,8 +15,10 @@ _RANGES = {
     'system_default': 'SYSTEM_DEFAULT',
 }
 _LOOPBACK = '127.0.0.1'
-# Fast DDS 3 (Kilted and later) and Fast DDS 2 (Jazzy) look for their profiles under these.
+# Fast DDS 3 (Kilted and later) and Fast DDS 2 (Jazzy) look for their profiles under these. Version
+# 3 still loads what stands under the old name too, and complains of everything that comes twice.
 _FASTDDS_PROFILES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+_KILTED_RCLPY = 9  # major version
 
 
 # With LOCALHOST, Fast DDS finds no more participants of a host than these: it asks their ports in
@@ -48,7 +51,17 @@ def files(network: Network) -> dict[str, str]:
     interface = _LOOPBACK if _loopback_profile(network) else network.interface
     if not interface or network.middleware == 'rmw_cyclonedds_cpp':
         return {}
-    return dict.fromkeys(_FASTDDS_PROFILES, _fastdds_profile(interface, network.transport))
+    profile = _fastdds_profile(interface, network.transport)
+    return dict.fromkeys(_profile_variables(), profile)
+
+
+def _profile_variables() -> tuple[str, ...]:
+    """Return what the Fast DDS of this ROS reads; both names where no ROS is installed."""
+    try:
+        major = int(version('rclpy').partition('.')[0])
+    except PackageNotFoundError:
+        return _FASTDDS_PROFILES
+    return _FASTDDS_PROFILES[:1] if major >= _KILTED_RCLPY else _FASTDDS_PROFILES[1:]
 
 
 def crowded(network: Network, nodes: int) -> str:

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from swarm_consensus.composition import middleware
 from swarm_consensus.composition.compose import compose
 from swarm_consensus.composition.middleware import crowded
 from swarm_consensus.composition.node_spec import NodeSpec
@@ -154,20 +155,53 @@ def test_cyclone_is_held_on_loopback_by_default() -> None:
     assert [interface.attrib for interface in interfaces] == [{'address': '127.0.0.1'}]
 
 
+def fake_rclpy(monkeypatch: pytest.MonkeyPatch, installed: str) -> None:
+    """Have the installed rclpy be of a version; '': none is installed."""
+
+    def version(name: str) -> str:
+        if not installed:
+            raise middleware.PackageNotFoundError(name)
+        return installed
+
+    monkeypatch.setattr(middleware, 'version', version)
+
+
+@pytest.mark.parametrize(
+    ('installed', 'variables'),
+    [
+        ('9.1.2', {'FASTDDS_DEFAULT_PROFILES_FILE'}),
+        ('10.0.0', {'FASTDDS_DEFAULT_PROFILES_FILE'}),
+        ('7.1.6', {'FASTRTPS_DEFAULT_PROFILES_FILE'}),
+        ('', {'FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE'}),
+    ],
+)
+def test_profile_stands_where_this_fast_dds_reads_it_and_only_there(
+    monkeypatch: pytest.MonkeyPatch, installed: str, variables: set[str]
+) -> None:
+    fake_rclpy(monkeypatch, installed)
+    spec = compose(read(SMALL + 'network: {transport: udp}\n'))[0]
+    assert set(spec.files) == variables
+
+
 @pytest.mark.parametrize(('interface', 'key'), [('wlan0', 'name'), ('10.0.0.5', 'address')])
-def test_interface_reaches_both_middlewares(interface: str, key: str) -> None:
+def test_interface_reaches_both_middlewares(
+    monkeypatch: pytest.MonkeyPatch, interface: str, key: str
+) -> None:
+    fake_rclpy(monkeypatch, '9.1.2')
     spec = compose(read(SMALL + f'network: {{discovery: subnet, interface: {interface}}}\n'))[0]
     uri = ElementTree.fromstring(spec.environment['CYCLONEDDS_URI'])
     (entry,) = uri.findall('Domain/General/Interfaces/NetworkInterface')
     assert entry.attrib == {key: interface}
-    assert set(spec.files) == {'FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE'}
     profile = ElementTree.fromstring(spec.files['FASTDDS_DEFAULT_PROFILES_FILE'].encode())
     allowed = [node for node in profile.iter() if node.tag.endswith('interfaceWhiteList')]
     assert [child.text for node in allowed for child in node] == [interface]
 
 
-def test_udp_on_this_machine_is_kept_on_loopback_by_a_profile() -> None:
+def test_udp_on_this_machine_is_kept_on_loopback_by_a_profile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """LOCALHOST would make Fast DDS use shared memory, and find 32 participants at most."""
+    fake_rclpy(monkeypatch, '9.1.2')
     spec = compose(read(SMALL + 'network: {transport: udp}\n'))[0]
     assert spec.environment['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'SUBNET'
     assert 'FASTDDS_BUILTIN_TRANSPORTS' not in spec.environment
