@@ -87,6 +87,15 @@ def test_names_and_qos_of_the_file_stand_in_the_graph(
     assert not any(name.endswith(('/alpha/decision', '/swarm_status')) for name in topics())
     assert not any(name.endswith('/propose') for name in services())
 
+    def known() -> bool:
+        return all(
+            info.node_namespace == '/fleet/alpha'
+            for topic in ('/fleet/decision', '/radio/belief')
+            for info in listener.get_publishers_info_by_topic(topic)
+        )
+
+    # An endpoint can be heard of before the node that it belongs to.
+    assert until(known)
     (decision,) = listener.get_publishers_info_by_topic('/fleet/decision')
     assert decision.node_namespace == '/fleet/alpha'
     assert decision.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT
