@@ -71,7 +71,7 @@ CONSENSUS_PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         'name_probe',
         1.0,
-        'Time to listen at start-up for another robot of the same name; 0 does not listen.',
+        'Time to listen, once others are heard, for another robot of the same name; 0: not at all.',
         's',
         minimum=0.0,
         maximum=60.0,

@@ -19,7 +19,8 @@ class RuntimeConfig:
     :param tick_ns: length of a tick, the unit of the protocols' timers.
     :param peer_timeout_ns: silence after which a robot counts as gone.
     :param name_probe_ns: how long to listen for another robot of the same name before taking
-        part; 0 does not listen.
+        part, from the first contact with the swarm, or four times as long without any; 0 does not
+        listen.
     :param propose_patience_ns: how long robots other than the leader leave a decision from
         beliefs to the leader.
     :raises ValueError: settings that contradict each other, with what to change.

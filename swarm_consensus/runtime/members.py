@@ -2,9 +2,10 @@
 Who is there: when each robot was last heard, and whether another one bears our name.
 
 Two robots of one name would share a vote, so a robot listens before it takes part. An active
-robot that hears its own name asked for answers at once. Of two that start together, or that
-meet after a split, the one of the earlier boot gives way: the others hear only the later one,
-whose frames make those of an earlier boot old.
+robot that hears its own name asked for answers at once, and so does every other robot that hears
+both, because a middleware may need seconds until the two hear each other. Of two that start
+together, or that meet after a split, the one of the earlier boot gives way: the others hear only
+the later one, whose frames make those of an earlier boot old.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from swarm_consensus.transport.frame import FrameHeader
 
 # One frame may be a late one of our own previous boot; a robot that is alive sends more.
 IMPOSTOR_FRAMES = 2
+# A robot that hears nobody at all waits so many times longer: nobody could tell it yet.
+LONELY_PROBES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,21 @@ class Presence:
     """
 
     probing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NameInUse:
+    """
+    What a robot tells one that probes for a name, when another one speaks under it as well.
+
+    :param robot: the name.
+    :param incarnation: boot of the one that takes part under it.
+    :param nonce: of the one that probes, which gives way.
+    """
+
+    robot: str
+    incarnation: int
+    nonce: int
 
 
 @dataclass(slots=True)
@@ -48,8 +66,13 @@ class Members:
         self._config = config
         self._boot = (incarnation, nonce)
         self._heard: dict[str, _Heard] = {}
-        self._probe_until_ns = now_ns + config.name_probe_ns
+        alone = len(config.robots) == 1
+        self._probe_until_ns = now_ns + config.name_probe_ns * (1 if alone else LONELY_PROBES)
         self._probing = config.name_probe_ns > 0
+        self._in_contact = alone
+        # Nonce and time of the last probe for each name.
+        self._probes: dict[str, tuple[int, int]] = {}
+        self._told_in_use = 0
         self.presence_due_ns = now_ns
         self._impostor_sequences: dict[int, set[int]] = {}
 
@@ -57,6 +80,12 @@ class Members:
     def probing(self) -> bool:
         """Return whether this robot still listens for its own name."""
         return self._probing
+
+    def contact(self, now_ns: int) -> None:
+        """Note that something of the swarm is heard: from now somebody can tell us of our name."""
+        if not self._in_contact:
+            self._in_contact = True
+            self._probe_until_ns = now_ns + self._config.name_probe_ns
 
     def heard(self, robot: str, incarnation: int, now_ns: int) -> bool:
         """Note a frame of a peer; returns whether the peer was gone until now."""
@@ -93,6 +122,27 @@ class Members:
         self._probing = False
         self.presence_due_ns = now_ns
         return True
+
+    def probe_heard(self, header: FrameHeader, now_ns: int) -> None:
+        """Note that somebody probes whether a peer's name is free."""
+        self._probes[header.sender] = (header.nonce, now_ns)
+
+    def name_in_use(self, header: FrameHeader, now_ns: int) -> NameInUse | None:
+        """
+        Return what is to be told to one that probed for the name of a peer, now heard itself.
+
+        One answer to each probe; `header` is that of a frame of the peer, after the probe.
+        """
+        nonce, at_ns = self._probes.pop(header.sender, (header.nonce, 0))
+        if nonce == header.nonce or now_ns - at_ns > self._config.peer_timeout_ns:
+            return None
+        return NameInUse(header.sender, header.incarnation, nonce)
+
+    def told_in_use(self, told: NameInUse) -> bool:
+        """Take note that our name is in use; returns whether this robot gives way."""
+        if self._probing and (told.robot, told.nonce) == (self._config.robot, self._boot[1]):
+            self._told_in_use += 1
+        return self._told_in_use >= IMPOSTOR_FRAMES
 
     def impostor(self, header: FrameHeader, their_presence: Presence | None, now_ns: int) -> bool:
         """

@@ -47,7 +47,7 @@ from swarm_consensus.runtime.events import (
     ReadAsked,
     Tuned,
 )
-from swarm_consensus.runtime.members import Members, Presence
+from swarm_consensus.runtime.members import Members, NameInUse, Presence
 from swarm_consensus.runtime.ports import Clock, Transport
 from swarm_consensus.runtime.reporting import Reporter
 from swarm_consensus.runtime.requests import Requests
@@ -268,16 +268,26 @@ class RobotRuntime:
         receipt = self._guard.receive(frame.header, frame.batch)
         if receipt.verdict is Verdict.IMPOSTOR:
             self._impostor(frame, receipt, now_ns, outputs)
+        elif receipt.verdict is Verdict.NOT_FOR_US:
+            self._members.contact(now_ns)
+            if frame.header.to == frame.header.sender:
+                self._members.probe_heard(frame.header, now_ns)
         if receipt.verdict is not Verdict.ACCEPTED:
             return
+        self._members.contact(now_ns)
+        in_use = self._members.name_in_use(frame.header, now_ns)
+        if in_use is not None and not self._members.probing:
+            self._offer(in_use, (receipt.sender,))
         if self._members.heard(receipt.sender, frame.header.incarnation, now_ns):
             outputs.append(Notice(f'{receipt.sender} is there'))
         elif receipt.contact is Contact.REBOOTED:
             outputs.append(Notice(f'{receipt.sender} has rebooted', warning=True))
-        if self._members.probing or self._held is not None:
-            return
         for message in receipt.messages:
-            self._message(receipt.sender, message, now_ns)
+            if isinstance(message, NameInUse):
+                if self._members.told_in_use(message):
+                    self._give_way(message.incarnation, outputs)
+            elif not self._members.probing and self._held is None:
+                self._message(receipt.sender, message, now_ns)
 
     def _message(self, sender: str, message: object, now_ns: int) -> None:
         if isinstance(message, Presence):
@@ -300,12 +310,14 @@ class RobotRuntime:
             # Noise: only somebody who speaks our language can have been given our name.
             return
         presence = next((m for m in receipt.claims if isinstance(m, Presence)), None)
-        if not self._members.impostor(frame.header, presence, now_ns):
-            return
+        if self._members.impostor(frame.header, presence, now_ns):
+            self._give_way(frame.header.incarnation, outputs)
+
+    def _give_way(self, their_incarnation: int, outputs: list[Output]) -> None:
         self._stopped = True
         reason = (
             f"another robot named '{self._config.robot}' is in swarm '{self._config.swarm}' "
-            f'(its boot {frame.header.incarnation}, ours {self._incarnation}); '
+            f'(its boot {their_incarnation}, ours {self._incarnation}); '
             'give each robot its own name in swarm.yaml'
         )
         outputs.append(NameTaken(reason))

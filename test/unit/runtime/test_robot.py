@@ -268,7 +268,7 @@ def twins(pause_ns: int, probe_ns: int = SECOND) -> list[tuple[int, str, str]]:
         if isinstance(output, NameTaken):
             refused.append((time_ns, place, output.reason))
 
-    config = RuntimeConfig('zoo', 'r1', names(2), (), name_probe_ns=probe_ns)
+    config = RuntimeConfig('zoo', 'r1', names(1), (), name_probe_ns=probe_ns)
     world = World(3, [config], listener=listen)
     world.at(pause_ns, lambda: world.add(config, 'second r1'))
     world.run(pause_ns + 5 * SECOND)
@@ -304,6 +304,43 @@ def test_a_refused_newcomer_leaves_the_robot_of_its_name_in_the_swarm() -> None:
         swarm.run(0.5)
         answer = swarm.proposed(key)
         assert answer is not None and answer.status is Status.DECIDED
+
+
+def test_a_newcomer_that_the_robot_of_its_name_cannot_hear_is_told_by_the_others() -> None:
+    """Discovery takes seconds at times; who hears both answers for the one that does not."""
+    swarm = Swarm(3, name_probe_ns=SECOND)
+    leader = swarm.elect()
+    swarm.world.network.cut_one_way(leader, 'namesake')
+    swarm.world.network.cut_one_way('namesake', leader)
+    swarm.world.add(RuntimeConfig('zoo', leader, names(3), ()), 'namesake')
+    swarm.run(2.0)
+    assert len(swarm.outputs('namesake', NameTaken)) == 1
+    assert not swarm.outputs(leader, NameTaken)
+    assert swarm.leader == leader
+
+
+def test_a_robot_that_hears_nobody_listens_longer_and_then_takes_part() -> None:
+    """It may be the others who are late; alone it can still serve its own users."""
+    swarm = Swarm(3, name_probe_ns=SECOND)
+    swarm.world.network.split([['r1'], ['r2', 'r3']])
+    swarm.run(3.0)
+    early = swarm.propose('r1', 'a', timeout=0.5)
+    assert swarm.proposed(early) is None
+    swarm.run(3.0)
+    answer = swarm.proposed(early)
+    assert answer is not None and answer.status is Status.NO_QUORUM
+
+
+def test_a_robot_that_reboots_at_once_is_not_taken_for_its_own_namesake() -> None:
+    """Though frames of its previous boot may still be on their way."""
+    faults = Faults(delay_max_ns=200 * MILLISECOND)
+    for seed in range(20):
+        swarm = Swarm(3, seed, faults, name_probe_ns=SECOND)
+        victim = swarm.elect()
+        swarm.world.crash(victim)
+        swarm.world.start(victim)
+        swarm.run(5.0)
+        assert not swarm.outputs(victim, NameTaken), f'seed {seed}'
 
 
 def test_two_robots_of_one_name_that_never_probed_part_when_they_meet() -> None:
