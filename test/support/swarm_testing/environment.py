@@ -34,7 +34,8 @@ def loopback_variables(domain_id: int, folder: Path) -> dict[str, str]:
         'ROS_DOMAIN_ID': str(domain_id),
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
         'CYCLONEDDS_URI': CYCLONEDDS_URI,
-        # Shared-memory files stay behind when a process is killed with -9, as tests do.
+        # Shared-memory files stay behind when a process is killed with -9, as tests do. With the
+        # range LOCALHOST rmw_fastrtps does not heed this; Process.kill tidies up after them.
         'FASTDDS_BUILTIN_TRANSPORTS': 'UDPv4',
         'XDG_STATE_HOME': str(folder / 'state'),
         'ROS_LOG_DIR': str(folder / 'log'),

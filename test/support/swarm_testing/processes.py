@@ -8,11 +8,31 @@ report of a failed test.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+import os
+from pathlib import Path
+import re
 import signal
 import subprocess
 import threading
 import time
 from types import TracebackType
+
+# The lock that a Fast DDS participant holds on its segment of shared memory; readers do not.
+_SEGMENT_LOCK = re.compile(r'(/dev/shm/fast(?:dds|rtps)_[0-9a-f]{16})_el')
+
+
+def _segments(pid: int) -> set[str]:
+    """Return the segments of shared memory that a living process owns."""
+    owned = set()
+    try:
+        for descriptor in Path(f'/proc/{pid}/fd').iterdir():
+            match = _SEGMENT_LOCK.fullmatch(os.readlink(descriptor))
+            if match:
+                owned.add(match[1])
+    except OSError:
+        # It ended, or closed one of them, while we looked.
+        pass
+    return owned
 
 
 class Process:
@@ -31,6 +51,7 @@ class Process:
         self._lines: list[str] = []
         self._changed = threading.Condition()
         self._ended = False
+        self._orphans: set[str] = set()
         self._child = subprocess.Popen(
             list(command),
             env=None if environment is None else dict(environment),
@@ -103,11 +124,21 @@ class Process:
         """
         code = self._child.wait(timeout)
         self._reader.join(1.0)
+        while self._orphans:
+            segment = self._orphans.pop()
+            Path(segment).unlink(missing_ok=True)
+            Path(f'{segment}_el').unlink(missing_ok=True)
         return code
+
+    def strike(self) -> None:
+        """Send it SIGKILL; it is not waited for."""
+        # Half a megabyte of shared memory would stay behind each time.
+        self._orphans = _segments(self.pid)
+        self._child.kill()
 
     def kill(self) -> None:
         """Kill it with -9 and wait until it is gone."""
-        self._child.kill()
+        self.strike()
         self.wait()
 
     def interrupt(self, timeout: float = 20.0) -> int:

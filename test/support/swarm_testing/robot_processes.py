@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 import json
 import os
-import signal
 import sys
 from typing import Any
 
@@ -92,6 +91,6 @@ class RobotProcesses:
         """Kill robots with -9, all in one moment, and wait until they are gone."""
         victims = [self._running[robot] for robot in robots]
         for process in victims:
-            os.kill(process.pid, signal.SIGKILL)
+            process.strike()
         for process in victims:
             process.wait()
