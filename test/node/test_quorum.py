@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+import os
 from typing import TypeVar
 
 import pytest
 from swarm_testing import quorum_checks
+from swarm_testing.environment import UNWANTED
 from swarm_testing.namespaces import Namespaces, NamespacesUnavailable
 from swarm_testing.probe_process import ProbeProcess
 from swarm_testing.quorum_checks import check_no_quorum
@@ -88,12 +90,12 @@ class Fleet:
 @pytest.fixture
 def fleet(processes, monkeypatch) -> Iterator[Fleet]:
     """Five robots on five hosts."""
-    # Inside the namespaces DDS may multicast: it gets nowhere but to the other namespaces.
+    # Inside the namespaces DDS may use every interface: it gets nowhere but to the others.
+    for name in ('CYCLONEDDS_URI', *UNWANTED):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'SUBNET')
-    monkeypatch.delenv('CYCLONEDDS_URI', raising=False)
-    environment = dict(processes.environment, ROS_AUTOMATIC_DISCOVERY_RANGE='SUBNET')
-    environment.pop('CYCLONEDDS_URI', None)
-    processes.environment = environment
+    monkeypatch.setenv('FASTDDS_BUILTIN_TRANSPORTS', 'UDPv4')
+    processes.environment = dict(os.environ)
     with ExitStack() as stack:
         try:
             hosts = stack.enter_context(Namespaces(5))

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 import os
 from pathlib import Path
 
+from swarm_consensus.composition import middleware
+from swarm_consensus.composition.swarm import Network
+
 # The loopback device of Linux does not multicast, so that Cyclone must ask every participant
 # index of the host in turn, as Fast DDS does when discovery is limited to localhost.
 CYCLONEDDS_URI = (
@@ -27,16 +30,20 @@ def loopback_variables(domain_id: int, folder: Path) -> dict[str, str]:
     """
     Give the variables that keep DDS on loopback and all files below one folder.
 
+    On UDP: shared memory of Fast DDS stays behind where a process is killed with -9, as tests do,
+    and who gets the port of such a process later may never be heard by some of the others.
+
     :param domain_id: ROS domain of the test.
     :param folder: the test's own; state and log folders are made in it.
     """
-    return {
-        'ROS_DOMAIN_ID': str(domain_id),
-        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+    network = Network(domain_id, 'localhost', (), '', 'default', 'udp')
+    variables = middleware.environment(network)
+    for name, text in middleware.files(network).items():
+        path = folder / f'{name.lower()}.xml'
+        path.write_text(text)
+        variables[name] = str(path)
+    return variables | {
         'CYCLONEDDS_URI': CYCLONEDDS_URI,
-        # Shared-memory files stay behind when a process is killed with -9, as tests do. With the
-        # range LOCALHOST rmw_fastrtps does not heed this; Process.kill tidies up after them.
-        'FASTDDS_BUILTIN_TRANSPORTS': 'UDPv4',
         'XDG_STATE_HOME': str(folder / 'state'),
         'ROS_LOG_DIR': str(folder / 'log'),
         'PYTHONUNBUFFERED': '1',
