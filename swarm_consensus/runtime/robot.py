@@ -377,9 +377,8 @@ class RobotRuntime:
                 if self._held is not None:
                     outputs.append(Notice('there is room on the disk; the log goes on'))
                     self._held = None
-                if effects.persist.entries:
-                    last = effects.persist.entries[-1]
-                    self._raft.persisted(last.index, last.term)
+                if effects.persist.end is not None:
+                    self._raft.persisted(*effects.persist.end)
             for send in effects.send_after:
                 self._offer(send.message, send.to)
             for entry in effects.committed:

@@ -39,4 +39,6 @@ def traffic_class(message: object) -> TrafficClass:
     """Return the class in which a message travels."""
     if type(message) in _URGENT:
         return TrafficClass.ELECTION
+    if type(message) in raft.BULK_TYPES:
+        return TrafficClass.BULK
     return TrafficClass.BELIEF if isinstance(message, Contribution) else TrafficClass.LOG

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from swarm_consensus.protocols.raft import Entry, HardState, Persist, Restored, SnapshotMark
+from swarm_consensus.protocols.raft import Entry, HardState, Persist, Restored, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Recovered:
     incarnation: int = 0
     hard_state: HardState = HardState()
     entries: tuple[Entry, ...] = ()
-    snapshot: SnapshotMark | None = None
+    snapshot: Snapshot | None = None
 
     @property
     def restored(self) -> Restored:

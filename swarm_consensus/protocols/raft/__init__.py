@@ -8,6 +8,8 @@ in which order, `messages.py` what goes between robots.
 
 from swarm_consensus.protocols.raft.config import RaftConfig
 from swarm_consensus.protocols.raft.effects import (
+    ChangeEnd,
+    ChangeResult,
     Effects,
     Outcome,
     Persist,
@@ -24,14 +26,18 @@ from swarm_consensus.protocols.raft.entry import (
     HardState,
     Membership,
     Restored,
+    Snapshot,
     SnapshotMark,
 )
 from swarm_consensus.protocols.raft.errors import ConfigError, InvariantError
 from swarm_consensus.protocols.raft.messages import (
+    BULK_TYPES,
     ELECTION_TYPES,
     MESSAGE_TYPES,
     AppendEntries,
     AppendReply,
+    ChangeReply,
+    ChangeRequest,
     Heartbeat,
     HeartbeatReply,
     Message,
@@ -39,6 +45,8 @@ from swarm_consensus.protocols.raft.messages import (
     ProposalReply,
     ReadReply,
     ReadRequest,
+    SnapshotChunk,
+    SnapshotReply,
     TimeoutNow,
     VoteReply,
     VoteRequest,
@@ -47,10 +55,15 @@ from swarm_consensus.protocols.raft.raft import Raft
 from swarm_consensus.protocols.raft.status import Drop, RaftStatus, Role
 
 __all__ = [
+    'BULK_TYPES',
     'ELECTION_TYPES',
     'MESSAGE_TYPES',
     'AppendEntries',
     'AppendReply',
+    'ChangeEnd',
+    'ChangeReply',
+    'ChangeRequest',
+    'ChangeResult',
     'ConfigError',
     'Drop',
     'Effects',
@@ -77,7 +90,10 @@ __all__ = [
     'Restored',
     'Role',
     'Send',
+    'Snapshot',
+    'SnapshotChunk',
     'SnapshotMark',
+    'SnapshotReply',
     'TimeoutNow',
     'TransferEnd',
     'TransferResult',

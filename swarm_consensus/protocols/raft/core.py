@@ -47,7 +47,7 @@ class Core:
         self._hard_state_changed = False
         self._role = Role.FOLLOWER
         self._leader = ''
-        mark = restored.snapshot
+        mark = None if restored.snapshot is None else restored.snapshot.mark
         self._membership: Membership = config.membership if mark is None else mark.membership
         self._known = frozenset(config.membership.robots + self._membership.robots)
         self._now = 0

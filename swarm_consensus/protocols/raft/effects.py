@@ -6,14 +6,16 @@ it got them. Within a batch:
 
 1. `send_now` may leave at once, even before or while `persist` is written: a leader's appends
    travel while its own disk still works (thesis 10.2.1).
-2. `persist` is written, after every earlier one. Once it is durable and holds entries, the caller
-   says so by `Raft.persisted(last.index, last.term)`: once for each such batch, in order.
+2. `persist` is written, after every earlier one. Once it is durable and has an `end`, the caller
+   says so by `Raft.persisted(*end)`: once for each such batch, in order.
 3. `send_after` may leave only once this `persist` and every earlier one is durable. What is in it
    is a promise (a vote, an acknowledgement, a candidacy) that must outlive a crash.
-4. `committed` is applied, in order. These entries are durable at a quorum; they were handed out
-   in `persist` by this batch at the latest, so after step 2 they are durable here too.
-5. `reads`, `proposals` and `transfers` are answered, after `committed` is applied: their indexes
-   are never above the last entry that was handed out as committed.
+4. `install` replaces the state of the state machine, whatever that is; it stands in `persist` of
+   this batch as well. Then `committed` is applied, in order. These entries are durable at a
+   quorum; they were handed out in `persist` by this batch at the latest, so after step 2 they are
+   durable here too.
+5. `reads`, `proposals`, `transfers` and `changes` are answered, after `committed` is applied: their
+   indexes are never above the last entry that was handed out as committed.
 
 A caller that writes synchronously does just that and calls `persisted` after the write. One that
 writes in the background goes on with later batches meanwhile, and holds back what waits for the
@@ -26,7 +28,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
-from swarm_consensus.protocols.raft.entry import Entry, HardState
+from swarm_consensus.protocols.raft.entry import Entry, HardState, Snapshot
 from swarm_consensus.protocols.raft.messages import Message
 
 
@@ -46,15 +48,28 @@ class Send:
 @dataclass(frozen=True, slots=True)
 class Persist:
     """
-    What must become durable, all or nothing.
+    What must become durable, all or nothing, in this order.
 
     :param hard_state: term and vote, where they changed.
+    :param snapshot: replaces the stored snapshot and the log up to its mark. Where the stored log
+        has the mark's entry, of the mark's term, what follows it stays; else the log is cut off
+        whole. Never older than the stored snapshot.
     :param entries: log entries without gaps. The first may overwrite: whatever is stored at its
         index and behind is cut off first. Never more than one place behind the stored end.
     """
 
     hard_state: HardState | None = None
     entries: tuple[Entry, ...] = ()
+    snapshot: Snapshot | None = None
+
+    @property
+    def end(self) -> tuple[int, int] | None:
+        """Return (index, term) to say to `Raft.persisted` once this is durable; None: nothing."""
+        if self.entries:
+            return self.entries[-1].index, self.entries[-1].term
+        if self.snapshot is not None:
+            return self.snapshot.mark.index, self.snapshot.mark.term
+        return None
 
 
 class Outcome(Enum):
@@ -138,6 +153,31 @@ class TransferResult:
     asked: bool = True
 
 
+class ChangeEnd(IntEnum):
+    """How a change of membership ended; the numbers are on the wire."""
+
+    DONE = 0  # committed, and the joint phase is over
+    ILLEGAL = 1  # not a step from the membership in force; the reason says why
+    BUSY = 2  # another change is under way; try again
+    NOT_LEADER = 3  # no leader took it until the deadline; nothing was changed
+    UNKNOWN = 4  # the deadline passed, or the leader changed; the status says what holds
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeResult:
+    """
+    The end of a change of membership; each gets exactly one.
+
+    :param request_id: which.
+    :param end: how it ended.
+    :param reason: for people; '' where it is done.
+    """
+
+    request_id: str
+    end: ChangeEnd
+    reason: str = ''
+
+
 @dataclass(frozen=True, slots=True)
 class Effects:
     """One batch of work; the order of carrying it out stands at the top of this module."""
@@ -149,3 +189,5 @@ class Effects:
     reads: tuple[ReadResult, ...] = ()
     proposals: tuple[ProposalResult, ...] = ()
     transfers: tuple[TransferResult, ...] = ()
+    changes: tuple[ChangeResult, ...] = ()
+    install: Snapshot | None = None

@@ -44,10 +44,14 @@ class HardState:
 
     :param term: latest term seen.
     :param vote: robot that got this robot's vote in that term; '' for none.
+    :param lost: the log that this robot had is lost, and with it what it had promised: it neither
+        votes nor campaigns, and what it acknowledges does not count, until a committed membership
+        has it as no voter. Then it is a learner like any other.
     """
 
     term: int = 0
     vote: str = ''
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,19 @@ class SnapshotMark:
 
 
 @dataclass(frozen=True, slots=True)
+class Snapshot:
+    """
+    The state after an entry, in place of the log up to it.
+
+    :param mark: where it stands.
+    :param data: the state, opaque to Raft; equal states give equal bytes.
+    """
+
+    mark: SnapshotMark
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Restored:
     """
     What storage gave back at start; the default is a robot that never ran.
@@ -107,5 +124,5 @@ class Restored:
 
     hard_state: HardState = HardState()
     entries: tuple[Entry, ...] = ()
-    snapshot: SnapshotMark | None = None
+    snapshot: Snapshot | None = None
     applied: int = 0

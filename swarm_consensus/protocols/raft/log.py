@@ -48,7 +48,7 @@ class RaftLog:
     """
 
     def __init__(self, restored: Restored) -> None:
-        mark = restored.snapshot
+        mark = None if restored.snapshot is None else restored.snapshot.mark
         self.snapshot_index = 0 if mark is None else mark.index
         self.snapshot_term = 0 if mark is None else mark.term
         self._entries: list[Entry] = list(restored.entries)

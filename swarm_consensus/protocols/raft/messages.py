@@ -1,9 +1,10 @@
 """
 What robots say to each other about the log.
 
-Fields are int, str, bool, bytes, tuples of those or of Entry, so that a codec can be derived from
-the type hints. The place of a type in MESSAGE_TYPES gives its number on the wire: new types go to
-the end. A receiver trusts types, and nothing else: every value is checked before it is used.
+Fields are int, str, bool, bytes, tuples of those, Entry or Membership, so that a codec can be
+derived from the type hints. The place of a type in MESSAGE_TYPES gives its number on the wire: new
+types go to the end. A receiver trusts types, and nothing else: every value is checked before it is
+used.
 
 Each message names its sender; `sender` reads it under one name, so that the loop can compare it
 with the sender of the frame.
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from swarm_consensus.protocols.raft.entry import Entry
+from swarm_consensus.protocols.raft.entry import Entry, Membership
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ class AppendReply:
         prev_index that did not match.
     :param hint_index: rejected: the last place that could match.
     :param hint_term: rejected: the follower's term at that place.
+    :param lost: the follower lost what it had promised (HardState.lost): do not count it.
     """
 
     term: int
@@ -113,6 +115,7 @@ class AppendReply:
     index: int
     hint_index: int = 0
     hint_term: int = 0
+    lost: bool = False
 
     @property
     def sender(self) -> str:
@@ -153,6 +156,7 @@ class HeartbeatReply:
     :param round: round of the heartbeat that is answered, or a later one.
     :param match: the log matches the leader's up to here, durably.
     :param priority: the follower's rank, for the leader to hand over to a higher one.
+    :param lost: the follower lost what it had promised (HardState.lost): do not count it.
     """
 
     term: int
@@ -160,6 +164,7 @@ class HeartbeatReply:
     round: int
     match: int
     priority: int = 0
+    lost: bool = False
 
     @property
     def sender(self) -> str:
@@ -269,6 +274,109 @@ class TimeoutNow:
         return self.leader
 
 
+@dataclass(frozen=True, slots=True)
+class SnapshotChunk:
+    """
+    A piece of a snapshot, for a follower that needs entries which the leader has no more.
+
+    Equal states give equal bytes, so a follower goes on with the pieces of another leader where
+    index and digest are the same.
+
+    :param term: the leader's term.
+    :param leader: who leads.
+    :param index: last entry that the snapshot covers.
+    :param index_term: term of that entry.
+    :param membership: membership in force at that entry.
+    :param size: bytes of the whole snapshot.
+    :param digest: BLAKE2b of all of them, 16 bytes.
+    :param offset: place of `data` among them.
+    :param data: the piece; empty only where `size` is 0.
+    """
+
+    term: int
+    leader: str
+    index: int
+    index_term: int
+    membership: Membership
+    size: int
+    digest: bytes
+    offset: int
+    data: bytes
+
+    @property
+    def sender(self) -> str:
+        """Robot that sent this."""
+        return self.leader
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotReply:
+    """
+    How much of a snapshot a follower has. That it is installed an AppendReply says.
+
+    :param term: the follower's term.
+    :param follower: who answers.
+    :param index: the snapshot's.
+    :param digest: the snapshot's.
+    :param received: bytes from its beginning without gaps; the leader goes on from there.
+    """
+
+    term: int
+    follower: str
+    index: int
+    digest: bytes
+    received: int
+
+    @property
+    def sender(self) -> str:
+        """Robot that sent this."""
+        return self.follower
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRequest:
+    """
+    A change of membership on its way from the robot where it was asked for to the leader.
+
+    :param origin: where it was asked for.
+    :param request_id: what the reply repeats.
+    :param voters: robots that are to vote.
+    :param learners: robots that are to hold the log and not vote.
+    """
+
+    origin: str
+    request_id: str
+    voters: tuple[str, ...]
+    learners: tuple[str, ...]
+
+    @property
+    def sender(self) -> str:
+        """Robot that sent this."""
+        return self.origin
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeReply:
+    """
+    How a change of membership ended, or why it was not begun.
+
+    :param leader: who answers.
+    :param request_id: the change.
+    :param end: a ChangeEnd.
+    :param reason: for people; '' where it is done.
+    """
+
+    leader: str
+    request_id: str
+    end: int
+    reason: str = ''
+
+    @property
+    def sender(self) -> str:
+        """Robot that sent this."""
+        return self.leader
+
+
 Message = (
     VoteRequest
     | VoteReply
@@ -281,6 +389,10 @@ Message = (
     | ReadRequest
     | ReadReply
     | TimeoutNow
+    | SnapshotChunk
+    | SnapshotReply
+    | ChangeRequest
+    | ChangeReply
 )
 
 # Numbers on the wire follow from the place here: append only.
@@ -296,9 +408,24 @@ MESSAGE_TYPES: tuple[type[Message], ...] = (
     ReadRequest,
     ReadReply,
     TimeoutNow,
+    SnapshotChunk,
+    SnapshotReply,
+    ChangeRequest,
+    ChangeReply,
 )
 
 # What must go out first where the radio cannot carry everything: losing it costs an election.
 ELECTION_TYPES: frozenset[type[Message]] = frozenset(
-    {VoteRequest, VoteReply, Heartbeat, HeartbeatReply, TimeoutNow}
+    {
+        VoteRequest,
+        VoteReply,
+        Heartbeat,
+        HeartbeatReply,
+        TimeoutNow,
+        ChangeRequest,
+        ChangeReply,
+    }
 )
+
+# What goes out last: pieces of state for robots that were away for long.
+BULK_TYPES: frozenset[type[Message]] = frozenset({SnapshotChunk, SnapshotReply})

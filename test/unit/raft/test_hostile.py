@@ -21,6 +21,7 @@ from swarm_consensus.protocols.raft import (
     HardState,
     Heartbeat,
     HeartbeatReply,
+    Membership,
     ProposalForward,
     ProposalReply,
     Raft,
@@ -58,6 +59,10 @@ entries = st.one_of(
 BY_TYPE = {
     int: numbers,
     str: names,
+    bytes: payloads,
+    Membership: st.builds(
+        Membership, *[st.lists(names, max_size=3).map(tuple) for _ in range(4)]
+    ),
     bool: st.booleans(),
     tuple[Entry, ...]: entries,
     tuple[str, ...]: st.lists(st.sampled_from(['1', '2', '3', 'x']), max_size=4).map(tuple),

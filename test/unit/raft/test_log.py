@@ -16,6 +16,7 @@ from swarm_consensus.protocols.raft import (
     Raft,
     RaftConfig,
     Restored,
+    Snapshot,
     SnapshotMark,
 )
 from swarm_consensus.protocols.raft.log import UNAVAILABLE, RaftLog
@@ -28,7 +29,8 @@ def entries(terms: str, first: int = 1) -> tuple[Entry, ...]:
 
 
 def restored(terms: str, mark: tuple[int, int] = (0, 0), applied: int = 0) -> Restored:
-    snapshot = SnapshotMark(*mark, Membership(('a', 'b', 'c'))) if mark[0] else None
+    membership = Membership(('a', 'b', 'c'))
+    snapshot = Snapshot(SnapshotMark(*mark, membership), b'') if mark[0] else None
     return Restored(HardState(9, ''), entries(terms, mark[0] + 1), snapshot, applied)
 
 
