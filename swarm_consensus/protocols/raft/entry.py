@@ -44,14 +44,19 @@ class HardState:
 
     :param term: latest term seen.
     :param vote: robot that got this robot's vote in that term; '' for none.
-    :param lost: the log that this robot had is lost, and with it what it had promised: it neither
-        votes nor campaigns, and what it acknowledges does not count, until a committed membership
-        has it as no voter. Then it is a learner like any other.
+    :param lost: '' for a robot that has kept what it promised. Else a token that is unique to the
+        loss (`robot:incarnation` of the boot that found it): the log that this robot had is gone,
+        and with it its promises, so it neither votes nor campaigns, and what it acknowledges
+        does not count. Its answers carry the token. The leader that hears it makes the robot a
+        learner by a change of membership that names the token in `Membership.readmitted`, and
+        which is committed without it. Once the robot knows *that* change to be committed, it is a
+        learner like any other and the token is ''. Any other membership in which it is no voter
+        does not do: it may be an old one, from before it was made a voter.
     """
 
     term: int = 0
     vote: str = ''
-    lost: bool = False
+    lost: str = ''
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +69,15 @@ class Membership:
     :param outgoing: voters of the configuration being left; empty unless joint. While joint,
         elections and commits need a majority of `voters` and one of `outgoing`.
     :param learners_next: outgoing voters that become learners when the joint phase ends.
+    :param readmitted: tokens of the losses (HardState.lost) that are dealt with; carried along from
+        change to change, so that snapshots have them, until the robot is made a voter again.
     """
 
     voters: tuple[str, ...]
     learners: tuple[str, ...] = ()
     outgoing: tuple[str, ...] = ()
     learners_next: tuple[str, ...] = ()
+    readmitted: tuple[str, ...] = ()
 
     @property
     def joint(self) -> bool:

@@ -106,7 +106,7 @@ class AppendReply:
         prev_index that did not match.
     :param hint_index: rejected: the last place that could match.
     :param hint_term: rejected: the follower's term at that place.
-    :param lost: the follower lost what it had promised (HardState.lost): do not count it.
+    :param lost: HardState.lost of the follower: where it is not '', do not count it.
     """
 
     term: int
@@ -115,7 +115,7 @@ class AppendReply:
     index: int
     hint_index: int = 0
     hint_term: int = 0
-    lost: bool = False
+    lost: str = ''
 
     @property
     def sender(self) -> str:
@@ -156,7 +156,7 @@ class HeartbeatReply:
     :param round: round of the heartbeat that is answered, or a later one.
     :param match: the log matches the leader's up to here, durably.
     :param priority: the follower's rank, for the leader to hand over to a higher one.
-    :param lost: the follower lost what it had promised (HardState.lost): do not count it.
+    :param lost: HardState.lost of the follower: where it is not '', do not count it.
     """
 
     term: int
@@ -164,7 +164,7 @@ class HeartbeatReply:
     round: int
     match: int
     priority: int = 0
-    lost: bool = False
+    lost: str = ''
 
     @property
     def sender(self) -> str:

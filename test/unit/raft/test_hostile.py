@@ -61,7 +61,7 @@ BY_TYPE = {
     str: names,
     bytes: payloads,
     Membership: st.builds(
-        Membership, *[st.lists(names, max_size=3).map(tuple) for _ in range(4)]
+        Membership, *[st.lists(names, max_size=3).map(tuple) for _ in range(5)]
     ),
     bool: st.booleans(),
     tuple[Entry, ...]: entries,
