@@ -17,6 +17,7 @@ from swarm_consensus.protocols.raft.effects import Send
 from swarm_consensus.protocols.raft.entry import Entry, HardState, Membership, Restored
 from swarm_consensus.protocols.raft.errors import InvariantError
 from swarm_consensus.protocols.raft.log import RaftLog
+from swarm_consensus.protocols.raft.memberships import Memberships
 from swarm_consensus.protocols.raft.messages import Message
 from swarm_consensus.protocols.raft.status import Drop, Role
 
@@ -28,6 +29,7 @@ class Core:
     :ivar _term: latest term seen, and `_vote` this robot's vote in it; both go into the next
         `Persist` when they change, before any promise that rests on them.
     :ivar _leader: leader of `_term`, '' for none known; own name exactly when role is LEADER.
+    :ivar _membership: who holds the log: the latest of `_memberships`, which know since when.
     :ivar _now: ticks since start.
     :ivar _timer: tick from which the election timeout counts: leader last heard, vote given,
         or campaign begun.
@@ -49,6 +51,7 @@ class Core:
         self._leader = ''
         mark = None if restored.snapshot is None else restored.snapshot.mark
         self._membership: Membership = config.membership if mark is None else mark.membership
+        self._memberships = Memberships(self._log.snapshot_index, self._membership)
         self._known = frozenset(config.membership.robots + self._membership.robots)
         self._now = 0
         self._timer = 0
