@@ -23,6 +23,7 @@ class RuntimeConfig:
         listen.
     :param propose_patience_ns: how long robots other than the leader leave a decision from
         beliefs to the leader.
+    :param priority: rank of this robot as leader, 0 the lowest; the swarm prefers the highest.
     :raises ValueError: settings that contradict each other, with what to change.
     """
 
@@ -44,6 +45,7 @@ class RuntimeConfig:
     frame_bytes_max: int = 60_000
     value_bytes_max: int = 32_768
     subjects_open_max: int = 1024
+    priority: int = 0
 
     def __post_init__(self) -> None:
         if self.robot not in self.robots:

@@ -93,6 +93,29 @@ class DecideCancelled:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferAsked:
+    """
+    Somebody at this robot wishes that another robot leads.
+
+    :param target: which; '' for the one that is most fit.
+    """
+
+    key: int
+    target: str
+    timeout_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeAsked:
+    """Somebody at this robot wishes another membership; both lists are the whole of it."""
+
+    key: int
+    voters: tuple[str, ...]
+    learners: tuple[str, ...]
+    timeout_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Tuned:
     """New values of the settings that may change while the robot runs."""
 
@@ -110,6 +133,8 @@ Input = (
     | ReadAsked
     | DecideAsked
     | DecideCancelled
+    | TransferAsked
+    | ChangeAsked
     | Tuned
 )
 
@@ -156,6 +181,36 @@ class DecideProgress:
     key: int
     view: View
     has_quorum: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TransferAnswered:
+    """
+    The outcome of a TransferAsked; always follows.
+
+    :param leader: who leads, as far as this robot knows; '' for nobody.
+    """
+
+    key: int
+    status: Status
+    reason: str
+    leader: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeAnswered:
+    """
+    The outcome of a ChangeAsked; always follows.
+
+    :param voters: who votes, as far as this robot knows.
+    :param learners: who holds the log without a vote.
+    """
+
+    key: int
+    status: Status
+    reason: str
+    voters: tuple[str, ...]
+    learners: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +280,8 @@ Output = (
     | ReadAnswered
     | DecideAnswered
     | DecideProgress
+    | TransferAnswered
+    | ChangeAnswered
     | StatusReport
     | NameTaken
     | Notice

@@ -45,8 +45,10 @@ from swarm_consensus.runtime.events import (
     Output,
     ProposeAsked,
     ReadAsked,
+    TransferAsked,
     Tuned,
 )
+from swarm_consensus.runtime.handover import Handover, HandoverReply, HandoverRequest
 from swarm_consensus.runtime.members import Members, NameInUse, Presence
 from swarm_consensus.runtime.ports import Clock, Transport
 from swarm_consensus.runtime.reporting import Reporter
@@ -136,6 +138,7 @@ class RobotRuntime:
             requests=self._requests,
             new_request_id=self._new_request_id,
         )
+        self._handover = Handover(config, self._raft, self._new_request_id, self._offer)
         self._reporter = Reporter(config, incarnation)
         self._origin_ns = now_ns
         self._ticks_done = 0
@@ -162,6 +165,8 @@ class RobotRuntime:
                 return outputs
         if ticked:
             self._on_tick(now_ns, outputs)
+        if self._handover.any:
+            self._handover.step(now_ns, outputs)
         if not self._members.probing:
             self._judge(self._deciding.open if ticked else self._touched, now_ns, outputs)
             self._work(now_ns, outputs)
@@ -199,6 +204,7 @@ class RobotRuntime:
             or self._held is not None
             or self._deciding.open
             or self._requests.any
+            or self._handover.any
         ):
             return 1
         due_ns = min(self._members.presence_due_ns, self._reporter.due_ns) - now_ns
@@ -263,6 +269,8 @@ class RobotRuntime:
                 self._touched.add(item.subject)
         elif isinstance(item, DecideCancelled):
             self._requests.cancel_decide(item.key)
+        elif isinstance(item, TransferAsked):
+            self._handover.ask(item, now_ns, outputs)
 
     def _frame(self, frame: FrameArrived, now_ns: int, outputs: list[Output]) -> None:
         receipt = self._guard.receive(frame.header, frame.batch)
@@ -287,9 +295,11 @@ class RobotRuntime:
                 if self._members.told_in_use(message):
                     self._give_way(message.incarnation, outputs)
             elif not self._members.probing and self._held is None:
-                self._message(receipt.sender, message, now_ns)
+                self._message(receipt.sender, message, now_ns, outputs)
 
-    def _message(self, sender: str, message: object, now_ns: int) -> None:
+    def _message(
+        self, sender: str, message: object, now_ns: int, outputs: list[Output]
+    ) -> None:
         if isinstance(message, Presence):
             return
         if isinstance(message, Contribution):
@@ -300,6 +310,10 @@ class RobotRuntime:
                 self._touched.add(message.subject)
         elif getattr(message, 'sender', sender) != sender:
             self._deciding.dropped['FORGED'] += 1
+        elif isinstance(message, HandoverRequest):
+            self._handover.requested(message)
+        elif isinstance(message, HandoverReply):
+            self._handover.replied(message, outputs)
         else:
             self._raft.receive(message)  # type: ignore[arg-type]
 
@@ -393,6 +407,8 @@ class RobotRuntime:
                     )
             for result in effects.proposals:
                 self._proposal_ended(result, now_ns, outputs)
+            for transfer in effects.transfers:
+                self._handover.ended(transfer, outputs)
             self._requests.applied(self._ledger.index, self._desk.answer_read, outputs)
 
     def _offer(self, message: object, to: tuple[str, ...] = (), key: str = '') -> None:
@@ -461,4 +477,5 @@ def _raft_config(config: RuntimeConfig) -> RaftConfig:
         append_bytes_max=config.frame_bytes_max - FRAME_OVERHEAD_BYTES,
         entry_bytes_max=config.value_bytes_max + COMMAND_OVERHEAD_BYTES,
         proposal_ticks=max(1, config.proposal_timeout_ns // config.tick_ns),
+        priority=config.priority,
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from swarm_consensus.decision.types import Command, Contribution
 from swarm_consensus.protocols import raft
+from swarm_consensus.runtime.handover import HandoverReply, HandoverRequest
 from swarm_consensus.runtime.members import NameInUse, Presence
 from swarm_consensus.transport.codec import Codec
 from swarm_consensus.transport.frame import TrafficClass
@@ -18,12 +19,16 @@ RAFT_KINDS_FROM = 1
 CONTRIBUTION_KIND = 32
 PRESENCE_KIND = 48
 NAME_IN_USE_KIND = 49
+HANDOVER_REQUEST_KIND = 50
+HANDOVER_REPLY_KIND = 51
 
 MESSAGE_KINDS: dict[int, type[Any]] = {
     **dict(enumerate(raft.MESSAGE_TYPES, start=RAFT_KINDS_FROM)),
     CONTRIBUTION_KIND: Contribution,
     PRESENCE_KIND: Presence,
     NAME_IN_USE_KIND: NameInUse,
+    HANDOVER_REQUEST_KIND: HandoverRequest,
+    HANDOVER_REPLY_KIND: HandoverReply,
 }
 
 # What stands in the data of COMMAND entries; on disk for years, so the same rule holds.
@@ -32,7 +37,7 @@ COMMAND_KINDS: dict[int, type[Any]] = {1: Command}
 MESSAGES: Codec[Any] = Codec(MESSAGE_KINDS)
 COMMANDS: Codec[Any] = Codec(COMMAND_KINDS)
 
-_URGENT = raft.ELECTION_TYPES | {Presence, NameInUse}
+_URGENT = raft.ELECTION_TYPES | {Presence, NameInUse, HandoverRequest, HandoverReply}
 
 
 def traffic_class(message: object) -> TrafficClass:

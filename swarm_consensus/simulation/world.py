@@ -84,6 +84,11 @@ class World:
         self._hosts[place] = _Host(self, place, config)
         self.start(place)
 
+    def configure(self, robot: str, change: Callable[[RuntimeConfig], RuntimeConfig]) -> None:
+        """Change the settings of a robot, from its next boot on."""
+        host = self._hosts[robot]
+        host.config = change(host.config)
+
     def disk(self, robot: str) -> MemoryDisk:
         """Return a robot's disk, to switch its faults on."""
         return self._hosts[robot].disk

@@ -22,6 +22,8 @@ from swarm_consensus.runtime.events import (
     ReadAnswered,
     ReadAsked,
     StatusReport,
+    TransferAnswered,
+    TransferAsked,
 )
 from swarm_consensus.simulation.network import Faults
 from swarm_consensus.simulation.world import World
@@ -152,6 +154,18 @@ class Swarm:
         key = next(self._keys)
         self.world.put(robot, DecideAsked(key, subject, 1, int(timeout * SECOND)))
         return key
+
+    def transfer(self, robot: str, target: str = '', timeout: float = 2.0) -> int:
+        """Ask a robot that another one lead; returns the key of the answer."""
+        key = next(self._keys)
+        self.world.put(robot, TransferAsked(key, target, int(timeout * SECOND)))
+        return key
+
+    def transferred(self, key: int) -> TransferAnswered | None:
+        """The answer to a transfer."""
+        answers = [o for _, _, o in self.told if isinstance(o, TransferAnswered) and o.key == key]
+        assert len(answers) <= 1, f'transfer {key} was answered {len(answers)} times'
+        return answers[0] if answers else None
 
     def proposed(self, key: int) -> Decision | None:
         """The answer to a proposal."""
