@@ -120,6 +120,11 @@ class Core:
         self._dirty = True
         self._on_committed(entries)
 
+    def _take_membership(self) -> None:
+        """Put the latest membership of the log in force: one was set, cut off or installed."""
+        self._membership = self._memberships.latest
+        self._known |= frozenset(self._membership.robots)
+
     # -- peers --------------------------------------------------------------------------------
 
     def _drop(self, reason: Drop) -> None:

@@ -1,9 +1,13 @@
 """
 The log of one robot: entries in memory, and how far they are committed, handed out and durable.
 
-Holds always: first_index - 1 <= handed <= commit <= last_index, and persisted <= last_index.
-Entries up to `commit` never change. Indexes count from 1; the entry before the first one is the
-snapshot's, (0, 0) where there is none.
+Holds always: base_index <= snapshot_index <= handed <= commit <= last_index, and persisted <=
+last_index. Entries up to `commit` never change. Indexes count from 1.
+
+The base is the place before the first entry in memory. After a reboot, and after another robot's
+snapshot was installed, it is the snapshot's mark, and (0, 0) where there is none. A snapshot of
+this robot's own leaves some entries in front of its mark in memory, so that a follower that is a
+little behind needs no snapshot.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from collections import deque
 from operator import attrgetter
 
 from swarm_consensus.protocols.raft.effects import Persist
-from swarm_consensus.protocols.raft.entry import Entry, HardState, Restored
+from swarm_consensus.protocols.raft.entry import Entry, HardState, Restored, Snapshot
 from swarm_consensus.protocols.raft.errors import InvariantError
 
 UNAVAILABLE = -1  # the term of an entry that is not here
@@ -22,7 +26,7 @@ _term_of = attrgetter('term')
 
 
 class _Write:
-    """A `Persist` with entries that is not durable yet, and how much of it still stands."""
+    """A `Persist` with an `end` that is not durable yet, and how much of it still stands."""
 
     __slots__ = ('index', 'term', 'valid_to')
 
@@ -41,6 +45,9 @@ class RaftLog:
 
     Attributes, to be read by the protocol and changed only here:
 
+    :ivar base_index: place before the first entry in memory.
+    :ivar snapshot: the latest one; None where there is none.
+    :ivar snapshot_index: its mark's index; 0 where there is none.
     :ivar last_index: end of the log.
     :ivar commit: last committed entry known.
     :ivar handed: last entry handed out to be applied.
@@ -48,12 +55,13 @@ class RaftLog:
     """
 
     def __init__(self, restored: Restored) -> None:
+        self.snapshot = restored.snapshot
         mark = None if restored.snapshot is None else restored.snapshot.mark
-        self.snapshot_index = 0 if mark is None else mark.index
-        self.snapshot_term = 0 if mark is None else mark.term
+        self.snapshot_index = self.base_index = 0 if mark is None else mark.index
+        self._base_term = 0 if mark is None else mark.term
         self._entries: list[Entry] = list(restored.entries)
         self._check(restored)
-        self.last_index = self.snapshot_index + len(self._entries)
+        self.last_index = self.base_index + len(self._entries)
         if restored.applied > self.last_index:
             raise InvariantError(
                 'more is applied than the log holds',
@@ -64,10 +72,13 @@ class RaftLog:
         self.handed = self.commit
         self.persisted = self.last_index
         self._unsaved = self.last_index + 1
+        self._unsaved_snapshot = False
         self._writes: deque[_Write] = deque()
 
     def _check(self, restored: Restored) -> None:
-        index, term = self.snapshot_index, self.snapshot_term
+        index, term = self.base_index, self._base_term
+        if restored.snapshot is not None and (index < 1 or term < 1):
+            raise InvariantError('a snapshot stands at an entry', mark=restored.snapshot.mark)
         for entry in restored.entries:
             if entry.index != index + 1 or entry.term < max(term, 1):
                 raise InvariantError(
@@ -86,28 +97,28 @@ class RaftLog:
     @property
     def first_index(self) -> int:
         """First entry that is held in memory."""
-        return self.snapshot_index + 1
+        return self.base_index + 1
 
     @property
     def last_term(self) -> int:
         """Term of the last entry."""
-        return self._entries[-1].term if self._entries else self.snapshot_term
+        return self._entries[-1].term if self._entries else self._base_term
 
     def term(self, index: int) -> int:
         """Return the term of an entry, or UNAVAILABLE where it is not here (yet, or any more)."""
-        place = index - self.snapshot_index
+        place = index - self.base_index
         if 0 < place <= len(self._entries):
             return self._entries[place - 1].term
-        return self.snapshot_term if place == 0 else UNAVAILABLE
+        return self._base_term if place == 0 else UNAVAILABLE
 
     def entry(self, index: int) -> Entry | None:
         """Return an entry, or None where it is not here."""
-        place = index - self.snapshot_index
+        place = index - self.base_index
         return self._entries[place - 1] if 0 < place <= len(self._entries) else None
 
     def slice(self, first: int, last: int) -> list[Entry]:
         """Return entries first..last, both included; they must be here."""
-        offset = self.snapshot_index
+        offset = self.base_index
         return self._entries[first - 1 - offset : last - offset]
 
     def up_to_date(self, index: int, term: int) -> bool:
@@ -121,10 +132,10 @@ class RaftLog:
 
         Terms never fall along a log, so no place after it, up to `index`, can match an entry of
         a log that is at `term` there: whole terms are skipped at once (thesis 3.5). Not below
-        the snapshot.
+        the base.
         """
-        high = max(0, min(index, self.last_index) - self.snapshot_index)
-        return self.snapshot_index + bisect_right(self._entries, term, 0, high, key=_term_of)
+        high = max(0, min(index, self.last_index) - self.base_index)
+        return self.base_index + bisect_right(self._entries, term, 0, high, key=_term_of)
 
     # -- growing ----------------------------------------------------------------------------
 
@@ -173,12 +184,70 @@ class RaftLog:
             raise InvariantError(
                 'a committed entry would be overwritten', first=first, commit=self.commit
             )
-        del self._entries[first - 1 - self.snapshot_index :]
+        del self._entries[first - 1 - self.base_index :]
         self.last_index = first - 1
-        self.persisted = min(self.persisted, first - 1)
         self._unsaved = min(self._unsaved, first)
+        self._stands_to(first - 1)
+
+    def _stands_to(self, index: int) -> None:
+        """Take note that of all that was handed out for the disk, nothing behind `index` counts."""
+        self.persisted = min(self.persisted, index)
         for write in self._writes:
-            write.valid_to = min(write.valid_to, first - 1)
+            write.valid_to = min(write.valid_to, index)
+
+    # -- snapshots --------------------------------------------------------------------------
+
+    def compact(self, snapshot: Snapshot, first: int) -> None:
+        """
+        Let a snapshot of this robot's own state stand in place of the log up to its mark.
+
+        :param first: entries from here on stay in memory, if they are still there.
+        :raises InvariantError: the mark is not the log's, is not behind the snapshot that there
+            is, or was not handed out to be applied.
+        """
+        mark = snapshot.mark
+        fits = self.snapshot_index < mark.index <= self.handed
+        if not fits or self.term(mark.index) != mark.term:
+            raise InvariantError(
+                'a snapshot stands at an entry that was handed out, behind the one before',
+                mark=(mark.index, mark.term),
+                handed=self.handed,
+                snapshot_index=self.snapshot_index,
+            )
+        base = min(first - 1, mark.index)
+        if base > self.base_index:
+            self._base_term = self.term(base)
+            del self._entries[: base - self.base_index]
+            self.base_index = base
+        self._take(snapshot)
+
+    def install(self, snapshot: Snapshot) -> None:
+        """
+        Let a leader's snapshot stand in place of the log: what was here behind `commit` conflicts.
+
+        Where the log has the mark's entry, of its term, there is nothing to install: it only
+        needs to be committed up to there.
+
+        :raises InvariantError: the log has the mark's entry, or is committed beyond it.
+        """
+        mark = snapshot.mark
+        if mark.index <= self.commit or self.term(mark.index) == mark.term:
+            raise InvariantError(
+                'a snapshot is installed where the log does not reach it',
+                mark=(mark.index, mark.term),
+                commit=self.commit,
+            )
+        self._stands_to(self.commit)
+        self._entries.clear()
+        self.base_index = self.last_index = self.commit = self.handed = mark.index
+        self._base_term = mark.term
+        self._unsaved = mark.index + 1
+        self._take(snapshot)
+
+    def _take(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.snapshot_index = snapshot.mark.index
+        self._unsaved_snapshot = True
 
     # -- committing and saving --------------------------------------------------------------
 
@@ -212,11 +281,22 @@ class RaftLog:
         """Return what is new and must become durable, or None."""
         last = self.last_index
         if self._unsaved > last:
+            if self._unsaved_snapshot:
+                return self._save_snapshot(hard_state, ())
             return None if hard_state is None else Persist(hard_state)
         entries = tuple(self.slice(self._unsaved, last))
         self._unsaved = last + 1
+        if self._unsaved_snapshot:
+            return self._save_snapshot(hard_state, entries)
         self._writes.append(_Write(last, entries[-1].term))
         return Persist(hard_state, entries)
+
+    def _save_snapshot(self, hard_state: HardState | None, entries: tuple[Entry, ...]) -> Persist:
+        self._unsaved_snapshot = False
+        persist = Persist(hard_state, entries, self.snapshot)
+        if persist.end is not None:
+            self._writes.append(_Write(*persist.end))
+        return persist
 
     def saved(self, index: int, term: int) -> bool:
         """

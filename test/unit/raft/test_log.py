@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from random import Random
 
 import pytest
@@ -13,6 +14,7 @@ from swarm_consensus.protocols.raft import (
     HardState,
     InvariantError,
     Membership,
+    Persist,
     Raft,
     RaftConfig,
     Restored,
@@ -84,6 +86,122 @@ def test_what_is_saved_rebuilds_the_log() -> None:
         assert log.persisted == log.last_index
 
 
+class StoredLog:
+    """What is on the disk, after the rules on `Persist`."""
+
+    def __init__(self) -> None:
+        self.mark = (0, 0)
+        self.terms: dict[int, int] = {}
+
+    def write(self, persist: Persist) -> None:
+        if persist.snapshot is not None:
+            index, term = persist.snapshot.mark.index, persist.snapshot.mark.term
+            assert index >= self.mark[0], 'an older snapshot would be stored'
+            keep = self.terms.get(index) == term
+            self.terms = {i: t for i, t in self.terms.items() if keep and i > index}
+            self.mark = (index, term)
+        if persist.entries:
+            first = persist.entries[0].index
+            last = max(self.terms, default=self.mark[0])
+            assert self.mark[0] < first <= last + 1, 'a gap would be stored'
+            self.terms = {i: t for i, t in self.terms.items() if i < first}
+            self.terms |= {entry.index: entry.term for entry in persist.entries}
+
+    def term(self, index: int) -> int:
+        return self.mark[1] if index == self.mark[0] else self.terms.get(index, UNAVAILABLE)
+
+
+def snapshot_at(index: int, term: int) -> Snapshot:
+    return Snapshot(SnapshotMark(index, term, Membership(('a', 'b', 'c'))), b'%d' % index)
+
+
+def test_snapshots_between_cuts_leave_memory_and_disk_as_a_slow_twin_has_them() -> None:
+    random = Random(14)
+    installed = 0
+    for _ in range(800):
+        log, disk = RaftLog(Restored(HardState(9))), StoredLog()
+        written: deque[tuple[Persist, list[int]]] = deque()
+        twin = [0]  # the term at each index, from the beginning on
+        for term in range(1, 10):
+            step = random.choice(['merge', 'merge', 'commit', 'compact', 'install', 'sync'])
+            if step == 'merge':
+                first = random.randint(log.commit + 1, log.last_index + 1)
+                new = entries(str(term) * random.randint(1, 3), first)
+                log.merge(new)
+                twin[first:] = [entry.term for entry in new]
+            elif step == 'commit' and log.commit < log.last_index:
+                log.commit_to(random.randint(log.commit + 1, log.last_index))
+            elif step == 'compact' and log.snapshot_index < log.handed:
+                index = random.randint(log.snapshot_index + 1, log.handed)
+                log.compact(snapshot_at(index, twin[index]), index + 1 - random.choice([0, 1, 3]))
+            elif step == 'install':
+                index = log.commit + random.randint(1, 4)
+                # The committed part of the log, and other entries than ours behind it.
+                twin[log.commit + 1 :] = [term] * (index - log.commit)
+                log.install(snapshot_at(index, term))
+                installed += 1
+            if random.random() < 0.6:
+                persist = log.save(None)
+                log.hand_out()
+                if persist is not None:
+                    written.append((persist, twin[:]))
+            if step == 'sync' and written:
+                persist, then = written.popleft()
+                disk.write(persist)
+                log.saved(*persist.end)
+                # What counts as durable is on the disk, and is what is in the log now.
+                for index in range(disk.mark[0], log.persisted + 1):
+                    assert disk.term(index) == twin[index]
+                assert max(disk.terms, default=disk.mark[0]) == len(then) - 1
+            here = range(log.base_index, log.last_index + 1)
+            assert [log.term(index) for index in here] == twin[log.base_index :]
+            assert log.base_index <= log.snapshot_index <= log.handed <= log.commit
+            assert log.persisted <= log.last_index == len(twin) - 1
+        if (persist := log.save(None)) is not None:
+            written.append((persist, twin[:]))
+        for persist, _ in written:
+            disk.write(persist)
+            log.saved(*persist.end)
+        assert log.persisted == log.last_index
+        assert disk.mark[0] == log.snapshot_index
+        assert list(disk.terms.values()) == twin[disk.mark[0] + 1 :]
+    assert installed > 300
+
+
+def test_an_install_voids_the_acknowledgement_of_what_it_cut() -> None:
+    log = RaftLog(Restored(HardState(9)))
+    log.merge(entries('1112'))
+    log.commit_to(2)
+    first = log.save(None)
+    log.hand_out()
+    log.install(snapshot_at(6, 3))
+    second = log.save(None)
+    assert (second.entries, second.snapshot, second.end) == ((), snapshot_at(6, 3), (6, 3))
+    assert log.saved(*first.end) and log.persisted == 2
+    assert log.saved(*second.end) and log.persisted == 6
+
+
+def test_a_compaction_keeps_what_was_asked_for_in_memory() -> None:
+    log = RaftLog(restored('112233', applied=5))
+    log.compact(snapshot_at(4, 2), first=3)
+    assert (log.first_index, log.snapshot_index, log.last_index) == (3, 4, 6)
+    assert [log.term(index) for index in range(1, 7)] == [UNAVAILABLE, 1, 2, 2, 3, 3]
+    assert log.save(None) == Persist(snapshot=snapshot_at(4, 2))
+    assert not log.saved(4, 2) and log.persisted == 6
+    for index, term in [(4, 2), (6, 3), (5, 2)]:
+        with pytest.raises(InvariantError):
+            log.compact(snapshot_at(index, term), first=1)
+    log.compact(snapshot_at(5, 3), first=9)
+    assert (log.first_index, log.snapshot_index) == (6, 5)
+
+
+@pytest.mark.parametrize(('index', 'term'), [(2, 1), (1, 1), (4, 2)])
+def test_what_the_log_reaches_is_not_installed(index: int, term: int) -> None:
+    log = RaftLog(restored('1122', applied=2))
+    with pytest.raises(InvariantError):
+        log.install(snapshot_at(index, term))
+
+
 def test_last_index_of_term_is_what_a_slow_twin_finds() -> None:
     random = Random(13)
     for _ in range(2000):
@@ -114,6 +232,9 @@ def test_a_log_over_a_snapshot_knows_what_it_has() -> None:
         Restored(HardState(1), entries('0')),
         Restored(HardState(1), entries('1'), applied=2),
         Restored(HardState(-1)),
+        restored('', (3, 0)),
+        Restored(HardState(5), (), Snapshot(SnapshotMark(0, 1, Membership(('a',))), b'')),
+        Restored(HardState(1), (), Snapshot(SnapshotMark(2, 2, Membership(('a',))), b'')),
     ],
 )
 def test_a_broken_log_is_not_started(broken: Restored) -> None:
