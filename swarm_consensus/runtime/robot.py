@@ -144,6 +144,7 @@ class RobotRuntime:
         self._ticks_done = 0
         self._planned_ticks = 1
         self._touched: set[str] = set()
+        self._others = len(config.robots) - 1
         # Requests that came while the name is still being probed for.
         self._early: list[Input] = []
         # Work whose write found the disk full: nothing else of the log happens before it.
@@ -412,6 +413,9 @@ class RobotRuntime:
             self._requests.applied(self._ledger.index, self._desk.answer_read, outputs)
 
     def _offer(self, message: object, to: tuple[str, ...] = (), key: str = '') -> None:
+        if len(to) == self._others > 1:
+            # All the others: their names would take more room than many a message.
+            to = ()
         outcome = self._outbox.offer(message, to, traffic_class(message), key or None)
         if not outcome.taken:
             # The protocols send again what was not heard; people find the count in diagnostics.

@@ -46,7 +46,7 @@ class Limits:
     bytes_max: int = 1 << 20
     items_max: int = 65_536
     batch_messages_max: int = 1024
-    receivers_max: int = 64
+    receivers_max: int = 256
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,18 @@ def test_beliefs_become_one_committed_decision_on_all_robots(robots: int) -> Non
     assert len(set(swarm.digests().values())) == 1
 
 
+def test_a_hundred_robots_decide() -> None:
+    """The largest swarm that is promised: nothing on the wire is too long for it."""
+    swarm = Swarm(100)
+    swarm.elect()
+    key = swarm.propose('r100', 'all of us')
+    swarm.run(1.0)
+    decision = swarm.proposed(key)
+    assert decision is not None
+    assert decision.status is Status.DECIDED
+    assert {d.choice for robot in swarm.robots for d in swarm.decisions(robot)} == {'all of us'}
+
+
 def test_the_sum_of_weak_evidence_decides() -> None:
     """No robot alone is sure enough; together they are, and the two outvote the one."""
     swarm = Swarm(3)
