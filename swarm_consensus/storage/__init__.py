@@ -15,14 +15,25 @@ from swarm_consensus.storage.errors import (
     StorageVersionError,
 )
 from swarm_consensus.storage.folder import default_folder, robot_folder, validate_name
-from swarm_consensus.storage.memory import MemoryDisk, MemoryStorage
+from swarm_consensus.storage.memory import (
+    DurabilityPoint,
+    MemoryDisk,
+    MemoryStorage,
+    SimulatedCrash,
+)
 from swarm_consensus.storage.port import Recovered, Storage
+from swarm_consensus.storage.recovery import OnDamage, Opened, Place, open_recovering
 from swarm_consensus.storage.sqlite import SqliteStorage
 
 __all__ = [
+    'DurabilityPoint',
     'MemoryDisk',
     'MemoryStorage',
+    'OnDamage',
+    'Opened',
+    'Place',
     'Recovered',
+    'SimulatedCrash',
     'SqliteStorage',
     'Storage',
     'StorageDamaged',
@@ -32,6 +43,7 @@ __all__ = [
     'StorageLocked',
     'StorageVersionError',
     'default_folder',
+    'open_recovering',
     'robot_folder',
     'validate_name',
 ]

@@ -2,7 +2,8 @@
 What can be wrong with the place where a robot keeps its log.
 
 Each names the file or folder and says what a person can do. None of them is ever answered by
-starting over with an empty log: a robot that forgets its vote can vote twice.
+starting over with an empty log as if nothing had been in it: a robot that forgets its vote can
+vote twice.
 """
 
 from __future__ import annotations
@@ -29,16 +30,18 @@ class StorageDamaged(StorageError):
     What was written is not what is read.
 
     :param where: place inside the file, e.g. 'log entry 17' or 'offset 4152'.
+    :param text: what is wrong there.
     """
 
     def __init__(self, path: Path | str, where: str, text: str) -> None:
-        """Keep the place; the message says what the robot needs."""
+        """Keep the place; the message says what the robot needs, `finding` only what was found."""
         self.where = where
+        self.finding = f'{path}: damaged at {where}: {text}'
         super().__init__(
             path,
             f'damaged at {where}: {text}; this robot must not vote with it. Restore the folder '
-            'from this disk, or remove the robot from the swarm and let it join again under an '
-            'empty folder',
+            'from this disk, or let the robot come back without its log (storage: {on_damage: '
+            'rejoin})',
         )
 
 
@@ -64,4 +67,4 @@ class StorageLocked(StorageError):
 
 
 class StorageVersionError(StorageError):
-    """A newer version of this package wrote the folder."""
+    """Another version of this package wrote the folder, in a format that this one cannot read."""

@@ -7,15 +7,33 @@ The disk outlives its storages, as a real one outlives processes: crash it, then
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import Enum
 from pathlib import Path
 
-from swarm_consensus.protocols.raft import Entry, HardState, Persist
-from swarm_consensus.storage.chain import require_joined
+from swarm_consensus.protocols.raft import Entry, HardState, Persist, Snapshot, SnapshotMark
 from swarm_consensus.storage.errors import StorageDamaged, StorageError, StorageFull
+from swarm_consensus.storage.joining import require_joined
 from swarm_consensus.storage.port import Recovered
 
 PLACE = Path('memory')
+
+
+class SimulatedCrash(BaseException):
+    """
+    The process dies here; no handler of errors may see it.
+
+    Whoever runs the process catches it, and calls `MemoryDisk.crash`.
+    """
+
+
+class DurabilityPoint(Enum):
+    """Where in a write the process may die."""
+
+    BEFORE_WRITE = 'before_write'  # nothing of it is on the disk
+    MID_WRITE = 'mid_write'  # some of it is: a torn tail, cut at the next opening
+    AFTER_WRITE = 'after_write'  # all of it is (synced, unless the disk lies); nobody was told
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,53 +41,127 @@ class _Boot:
     incarnation: int
 
 
-_Write = Persist | _Boot
+@dataclass(frozen=True, slots=True)
+class _Fresh:
+    incarnation: int
+    lost: str
+
+
+_Write = Persist | _Boot | _Fresh
 
 
 @dataclass(slots=True)
 class _Image:
-    """One state of the disk."""
+    """One state of the disk; `rotten` holds the places that no longer read as written."""
 
     incarnation: int = 0
     hard_state: HardState = HardState()
+    snapshot: Snapshot | None = None
     entries: list[Entry] = field(default_factory=list)
+    rotten: set[str] = field(default_factory=set)
+
+    @property
+    def mark(self) -> SnapshotMark | None:
+        return None if self.snapshot is None else self.snapshot.mark
+
+    @property
+    def first_index(self) -> int:
+        return 1 if self.snapshot is None else self.snapshot.mark.index + 1
+
+    @property
+    def last_index(self) -> int:
+        return self.first_index - 1 + len(self.entries)
+
+    def term_at(self, index: int) -> int | None:
+        if not self.first_index <= index <= self.last_index:
+            return None
+        return self.entries[index - self.first_index].term
 
     def apply(self, write: _Write) -> None:
         if isinstance(write, _Boot):
             self.incarnation = write.incarnation
             return
+        if isinstance(write, _Fresh):
+            self.incarnation = write.incarnation
+            self.hard_state = HardState(lost=write.lost)
+            self.snapshot = None
+            self.entries = []
+            self.rotten = set()
+            return
         if write.hard_state is not None:
             self.hard_state = write.hard_state
+        # The row of the state is written with each batch.
+        self.rotten.discard(_STATE)
+        if write.snapshot is not None:
+            stays = require_joined(write, self.mark, self.last_index, self.term_at)
+            behind = write.snapshot.mark.index + 1
+            self._forget(_SNAPSHOT, *map(_entry, range(self.first_index, behind)))
+            if stays:
+                del self.entries[: behind - self.first_index]
+            else:
+                self._forget(*map(_entry, range(behind, self.last_index + 1)))
+                self.entries.clear()
+            self.snapshot = write.snapshot
         if write.entries:
-            self.entries[write.entries[0].index - 1 :] = write.entries
+            first = write.entries[0].index
+            self._forget(*map(_entry, range(first, self.last_index + 1)))
+            self.entries[first - self.first_index :] = write.entries
+
+    def _forget(self, *places: str) -> None:
+        if self.rotten:
+            self.rotten.difference_update(places)
 
     def copy(self) -> _Image:
-        return _Image(self.incarnation, self.hard_state, list(self.entries))
+        return replace(self, entries=list(self.entries), rotten=set(self.rotten))
+
+
+_STATE = 'table state'
+_SNAPSHOT = 'snapshot'
+
+
+def _entry(index: int) -> str:
+    return f'log entry {index}'
 
 
 class MemoryDisk:
     """
     What a crash leaves and what it may take.
 
-    Public switches: `full` refuses every write for want of room; `lies` lets a write return though
-    it is not synced, as a disk with a volatile cache does, so that a crash loses it; `damaged`
-    names the place of the damage that the next `load` finds, '' for none. `syncs` counts.
+    Public switches:
+
+    - `full` refuses every write for want of room.
+    - `lies` lets a write return though it is not synced, as a disk with a volatile cache does, so
+      that a crash loses it.
+    - `crash_at(point, persist)` is asked at each point of each write (`persist` is None where it
+      is the number of a boot, or a recovery); True raises SimulatedCrash there.
+    - `damaged` names a place of damage that every `load` finds, '' for none; see also `rot_*`.
+
+    `syncs`, `cuts` (torn tails) and `replaced` (recoveries) count.
     """
 
     def __init__(self) -> None:
         self.full = False
         self.lies = False
+        self.crash_at: Callable[[DurabilityPoint, Persist | None], bool] | None = None
         self.damaged = ''
         self.syncs = 0
+        self.cuts = 0
+        self.replaced = 0
         self._durable = _Image()
         self._current = _Image()
         self._unsynced: list[_Write] = []
+        self._torn = False
         self._owner: MemoryStorage | None = None
 
     @property
     def unsynced(self) -> int:
         """Return how many writes a crash would lose."""
         return len(self._unsynced)
+
+    @property
+    def stored(self) -> tuple[int, int]:
+        """Return the first and last index of the log on the disk; empty where last < first."""
+        return self._current.first_index, self._current.last_index
 
     def sync(self) -> None:
         """Make every write durable."""
@@ -78,28 +170,91 @@ class MemoryDisk:
             self._durable.apply(write)
         self._unsynced.clear()
 
-    def crash(self, keep: int = 0) -> None:
+    def crash(self, keep: int = 0, *, torn: bool = False) -> None:
         """
         Take the process down; the storage that was open can no longer be used.
 
         :param keep: how many of the unsynced writes survive, oldest first: a disk may have got
-            around to some of them. A write never survives in part.
+            around to some of them.
+        :param torn: of the write behind those, some survives. The next opening finds the torn
+            tail and cuts it whole: a batch is there or it is not.
         """
+        self._torn = self._torn or (torn and keep < len(self._unsynced))
         for write in self._unsynced[:keep]:
             self._durable.apply(write)
         self._unsynced.clear()
         self._current = self._durable.copy()
         self._owner = None
 
+    def rot_entry(self, index: int) -> None:
+        """
+        Let a stored entry rot: `load` raises StorageDamaged until it is overwritten or compacted.
+
+        :raises ValueError: there is no such entry on the disk (see `stored`).
+        """
+        first, last = self.stored
+        if not first <= index <= last:
+            raise ValueError(f'entry {index} is not on the disk, which has {first} to {last}')
+        self._rot(_entry(index))
+
+    def rot_snapshot(self) -> None:
+        """
+        Let the stored snapshot rot: `load` raises StorageDamaged until it is replaced.
+
+        :raises ValueError: there is none.
+        """
+        if self._current.snapshot is None:
+            raise ValueError('there is no snapshot on the disk')
+        self._rot(_SNAPSHOT)
+
+    def rot_state(self) -> None:
+        """Let term and vote rot: `load` raises StorageDamaged until the next write."""
+        self._rot(_STATE)
+
+    def _rot(self, place: str) -> None:
+        for image in (self._durable, self._current):
+            image.rotten.add(place)
+
+    # -- a place of a robot's storage (recovery.py) -----------------------------------------------
+
+    def open(self) -> MemoryStorage:
+        """
+        Open a storage on this disk.
+
+        :raises StorageError: another one is open on it.
+        """
+        return MemoryStorage(self)
+
+    def salvage(self) -> int:
+        """Return the number of the last boot, as far as it can still be read."""
+        return self._current.incarnation
+
+    def replace(self, incarnation: int, lost: str) -> str:
+        """
+        Begin anew with a robot that lost its log, all or nothing; synced even where the disk lies.
+
+        :returns: where the damaged state is now, for people.
+        :raises StorageFull: the disk is full; nothing changed.
+        """
+        self._commit(_Fresh(incarnation, lost))
+        self.sync()
+        self.damaged = ''
+        self.replaced += 1
+        return str(PLACE / f'damaged-{incarnation}')
+
+    # -- for MemoryStorage ------------------------------------------------------------------------
+
     def attach(self, storage: MemoryStorage) -> None:
         """
-        Give the disk to a storage.
+        Give the disk to a storage, and cut a torn tail.
 
         :raises StorageError: another one is open on it.
         """
         if self._owner is not None:
             raise StorageError(PLACE, 'another storage is open on this disk')
         self._owner = storage
+        self.cuts += self._torn
+        self._torn = False
 
     def detach(self, storage: MemoryStorage) -> None:
         """Take the disk back, if the storage still has it."""
@@ -116,18 +271,33 @@ class MemoryDisk:
             raise StorageError(PLACE, 'this storage is closed')
         return self._current
 
-    def commit(self, write: _Write) -> None:
+    def commit(self, write: Persist | _Boot) -> None:
         """
         Take a write, and sync it unless the disk lies.
 
         :raises StorageFull: the disk is full; nothing changed.
+        :raises SimulatedCrash: `crash_at` said so.
         """
+        self._commit(write)
+
+    def _commit(self, write: _Write) -> None:
+        self._pass(DurabilityPoint.BEFORE_WRITE, write)
         if self.full:
             raise StorageFull(PLACE, 'no room; switched on by the simulation')
+        self._pass(DurabilityPoint.MID_WRITE, write)
         self._current.apply(write)
         self._unsynced.append(write)
         if not self.lies:
             self.sync()
+        self._pass(DurabilityPoint.AFTER_WRITE, write)
+
+    def _pass(self, point: DurabilityPoint, write: _Write) -> None:
+        if self.crash_at is None:
+            return
+        if self.crash_at(point, write if isinstance(write, Persist) else None):
+            self._torn = point is DurabilityPoint.MID_WRITE
+            self._owner = None
+            raise SimulatedCrash(point.value)
 
 
 class MemoryStorage:
@@ -150,15 +320,17 @@ class MemoryStorage:
     def load(self) -> Recovered:
         """Return what is durable; see the port."""
         image = self._disk.current(self)
-        if self._disk.damaged:
-            raise StorageDamaged(PLACE, self._disk.damaged, 'switched on by the simulation')
-        return Recovered(image.incarnation, image.hard_state, tuple(image.entries))
+        for place in (self._disk.damaged, *sorted(image.rotten)):
+            if place:
+                raise StorageDamaged(PLACE, place, 'switched on by the simulation')
+        return Recovered(image.incarnation, image.hard_state, tuple(image.entries), image.snapshot)
 
     def write(self, persist: Persist) -> None:
         """Make a batch durable; see the port."""
         image = self._disk.current(self)
-        if persist.entries:
-            require_joined(persist.entries, 1, len(image.entries))
+        if persist == Persist():
+            return
+        require_joined(persist, image.mark, image.last_index, image.term_at)
         self._disk.commit(persist)
 
     def close(self) -> None:

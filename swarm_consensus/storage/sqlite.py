@@ -22,7 +22,7 @@ from typing import NoReturn
 import zlib
 
 from swarm_consensus.protocols.raft import Entry, EntryKind, HardState, Persist
-from swarm_consensus.storage.chain import CHAIN_START, link, require_joined
+from swarm_consensus.storage.chain import CHAIN_START, link
 from swarm_consensus.storage.errors import (
     StorageDamaged,
     StorageError,
@@ -31,6 +31,7 @@ from swarm_consensus.storage.errors import (
     StorageVersionError,
 )
 from swarm_consensus.storage.folder import FolderLock, make_folder, storage_error, sync_folder
+from swarm_consensus.storage.joining import require_joined
 from swarm_consensus.storage.port import Recovered
 from swarm_consensus.storage.wal import FRAME_HEADER_BYTES, HEADER_BYTES, check_wal
 
@@ -132,8 +133,7 @@ class SqliteStorage:
             return
         hard_state = self._hard_state if persist.hard_state is None else persist.hard_state
         last_index, chain = self._last_index, self._chain
-        if persist.entries:
-            require_joined(persist.entries, 1, last_index)
+        require_joined(persist, None, last_index, lambda _: None)
         with self._transaction() as connection:
             if persist.entries:
                 first_index = persist.entries[0].index

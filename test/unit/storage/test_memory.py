@@ -1,13 +1,23 @@
-"""The disk in memory: a crash takes what was not synced, oldest kept first, and nothing else."""
+"""The disk in memory: what a crash takes, what rots, and where in a write a process may die."""
 
 from __future__ import annotations
 
 import pytest
 
-from swarm_consensus.protocols.raft import Entry, EntryKind, HardState, Persist
+from swarm_consensus.protocols.raft import (
+    Entry,
+    EntryKind,
+    HardState,
+    Membership,
+    Persist,
+    Snapshot,
+    SnapshotMark,
+)
 from swarm_consensus.storage import (
+    DurabilityPoint,
     MemoryDisk,
     MemoryStorage,
+    SimulatedCrash,
     StorageDamaged,
     StorageError,
     StorageFull,
@@ -100,3 +110,86 @@ def test_what_was_loaded_does_not_change_with_later_writes() -> None:
     before = storage.load()
     storage.write(batch(1, 2))
     assert before.entries[0].term == 1
+
+
+def snapshot(index: int, term: int = 1) -> Snapshot:
+    return Snapshot(SnapshotMark(index, term, Membership(('r1',))), b'state at %d' % index)
+
+
+@pytest.mark.parametrize('lies', [False, True])
+@pytest.mark.parametrize('point', DurabilityPoint)
+def test_the_process_may_die_at_each_point_of_a_write(point: DurabilityPoint, lies: bool) -> None:
+    disk = MemoryDisk()
+    storage = MemoryStorage(disk)
+    storage.write(batch(1))
+    asked: list[tuple[DurabilityPoint, Persist | None]] = []
+
+    def crash_at(at: DurabilityPoint, persist: Persist | None) -> bool:
+        asked.append((at, persist))
+        return at is point
+
+    disk.lies = lies
+    disk.crash_at = crash_at
+    with pytest.raises(SimulatedCrash, match=point.value):
+        storage.write(batch(2))
+    assert asked[-1] == (point, batch(2))
+    with pytest.raises(StorageError, match='closed'):
+        storage.write(batch(2))
+    disk.crash()
+    disk.crash_at = None
+    kept = 2 if point is DurabilityPoint.AFTER_WRITE and not lies else 1
+    assert len(MemoryStorage(disk).load().entries) == kept
+    assert disk.cuts == (point is DurabilityPoint.MID_WRITE)
+
+
+def test_a_crash_in_a_boot_is_asked_for_too() -> None:
+    disk = MemoryDisk()
+    disk.crash_at = lambda point, persist: point is DurabilityPoint.AFTER_WRITE and persist is None
+    with pytest.raises(SimulatedCrash):
+        MemoryStorage(disk).boot(5)
+    disk.crash()
+    disk.crash_at = None
+    assert MemoryStorage(disk).load().incarnation == 5
+
+
+def test_a_torn_batch_is_cut_whole_at_the_next_opening() -> None:
+    disk = MemoryDisk()
+    storage = MemoryStorage(disk)
+    disk.lies = True
+    for index in (1, 2, 3):
+        storage.write(batch(index, index))
+    disk.crash(keep=1, torn=True)
+    again = MemoryStorage(disk).load()
+    assert len(again.entries) == again.hard_state.term == 1
+    assert disk.cuts == 1
+
+
+def test_what_rots_is_named_until_it_is_replaced() -> None:
+    disk = MemoryDisk()
+    storage = MemoryStorage(disk)
+    for index in (1, 2, 3, 4):
+        storage.write(batch(index))
+    disk.rot_entry(2)
+    with pytest.raises(StorageDamaged, match='log entry 2'):
+        storage.load()
+    storage.write(batch(2, 2))
+    assert disk.stored == (1, 2) and len(storage.load().entries) == 2
+    disk.rot_entry(1)
+    storage.write(Persist(snapshot=snapshot(1)))
+    assert disk.stored == (2, 2) and len(storage.load().entries) == 1
+    disk.rot_snapshot()
+    disk.crash()
+    storage = MemoryStorage(disk)
+    with pytest.raises(StorageDamaged, match='snapshot'):
+        storage.load()
+    storage.write(Persist(snapshot=snapshot(9, 3)))
+    assert disk.stored == (10, 9) and not storage.load().entries
+    disk.rot_state()
+    with pytest.raises(StorageDamaged, match='table state'):
+        storage.load()
+    storage.write(Persist(HardState(4)))
+    assert storage.load().hard_state == HardState(4)
+    with pytest.raises(ValueError, match='10 to 9'):
+        disk.rot_entry(9)
+    with pytest.raises(ValueError, match='no snapshot'):
+        MemoryDisk().rot_snapshot()
