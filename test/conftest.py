@@ -6,14 +6,17 @@ What they are made of is in test/support/swarm_testing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from swarm_testing.environment import UNWANTED, loopback_variables, process_environment
 from swarm_testing.processes import ProcessGroup
 
 from swarm_consensus.composition.domains import reserve_domain_id
+
+FIGURE = 'figure'
 
 
 @pytest.fixture
@@ -54,3 +57,23 @@ def processes(ros_environment: dict[str, str]) -> Iterator[ProcessGroup]:
 def repository() -> Path:
     """The root of the repository."""
     return Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Have a line shown at the end of the run, also where the test passes."""
+    return lambda line: record_property(FIGURE, line)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Show what tests have measured."""
+    lines = [
+        str(value)
+        for report in terminalreporter.stats.get('passed', [])
+        for key, value in report.user_properties
+        if key == FIGURE and report.when == 'call'
+    ]
+    if lines:
+        terminalreporter.section('figures')
+        for line in lines:
+            terminalreporter.write_line(line)

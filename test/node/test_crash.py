@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 import pytest
+from swarm_testing.log_checks import check_logs
 from swarm_testing.proposal_load import ProposalLoad
 from swarm_testing.robot_processes import SWARM, RobotProcesses
 from swarm_testing.swarm_probe import DECIDED, SwarmProbe
@@ -24,22 +24,6 @@ def probe(swarm):
     with SwarmProbe(swarm.names) as it:
         it.wait_until_ready()
         yield it
-
-
-def check_logs(probe: SwarmProbe, load: ProposalLoad) -> None:
-    """Every acknowledged proposal is in every log once, at the place that was acknowledged."""
-    probe.wait_for_equal_logs()
-    logs = {
-        robot: [(d.subject, d.choice, d.index) for d in probe.log(robot)] for robot in probe.robots
-    }
-    log = logs[probe.robots[0]]
-    assert all(other == log for other in logs.values())
-    applied = Counter((subject, choice) for subject, choice, _ in log)
-    assert not {key for key, count in applied.items() if count > 1}, 'applied twice'
-    places = {(subject, choice): index for subject, choice, index in log}
-    lost = {key for key in load.acknowledged if key not in places}
-    assert not lost, 'acknowledged and lost'
-    assert {key: places[key] for key in load.acknowledged} == load.acknowledged
 
 
 def test_nothing_acknowledged_is_lost_or_doubled_when_the_leader_is_killed(swarm, probe):

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
-import os
-from typing import TypeVar
 
 import pytest
 from swarm_testing import quorum_checks
-from swarm_testing.environment import UNWANTED
+from swarm_testing.fleet import Fleet, beyond_loopback
 from swarm_testing.namespaces import Namespaces, NamespacesUnavailable
-from swarm_testing.probe_process import ProbeProcess
 from swarm_testing.quorum_checks import check_no_quorum
 from swarm_testing.robot_processes import RobotProcesses
 from swarm_testing.swarm_probe import DECIDED, SwarmProbe
-
-T = TypeVar('T')
 
 # 'animal' may be decided from the evidence of one robot, so that what keeps a minority from
 # deciding it is the log alone. 'weather' is decided without the log.
@@ -64,46 +59,17 @@ def test_a_robot_left_alone_says_no_quorum_and_recovers(processes, way):
 # -- networks --------------------------------------------------------------------------------------
 
 
-class Fleet:
-    """Robots on a host each, and a probe beside each robot."""
-
-    def __init__(self, hosts: Namespaces, robots: RobotProcesses, stack: ExitStack) -> None:
-        self.hosts = hosts
-        self.names = robots.names
-        self._probes: dict[str, ProbeProcess] = {}
-        for host, name in enumerate(robots.names):
-            with hosts.entered(host):
-                robots.start(name)
-                self._probes[name] = ProbeProcess([name], f'probe_{host}')
-            stack.callback(self._probes[name].close)
-
-    def at(self, robot: str, check: Callable[..., T], *arguments: object) -> T:
-        """Return what the probe beside a robot finds out about it."""
-        return self._probes[robot].run(check, robot, *arguments)
-
-    def wait_until_ready(self, robots: Sequence[str]) -> str:
-        """Wait until robots hear each other and nobody else; returns their leader."""
-        (leader,) = {self.at(robot, quorum_checks.wait_until_ready, robots) for robot in robots}
-        return leader
-
-
 @pytest.fixture
 def fleet(processes, monkeypatch) -> Iterator[Fleet]:
     """Five robots on five hosts."""
-    # Inside the namespaces DDS may use every interface: it gets nowhere but to the others.
-    for name in ('CYCLONEDDS_URI', *UNWANTED):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'SUBNET')
-    monkeypatch.setenv('FASTDDS_BUILTIN_TRANSPORTS', 'UDPv4')
-    processes.environment = dict(os.environ)
+    beyond_loopback(processes, monkeypatch)
     with ExitStack() as stack:
         try:
             hosts = stack.enter_context(Namespaces(5))
         except NamespacesUnavailable as error:
             pytest.skip(f'no network namespaces here: {error}')
-        # A namespace is gone only when nothing lives in it any more.
-        stack.callback(processes.end)
-        yield Fleet(hosts, RobotProcesses(processes, 5, PARAMETERS), stack)
+        robots = RobotProcesses(processes, 5, PARAMETERS)
+        yield stack.enter_context(Fleet(hosts, robots, processes))
 
 
 def test_a_swarm_cut_in_two_goes_on_where_the_majority_is_and_heals(fleet):

@@ -54,7 +54,8 @@ class RaftConfig:
     :param reads_max: reads under way at once, own and forwarded ones apart; beyond it OVERLOADED.
     :param proposal_ticks: deadline of a proposal or read where the caller gives none.
     :param retry_ticks: time after which a forwarded proposal or read that got no answer is sent
-        again; 0: election_ticks.
+        again; 0: twice heartbeat_ticks. The leader knows repetitions for what they are: too short
+        a time costs messages only, too long a one delays by as much what was lost.
     :param priority: rank of this robot as leader; 0 is the lowest. A voter whose own rank is
         higher does not vote for a candidate whose log is no better than its own; this wears off
         (RANK_DECAY_ROUNDS) while there is no leader. A leader hands over to a caught-up voter of

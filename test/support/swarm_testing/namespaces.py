@@ -3,7 +3,7 @@ Network namespaces that stand for robots with a radio each: joined by a bridge, 
 
 They need root (or CAP_NET_ADMIN and CAP_SYS_ADMIN) and the command `ip`. No address is given to
 the bridges, so nothing of it reaches the machine's own network. All names carry the pid of the
-test, and are removed with it.
+test, and are removed with it. What loses and delays is in radio.py.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 import socket
 import subprocess
 from types import TracebackType
+from typing import Self
 
 CLONE_NEWNET = 0x40000000
 # Where `ip netns` keeps the names.
@@ -27,7 +28,12 @@ class NamespacesUnavailable(Exception):
     """Namespaces cannot be made here, or nothing passes between them; says why."""
 
 
-def _ip(*arguments: str) -> None:
+def ip(*arguments: str) -> None:
+    """
+    Run the command `ip`.
+
+    :raises NamespacesUnavailable: it is not there, or what it says.
+    """
     try:
         done = subprocess.run(['ip', *arguments], capture_output=True, text=True)
     except FileNotFoundError:
@@ -44,29 +50,29 @@ def _enter(descriptor: int) -> None:
         raise NamespacesUnavailable(f'setns: {os.strerror(number)}')
 
 
-class Namespaces:
+class Hosts:
     """
-    Hosts 0..count-1, all on one bridge until they are split. A context manager.
+    Hosts 0..count-1, each with one network interface; how they are joined is a subclass's own.
+
+    A context manager.
 
     :raises NamespacesUnavailable: on entering.
     """
 
+    INTERFACE = 'radio'
+
     def __init__(self, count: int) -> None:
         self.count = count
-        tag = f'sc{os.getpid()}'
-        self._names = [f'{tag}n{host}' for host in range(count)]
-        self._links = [f'{tag}v{host}' for host in range(count)]
-        self._bridges = (f'{tag}a', f'{tag}b')
+        self.tag = f'sc{os.getpid()}'
+        self.names = [f'{self.tag}n{host}' for host in range(count)]
         self._undo = ExitStack()
 
-    def __enter__(self) -> Namespaces:
+    def __enter__(self) -> Self:
         with ExitStack() as undo:
-            for bridge in self._bridges:
-                _ip('link', 'add', bridge, 'type', 'bridge', 'mcast_snooping', '0')
-                undo.callback(_ip, 'link', 'del', bridge)
-                _ip('link', 'set', bridge, 'up')
+            self.prepare(undo)
             for host in range(self.count):
                 self._add(host, undo)
+            self.join(undo)
             self._check()
             self._undo = undo.pop_all()
         return self
@@ -79,18 +85,26 @@ class Namespaces:
     ) -> None:
         self._undo.close()
 
+    def prepare(self, undo: ExitStack) -> None:
+        """Make what the interfaces will be joined by."""
+
+    def connect(self, host: int, undo: ExitStack) -> None:
+        """Make the interface of a host."""
+        raise NotImplementedError
+
+    def join(self, undo: ExitStack) -> None:
+        """Do what can be done when all hosts are there."""
+
     def _add(self, host: int, undo: ExitStack) -> None:
-        name, link, inner = self._names[host], self._links[host], 'radio'
-        _ip('netns', 'add', name)
+        name = self.names[host]
+        ip('netns', 'add', name)
         # The link is deleted first: the kernel frees a namespace, with what is in it, later.
-        undo.callback(_ip, 'netns', 'del', name)
-        _ip('link', 'add', link, 'type', 'veth', 'peer', 'name', inner, 'netns', name)
-        undo.callback(_ip, 'link', 'del', link)
-        _ip('link', 'set', link, 'master', self._bridges[0], 'up')
-        _ip('-n', name, 'link', 'set', 'lo', 'up')
-        _ip('-n', name, 'address', 'add', f'{self.address(host)}/24', 'dev', inner)
-        _ip('-n', name, 'link', 'set', inner, 'up')
-        _ip('-n', name, 'route', 'add', '224.0.0.0/4', 'dev', inner)
+        undo.callback(ip, 'netns', 'del', name)
+        self.connect(host, undo)
+        ip('-n', name, 'link', 'set', 'lo', 'up')
+        ip('-n', name, 'address', 'add', f'{self.address(host)}/24', 'dev', self.INTERFACE)
+        ip('-n', name, 'link', 'set', self.INTERFACE, 'up')
+        ip('-n', name, 'route', 'add', '224.0.0.0/4', 'dev', self.INTERFACE)
 
     def address(self, host: int) -> str:
         """Return the address of a host."""
@@ -101,7 +115,7 @@ class Namespaces:
         """Have this thread, and the processes and threads that it starts, live on a host."""
         home = os.open('/proc/thread-self/ns/net', os.O_RDONLY)
         try:
-            there = os.open(FOLDER / self._names[host], os.O_RDONLY)
+            there = os.open(FOLDER / self.names[host], os.O_RDONLY)
             try:
                 _enter(there)
             finally:
@@ -112,16 +126,6 @@ class Namespaces:
                 _enter(home)
         finally:
             os.close(home)
-
-    def cut_off(self, hosts: Iterable[int]) -> None:
-        """Move hosts to a network of their own, together."""
-        for host in hosts:
-            _ip('link', 'set', self._links[host], 'master', self._bridges[1])
-
-    def heal(self) -> None:
-        """Join all hosts again."""
-        for link in self._links:
-            _ip('link', 'set', link, 'master', self._bridges[0])
 
     def _check(self) -> None:
         """See that a datagram passes, which a firewall for bridges may forbid."""
@@ -139,4 +143,37 @@ class Namespaces:
                     return
                 except TimeoutError:
                     continue
-        raise NamespacesUnavailable('no datagram passes the bridge; is there a firewall for it?')
+        raise NamespacesUnavailable('no datagram passes; is there a firewall for bridges?')
+
+
+class Namespaces(Hosts):
+    """Hosts that are all on one bridge until they are split."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self._links = [f'{self.tag}v{host}' for host in range(count)]
+        self._bridges = (f'{self.tag}a', f'{self.tag}b')
+
+    def prepare(self, undo: ExitStack) -> None:
+        """Make the bridges."""
+        for bridge in self._bridges:
+            ip('link', 'add', bridge, 'type', 'bridge', 'mcast_snooping', '0')
+            undo.callback(ip, 'link', 'del', bridge)
+            ip('link', 'set', bridge, 'up')
+
+    def connect(self, host: int, undo: ExitStack) -> None:
+        """Join a host to the first bridge."""
+        name, link = self.names[host], self._links[host]
+        ip('link', 'add', link, 'type', 'veth', 'peer', 'name', self.INTERFACE, 'netns', name)
+        undo.callback(ip, 'link', 'del', link)
+        ip('link', 'set', link, 'master', self._bridges[0], 'up')
+
+    def cut_off(self, hosts: Iterable[int]) -> None:
+        """Move hosts to a network of their own, together."""
+        for host in hosts:
+            ip('link', 'set', self._links[host], 'master', self._bridges[1])
+
+    def heal(self) -> None:
+        """Join all hosts again."""
+        for link in self._links:
+            ip('link', 'set', link, 'master', self._bridges[0])

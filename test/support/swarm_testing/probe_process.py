@@ -7,7 +7,7 @@ Fast DDS looks up the addresses of its host once a process, so one process canno
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 import multiprocessing
 from typing import Any
 
@@ -56,8 +56,12 @@ class ProbeProcess:
 
         :param function: of a module below test/support, so that the process finds it.
         """
+        return self.begin(function, *arguments).result(ANSWER_S)
+
+    def begin(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """Like `run`, but returns the future of it, so that several probes may be at work."""
         self._opened.result(ANSWER_S)
-        return self._pool.submit(_run, function, arguments).result(ANSWER_S)
+        return self._pool.submit(_run, function, arguments)
 
     def close(self) -> None:
         """End the probe and its process."""

@@ -33,14 +33,17 @@ class ProposalLoad:
     acknowledged, as the client of a robot that may crash has to do.
 
     :param robots: where the users are.
+    :param period: shortest time between two new proposals of a user, s.
 
     :ivar acknowledged: (subject, choice) of each proposal that was acknowledged -> its index.
     :ivar repeated: how many requests had to be repeated.
     """
 
-    def __init__(self, probe: SwarmProbe, robots: Sequence[str]) -> None:
+    def __init__(self, probe: SwarmProbe, robots: Sequence[str], period: float = 0.0) -> None:
         self.acknowledged: dict[tuple[str, str], int] = {}
         self.repeated = 0
+        self._period = period
+        self._due = dict.fromkeys(robots, 0.0)
         self._probe = probe
         self._robots = list(robots)
         self._next = dict.fromkeys(robots, 0)
@@ -73,7 +76,9 @@ class ProposalLoad:
         for user in self._robots:
             asked = self._asked.get(user)
             if asked is None:
-                if more:
+                now = time.monotonic()
+                if more and now >= self._due[user]:
+                    self._due[user] = now + self._period
                     self._next[user] += 1
                     self._ask(user, user)
             elif asked.future.done():

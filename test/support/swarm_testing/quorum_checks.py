@@ -73,6 +73,11 @@ def alive(probe: SwarmProbe, robot: str) -> list[str]:
     return sorted(probe.statuses[robot].alive)
 
 
+def term(probe: SwarmProbe, robot: str) -> int:
+    """Term that a robot is in."""
+    return int(probe.statuses[robot].term)
+
+
 def log(probe: SwarmProbe, robot: str) -> list[tuple[int, str, str]]:
     """Index, subject and choice of all decisions in the log of a robot."""
     return [(d.index, d.subject, d.choice) for d in probe.log(robot)]

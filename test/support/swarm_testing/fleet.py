@@ -1,0 +1,81 @@
+"""Robots on a host each (namespaces.py, radio.py), and a probe beside each robot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack
+import os
+from types import TracebackType
+from typing import Self, TypeVar
+
+import pytest
+
+from swarm_testing import quorum_checks
+from swarm_testing.environment import UNWANTED
+from swarm_testing.namespaces import Hosts
+from swarm_testing.probe_process import ProbeProcess
+from swarm_testing.processes import ProcessGroup
+from swarm_testing.robot_processes import RobotProcesses
+
+T = TypeVar('T')
+
+
+def beyond_loopback(processes: ProcessGroup, patch: pytest.MonkeyPatch) -> None:
+    """Let DDS use every interface: inside a namespace it gets nowhere but to the other hosts."""
+    for name in ('CYCLONEDDS_URI', *UNWANTED):
+        patch.delenv(name, raising=False)
+    patch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'SUBNET')
+    patch.setenv('FASTDDS_BUILTIN_TRANSPORTS', 'UDPv4')
+    processes.environment = dict(os.environ)
+
+
+class Fleet:
+    """
+    A context manager.
+
+    :param hosts: entered, one for each robot.
+    :param robots: not started yet.
+    :param processes: that of the robots; ended with the fleet.
+    """
+
+    def __init__(self, hosts: Hosts, robots: RobotProcesses, processes: ProcessGroup) -> None:
+        self.hosts = hosts
+        self.names = robots.names
+        self._robots = robots
+        self._processes = processes
+        self._probes: dict[str, ProbeProcess] = {}
+        self._undo = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as undo:
+            # A namespace is gone only when nothing lives in it any more.
+            undo.callback(self._processes.end)
+            for host, name in enumerate(self.names):
+                with self.hosts.entered(host):
+                    self._robots.start(name)
+                    probe = self._probes[name] = ProbeProcess([name], f'probe_{host}')
+                undo.callback(probe.close)
+            self._undo = undo.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._undo.close()
+
+    def begin(self, robot: str, check: Callable[..., T], *arguments: object) -> Future[T]:
+        """Have the probe beside a robot find something out about it."""
+        return self._probes[robot].begin(check, robot, *arguments)
+
+    def at(self, robot: str, check: Callable[..., T], *arguments: object) -> T:
+        """Return what the probe beside a robot finds out about it."""
+        return self._probes[robot].run(check, robot, *arguments)
+
+    def wait_until_ready(self, robots: Sequence[str]) -> str:
+        """Wait until robots hear each other and nobody else; returns their leader."""
+        (leader,) = {self.at(robot, quorum_checks.wait_until_ready, robots) for robot in robots}
+        return leader
