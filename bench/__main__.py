@@ -12,7 +12,15 @@ import time
 from typing import Any
 
 # In the order of running; each has rows().
-MODULES = ('inference', 'decision', 'robot_cost')
+MODULES = (
+    'inference',
+    'decision',
+    'robot_cost',
+    'raft_core',
+    'raft_dds',
+    'raft_disk',
+    'raft_memory',
+)
 OUTPUT = Path('build/bench.json')
 
 

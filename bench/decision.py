@@ -161,8 +161,8 @@ class Probe:
         self._node.destroy_node()
 
 
-def ping_pong() -> tuple[float, float]:
-    """Return p50 and p99 of a round trip between two processes, ms."""
+def ping_pong(size: int = 200) -> tuple[float, float]:
+    """Return p50 and p99 of a round trip of `size` bytes between two processes, ms."""
     import rclpy
     from rclpy.node import Node
 
@@ -178,7 +178,7 @@ def ping_pong() -> tuple[float, float]:
         got = [0]
         node.create_subscription(Frame, '/pong', lambda m: got.__setitem__(0, m.sequence), 10)
         publisher = node.create_publisher(Frame, '/ping', 10)
-        message = Frame(batch=bytes(200))
+        message = Frame(batch=bytes(size))
         times = []
         deadline = time.monotonic() + 20
         sequence = 0

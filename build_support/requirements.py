@@ -112,7 +112,7 @@ _RUNTIME = (
 
 # Optional parts. `test` holds what builds the interfaces as well: tests run colcon.
 _EXTRAS: dict[str, tuple[str, ...]] = {
-    'bench': ('onnx >= 1.15',),
+    'bench': ('matplotlib >= 3.8', 'onnx >= 1.15', 'pysyncobj >= 0.3.17'),
     'demo': (
         'matplotlib >= 3.8',
         'onnx >= 1.15',

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 import itertools
+from pathlib import Path
 from random import SystemRandom
 import sys
 import time
@@ -72,6 +73,7 @@ from swarm_consensus.runtime.robot import RobotRuntime
 from swarm_consensus.srv import Propose, Read
 from swarm_consensus.storage import (
     SqliteStorage,
+    Storage,
     StorageDamaged,
     StorageError,
     StorageForeign,
@@ -240,7 +242,7 @@ class ConsensusNode(ManagedNode):
             raise StartError(str(error), lasting=True) from None
 
         def open_runtime() -> RobotRuntime:
-            storage = SqliteStorage(folder, swarm=config.swarm, robot=config.robot)
+            storage = self.open_storage(folder)
             try:
                 incarnation = storage.boot(time.time_ns() // 1_000_000)
                 restored = storage.load().restored
@@ -263,6 +265,15 @@ class ConsensusNode(ManagedNode):
         except (StorageError, TimeoutError) as error:
             self._driver = None
             raise StartError(str(error), lasting=isinstance(error, LASTING)) from None
+
+    def open_storage(self, folder: Path) -> Storage:
+        """
+        Open the log of this robot; called in the thread of the runtime.
+
+        :raises StorageError: it cannot be used.
+        """
+        assert self._config is not None
+        return SqliteStorage(folder, swarm=self._config.swarm, robot=self._config.robot)
 
     def deactivate(self) -> None:
         """Leave the swarm; whoever waits is told so."""
