@@ -60,9 +60,7 @@ BY_TYPE = {
     int: numbers,
     str: names,
     bytes: payloads,
-    Membership: st.builds(
-        Membership, *[st.lists(names, max_size=3).map(tuple) for _ in range(5)]
-    ),
+    Membership: st.builds(Membership, *[st.lists(names, max_size=3).map(tuple) for _ in range(5)]),
     bool: st.booleans(),
     tuple[Entry, ...]: entries,
     tuple[str, ...]: st.lists(st.sampled_from(['1', '2', '3', 'x']), max_size=4).map(tuple),
