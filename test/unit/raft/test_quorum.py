@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from random import Random
 
@@ -43,6 +44,11 @@ def test_majorities_overlap(count: int, expected: int) -> None:
     )
 
 
+def test_a_majority_is_the_smallest_number_that_is_more_than_half() -> None:
+    for count in range(1, 3000):
+        assert 2 * majority(count) > count >= 2 * (majority(count) - 1), count
+
+
 def test_reached_is_the_best_that_some_quorum_has() -> None:
     random = Random(5)
     for _ in range(3000):
@@ -51,13 +57,52 @@ def test_reached_is_the_best_that_some_quorum_has() -> None:
         assert reached(values) == max(min(quorum) for quorum in quorums), values
 
 
+def test_what_a_joint_membership_has_reached_is_the_best_that_some_quorum_has() -> None:
+    random = Random(8)
+    for _ in range(3000):
+        membership = draw(random)
+        values = {robot: random.randint(0, 9) for robot in ROBOTS}
+        best = max(
+            value
+            for value in range(10)
+            if is_quorum_slow(membership, {r for r in ROBOTS if values[r] >= value})
+        )
+        of_halves = [reached([values[voter] for voter in half]) for half in halves(membership)]
+        assert min(of_halves) == best, (membership, values)
+
+
+def test_halves_are_the_voters_and_while_joint_those_being_left() -> None:
+    random = Random(9)
+    for _ in range(3000):
+        membership = draw(random)
+        groups = (membership.voters, membership.outgoing)
+        assert halves(membership) == groups[: 1 + membership.joint]
+        # Learners hold the log and count nowhere.
+        learners = tuple(robot for robot in ROBOTS if robot not in membership.robots)
+        with_learners = replace(membership, learners=learners)
+        robots = set(random.sample(ROBOTS, random.randint(0, 8)))
+        assert halves(with_learners) == halves(membership)
+        assert has_quorum(with_learners, robots) == has_quorum(with_learners, robots - {*learners})
+
+
 def test_quorum_of_a_joint_membership_needs_both_halves() -> None:
     random = Random(6)
     for _ in range(3000):
         membership = draw(random)
         robots = set(random.sample(ROBOTS, random.randint(0, 8)))
         assert has_quorum(membership, robots) == is_quorum_slow(membership, robots)
-        assert len(halves(membership)) == (2 if membership.joint else 1)
+
+
+def test_any_two_quorums_of_memberships_that_follow_each_other_share_a_robot() -> None:
+    random = Random(10)
+    for _ in range(300):
+        old, new = (tuple(random.sample(ROBOTS[:6], random.randint(1, 5))) for _ in range(2))
+        joint = Membership(new, outgoing=old)
+        subsets = [set(c) for n in range(7) for c in combinations(ROBOTS[:6], n)]
+        joints = [robots for robots in subsets if has_quorum(joint, robots)]
+        for single in (Membership(old), Membership(new)):
+            quorums = [robots for robots in subsets if has_quorum(single, robots)]
+            assert all(x & y for x in joints for y in quorums), (old, new)
 
 
 def test_tally_says_what_every_further_answer_can_still_change() -> None:
@@ -75,9 +120,16 @@ def test_tally_says_what_every_further_answer_can_still_change() -> None:
         assert tally(membership, votes) is expected, (membership, votes)
 
 
-def test_quorum_size_is_that_of_the_larger_half() -> None:
-    assert quorum_size(Membership(('a', 'b', 'c'))) == 2
-    assert quorum_size(Membership(('a',), outgoing=('a', 'b', 'c', 'd'))) == 3
+def test_quorum_size_is_the_fewest_yes_that_the_larger_half_needs() -> None:
+    random = Random(11)
+    for _ in range(3000):
+        membership = draw(random)
+        groups = [group for group in (membership.voters, membership.outgoing) if group]
+        needs = [
+            next(n for n in range(8) if is_quorum_slow(Membership(group), set(group[:n])))
+            for group in groups
+        ]
+        assert quorum_size(membership) == max(needs), membership
 
 
 def test_a_membership_names_each_robot_once() -> None:
