@@ -1,59 +1,81 @@
 """
-The replicated state: decisions in log order. Equal logs give equal ledgers on every robot.
+Decisions by subject and in log order. Equal logs give equal ledgers on every robot.
 
-Deterministic by construction: `apply` uses nothing but the entries themselves. The digest is a
-hash chain over them, so that two robots can compare their whole history in 32 bytes.
+The decision in force of every subject is kept for ever; the history of decisions is kept as far
+back as its bounds reach, and says from which log index on it is whole.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-import hashlib
 import itertools
+from operator import attrgetter
+from typing import Annotated
 
 from swarm_consensus.decision.types import ANY_REVISION, Command, Decision, Level, Status
+from swarm_consensus.protocols.bounds import Bounds
+from swarm_consensus.protocols.images import ImageError
 
-# Requests that are remembered to apply each once. Retries come within seconds; this is hours of
-# them at any rate a swarm decides at, and it bounds the memory.
-REQUESTS_MAX = 10_000
+# Bounds of the history; part of the state machine, the same on every robot.
+HISTORY_MAX = 10_000
+HISTORY_BYTES_MAX = 16 << 20
+# What a decision counts for beside its value.
+DECISION_OVERHEAD_BYTES = 500
+# Places at the front of the list that may stand empty before they are given back.
+_SLACK = 1_000
+
+_REASON = Bounds(length_max=1024)
+_SUBJECTS = Bounds(length_max=1_000_000)
+
+# subject, revision, choice, value, confidence, status, index, term, proposer, voters, latency in
+# s, reason; what goes into the log is always at the level COMMITTED
+DecisionRow = tuple[
+    str,
+    int,
+    str,
+    bytes,
+    float,
+    int,
+    int,
+    int,
+    str,
+    tuple[str, ...],
+    float,
+    Annotated[str, _REASON],
+]
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
+class LedgerImage:
     """
-    What one command did.
+    A whole ledger; equal ledgers have equal images.
 
-    :param decision: the decision it made; where it made none, the one in force (status REFUSED
-        and the reason), with revision 0 where the subject has none.
-    :param fresh: whether this entry changed the state.
+    :param history_from: log index from which on the history is whole.
+    :param older: decisions in force from before that, in order of their indexes.
+    :param history: in log order.
     """
 
-    request_id: str
-    decision: Decision
-    fresh: bool
+    history_from: int
+    older: Annotated[tuple[DecisionRow, ...], _SUBJECTS]
+    history: tuple[DecisionRow, ...]
 
 
 class Ledger:
-    """Decisions by subject and in order."""
+    """
+    Decisions by subject and in order.
+
+    :ivar history_from: log index from which on `slice` gives every decision.
+    :ivar _history: in log order, from `_start` on.
+    """
 
     def __init__(self) -> None:
+        self.history_from = 1
         self._by_subject: dict[str, Decision] = {}
-        self._in_order: list[Decision] = []
-        self._requests: OrderedDict[str, Decision] = OrderedDict()
-        self._digest = b'\0' * 16
-        self._index = 0
-
-    @property
-    def index(self) -> int:
-        """Return the index of the last entry applied."""
-        return self._index
-
-    @property
-    def digest(self) -> str:
-        """Return the hash chain over all entries applied, as hex digits."""
-        return self._digest.hex()
+        self._history: list[Decision] = []
+        self._start = 0
+        self._bytes = 0
 
     def current(self, subject: str) -> Decision | None:
         """Return the decision in force for a subject."""
@@ -64,62 +86,39 @@ class Ledger:
         decision = self._by_subject.get(subject)
         return 0 if decision is None else decision.revision
 
-    def outcome(self, request_id: str) -> Decision | None:
-        """Return what a request did when it was applied; None: it was not, or is forgotten."""
-        return self._requests.get(request_id)
-
     def slice(self, from_index: int, count_max: int, value_bytes_max: int) -> Sequence[Decision]:
         """
-        Return decisions with index >= `from_index`, in log order.
+        Return decisions with index >= `from_index`, in log order, as far as they are kept.
 
         :param count_max: most decisions returned.
         :param value_bytes_max: most bytes of values returned; one decision comes in any case, so
             that whoever reads on from the last index always gets further.
         """
-        low, high = 0, len(self._in_order)
-        while low < high:
-            middle = (low + high) // 2
-            if self._in_order[middle].index < from_index:
-                low = middle + 1
-            else:
-                high = middle
+        low = bisect_left(self._history, from_index, lo=self._start, key=attrgetter('index'))
         chosen: list[Decision] = []
         value_bytes = 0
-        for decision in itertools.islice(self._in_order, low, low + count_max):
+        for decision in itertools.islice(self._history, low, low + count_max):
             value_bytes += len(decision.value)
             if chosen and value_bytes > value_bytes_max:
                 break
             chosen.append(decision)
         return tuple(chosen)
 
-    def advance(self, index: int, term: int, data: bytes) -> None:
+    def apply(self, index: int, term: int, command: Command) -> tuple[Decision, bool]:
         """
-        Take one log entry into the digest; every entry, also those without a command.
+        Apply one command that was not applied before.
 
-        :raises ValueError: entries out of order, which would be a broken invariant of the log.
+        :returns: the decision that it made, or where it made none the one in force (status REFUSED
+            and the reason; revision 0 where the subject has none); and whether it made one.
         """
-        if index != self._index + 1:
-            raise ValueError(f'entry {index} applied after entry {self._index}')
-        chain = hashlib.blake2b(self._digest, digest_size=16)
-        chain.update(index.to_bytes(8, 'big') + term.to_bytes(8, 'big') + data)
-        self._digest = chain.digest()
-        self._index = index
-
-    def apply(self, index: int, term: int, command: Command) -> Applied:
-        """
-        Apply one command; `advance` was called for its entry.
-
-        :returns: what it did; a repeated request returns what the first one did.
-        """
-        before = self._requests.get(command.request_id)
-        if before is not None:
-            return Applied(command.request_id, before, fresh=False)
         current = self._by_subject.get(command.subject)
         revision = 0 if current is None else current.revision
         if command.expected_revision not in (ANY_REVISION, revision):
-            outcome = self._refused(command, current, revision)
-            self._remember(command.request_id, outcome)
-            return Applied(command.request_id, outcome, fresh=False)
+            reason = (
+                f"'{command.subject}' stands at revision {revision}, "
+                f'the proposal expected {command.expected_revision}'
+            )
+            return self.refused(command, reason), False
         decision = Decision(
             subject=command.subject,
             revision=revision + 1,
@@ -136,18 +135,20 @@ class Ledger:
             reason='',
         )
         self._by_subject[command.subject] = decision
-        self._in_order.append(decision)
-        self._remember(command.request_id, decision)
-        return Applied(command.request_id, decision, fresh=True)
+        self._history.append(decision)
+        self._bytes += decision_bytes(decision)
+        while (count := len(self._history) - self._start) > 1 and (
+            count > HISTORY_MAX or self._bytes > HISTORY_BYTES_MAX
+        ):
+            self._drop_oldest()
+        return decision, True
 
-    def _refused(self, command: Command, current: Decision | None, revision: int) -> Decision:
-        reason = (
-            f"'{command.subject}' stands at revision {revision}, "
-            f'the proposal expected {command.expected_revision}'
-        )
+    def refused(self, command: Command, reason: str) -> Decision:
+        """Return the answer to a command that is not done: what is in force, and the reason."""
+        current = self._by_subject.get(command.subject)
         return Decision(
             subject=command.subject,
-            revision=revision,
+            revision=0 if current is None else current.revision,
             choice='' if current is None else current.choice,
             value=b'' if current is None else current.value,
             confidence=0.0 if current is None else current.confidence,
@@ -161,7 +162,104 @@ class Ledger:
             reason=reason,
         )
 
-    def _remember(self, request_id: str, outcome: Decision) -> None:
-        self._requests[request_id] = outcome
-        if len(self._requests) > REQUESTS_MAX:
-            self._requests.popitem(last=False)
+    def _drop_oldest(self) -> None:
+        oldest = self._history[self._start]
+        self._bytes -= decision_bytes(oldest)
+        self.history_from = oldest.index + 1
+        self._start += 1
+        if self._start >= _SLACK:
+            del self._history[: self._start]
+            self._start = 0
+        else:
+            # The place stands empty, and must not keep what was in it.
+            self._history[self._start - 1] = self._history[self._start]
+
+    # -- images -----------------------------------------------------------------------------------
+
+    def image(self) -> LedgerImage:
+        """Return the whole ledger."""
+        older = [d for d in self._by_subject.values() if d.index < self.history_from]
+        older.sort(key=attrgetter('index'))
+        history = itertools.islice(self._history, self._start, None)
+        return LedgerImage(
+            self.history_from,
+            tuple([decision_row(decision) for decision in older]),
+            tuple([decision_row(decision) for decision in history]),
+        )
+
+    @classmethod
+    def restored(cls, image: LedgerImage, index: int) -> Ledger:
+        """
+        Return the ledger of an image.
+
+        :param index: log index at which it was taken.
+        :raises ImageError: where the image contradicts itself.
+        """
+        self = cls()
+        self.history_from = image.history_from
+        before = 0
+        for decision in map(decision_of_row, itertools.chain(image.older, image.history)):
+            in_history = decision.index >= image.history_from
+            if not before < decision.index <= index:
+                raise ImageError(f'decision {decision.index} after {before} in a log of {index}')
+            if not in_history and decision.subject in self._by_subject:
+                raise ImageError(f"'{decision.subject}' has two decisions in force")
+            before = decision.index
+            self._by_subject[decision.subject] = decision
+            if in_history:
+                self._history.append(decision)
+                self._bytes += decision_bytes(decision)
+        if len(self._history) != len(image.history) or len(self._history) > HISTORY_MAX:
+            raise ImageError(f'a history of {len(image.history)} from {image.history_from}')
+        return self
+
+
+def decision_bytes(decision: Decision) -> int:
+    """Return what a decision counts for where memory is bounded."""
+    return DECISION_OVERHEAD_BYTES + len(decision.value) + 8 * len(decision.voters)
+
+
+def decision_row(decision: Decision) -> DecisionRow:
+    """Return a decision as it stands in images."""
+    return (
+        decision.subject,
+        decision.revision,
+        decision.choice,
+        decision.value,
+        decision.confidence,
+        int(decision.status),
+        decision.index,
+        decision.term,
+        decision.proposer,
+        decision.voters,
+        decision.latency_s,
+        decision.reason,
+    )
+
+
+def decision_of_row(row: DecisionRow) -> Decision:
+    """
+    Return the decision of a row.
+
+    :raises ImageError: where its status is none.
+    """
+    subject, revision, choice, value, confidence, status = row[:6]
+    index, term, proposer, voters, latency_s, reason = row[6:]
+    try:
+        return Decision(
+            subject,
+            revision,
+            choice,
+            value,
+            confidence,
+            Level.COMMITTED,
+            Status(status),
+            index,
+            term,
+            proposer,
+            voters,
+            latency_s,
+            reason,
+        )
+    except ValueError as error:
+        raise ImageError(str(error)) from error

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated
 
-from swarm_consensus.protocols.bounds import SIGNED
+from swarm_consensus.protocols.bounds import SIGNED, Bounds
+from swarm_consensus.protocols.keyvalue import (
+    ELAPSED_MS_MAX,
+    Delete,
+    Grant,
+    KeepAlive,
+    Operation,
+    Put,
+    Revoke,
+)
 
 ANY_REVISION = -1
 
@@ -75,9 +84,12 @@ class Command:
     """
     What stands in a COMMAND entry of the log: put a choice in force for a subject.
 
-    :param request_id: the same id is applied once, however often it stands in the log.
+    :param request_id: the same id is applied once, however often it stands in the log
+        (protocols/sessions.py).
     :param expected_revision: apply only if the subject stands at this revision; ANY_REVISION: any.
     :param elapsed_us: first evidence to proposal, at the proposer.
+    :param acked: as in protocols.sessions.Request.
+    :param base_index: as in protocols.sessions.Request.
     """
 
     request_id: str
@@ -90,6 +102,75 @@ class Command:
     confidence: float
     voters: tuple[str, ...]
     elapsed_us: int
+    acked: int = 0
+    base_index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KeyValueCommand:
+    """
+    What stands in a COMMAND entry of the log: one operation on the key-value store.
+
+    :param request_id: as in Command.
+    :raises ValueError: unless it has exactly one operation.
+    """
+
+    request_id: str
+    acked: int = 0
+    base_index: int = 0
+    put: Put | None = None
+    delete: Delete | None = None
+    grant: Grant | None = None
+    keep_alive: KeepAlive | None = None
+    revoke: Revoke | None = None
+
+    def __post_init__(self) -> None:
+        if sum(each is not None for each in self._operations) != 1:
+            raise ValueError('a command of the key-value store has exactly one operation')
+
+    @property
+    def _operations(self) -> tuple[Operation | None, ...]:
+        return self.put, self.delete, self.grant, self.keep_alive, self.revoke
+
+    @property
+    def operation(self) -> Operation:
+        """Return what is to be done."""
+        return next(each for each in self._operations if each is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeCommand:
+    """
+    What stands in a COMMAND entry of the log: time has passed for the leases.
+
+    Of two that follow the same one, the first in the log counts; so it needs no session.
+
+    :param previous_index: log index of the TimeCommand that it follows; 0: none.
+    :param elapsed_ms: time that the leader saw pass since that one.
+    """
+
+    request_id: str
+    previous_index: int
+    elapsed_ms: Annotated[int, Bounds(maximum=ELAPSED_MS_MAX)]
+
+
+AnyCommand = Command | KeyValueCommand | TimeCommand
+
+
+def keyvalue_command(
+    request_id: str, operation: Operation, acked: int, base_index: int
+) -> KeyValueCommand:
+    """Return the command that asks for an operation."""
+    return KeyValueCommand(
+        request_id=request_id,
+        acked=acked,
+        base_index=base_index,
+        put=operation if isinstance(operation, Put) else None,
+        delete=operation if isinstance(operation, Delete) else None,
+        grant=operation if isinstance(operation, Grant) else None,
+        keep_alive=operation if isinstance(operation, KeepAlive) else None,
+        revoke=operation if isinstance(operation, Revoke) else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)

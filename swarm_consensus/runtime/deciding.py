@@ -10,11 +10,11 @@ for one revision do no harm: both expect the same revision, and the log lets one
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from swarm_consensus.decision.ledger import Ledger
 from swarm_consensus.decision.policy import Policies, Policy
+from swarm_consensus.decision.replicated import ReplicatedState
 from swarm_consensus.decision.subjects import Offer, Subjects, View
 from swarm_consensus.decision.types import (
     Command,
@@ -26,6 +26,7 @@ from swarm_consensus.decision.types import (
     no_answer,
 )
 from swarm_consensus.runtime.config import RuntimeConfig
+from swarm_consensus.runtime.request_ids import RequestIds
 
 SUBJECT_CHARACTERS_MAX = 256
 # A fused answer is said again when its confidence has moved by this much.
@@ -45,20 +46,20 @@ class Deciding:
     """
     The subjects of one robot.
 
-    :param new_request_id: gives ids that no other robot or boot uses.
+    :param request_ids: of this robot's own proposals.
     """
 
     def __init__(
         self,
         config: RuntimeConfig,
-        ledger: Ledger,
+        state: ReplicatedState,
         incarnation: int,
-        new_request_id: Callable[[], str],
+        request_ids: RequestIds,
     ) -> None:
         self._config = config
-        self._ledger = ledger
+        self._state = state
         self._incarnation = incarnation
-        self._new_request_id = new_request_id
+        self._request_ids = request_ids
         self._subjects = Subjects(Policies(config.policies), config.subjects_open_max)
         self._attempts: dict[str, _Attempt] = {}
         self._in_flight: dict[str, str] = {}
@@ -119,7 +120,7 @@ class Deciding:
         policy = self._subjects.policy(subject)
         if policy is None or policy.revise:
             return False
-        return policy.level is Level.COMMITTED and self._ledger.current(subject) is not None
+        return policy.level is Level.COMMITTED and self._state.ledger.current(subject) is not None
 
     def resend(self, now_ns: int) -> list[Contribution]:
         """Return own evidence on open subjects whose time to be sent again has come."""
@@ -159,7 +160,7 @@ class Deciding:
         """Return the decision in force, at the level of the subject."""
         if self.level(subject) is Level.FUSED:
             return self._fused.get(subject)
-        return self._ledger.current(subject)
+        return self._state.ledger.current(subject)
 
     def evaluate(
         self, subjects: Collection[str], now_ns: int, alive: Collection[str], leads: bool
@@ -240,7 +241,7 @@ class Deciding:
         leads: bool,
         proposals: list[Command],
     ) -> None:
-        current = self._ledger.current(subject)
+        current = self._state.ledger.current(subject)
         if current is not None and current.choice == verdict.choice:
             # The new evidence confirms what is in force.
             self._attempts.pop(subject, None)
@@ -253,20 +254,22 @@ class Deciding:
         if attempt.request_id or (now_ns < attempt.due_ns and not leads):
             return
         first_ns = self._subjects.first_ns(subject)
-        attempt.request_id = self._new_request_id()
+        attempt.request_id = self._request_ids.new()
         self._in_flight[attempt.request_id] = subject
         proposals.append(
             Command(
                 request_id=attempt.request_id,
                 proposer=self._config.robot,
                 subject=subject,
-                expected_revision=self._ledger.revision(subject),
+                expected_revision=self._state.ledger.revision(subject),
                 status=verdict.status,
                 choice=verdict.choice,
                 value=b'',
                 confidence=verdict.confidence,
                 voters=verdict.voters,
                 elapsed_us=0 if first_ns is None else max(0, now_ns - first_ns) // 1000,
+                acked=self._request_ids.acked,
+                base_index=self._state.index,
             )
         )
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from swarm_consensus.decision.ledger import Ledger
+from swarm_consensus.decision.replicated import Outcome, ReplicatedState
 from swarm_consensus.decision.types import Command, Decision, Level, Status, no_answer
 from swarm_consensus.protocols.raft import Raft
 from swarm_consensus.runtime.config import RuntimeConfig
@@ -18,6 +16,7 @@ from swarm_consensus.runtime.events import (
     ReadAnswered,
     ReadAsked,
 )
+from swarm_consensus.runtime.request_ids import RequestIds
 from swarm_consensus.runtime.requests import Requests
 from swarm_consensus.runtime.wire import COMMANDS
 from swarm_consensus.transport.errors import EncodeError
@@ -26,12 +25,21 @@ from swarm_consensus.transport.errors import EncodeError
 READ_COUNT_MAX = 10_000
 READ_VALUE_BYTES_MAX = 1_000_000
 
+ID_USED = 'the request id was used for another kind of request; give each request its own'
+
+
+def decision_of(outcome: Outcome) -> Decision:
+    """Return the decision for which a proposal asked, or that its id was used for another."""
+    if isinstance(outcome, Decision):
+        return outcome
+    return no_answer('', Level.COMMITTED, Status.REFUSED, ID_USED)
+
 
 class Desk:
     """
     The desk of one robot.
 
-    :param new_request_id: gives ids that no other robot or boot uses.
+    :param request_ids: of this robot's own proposals.
     """
 
     def __init__(
@@ -39,17 +47,17 @@ class Desk:
         config: RuntimeConfig,
         *,
         raft: Raft,
-        ledger: Ledger,
+        state: ReplicatedState,
         deciding: Deciding,
         requests: Requests,
-        new_request_id: Callable[[], str],
+        request_ids: RequestIds,
     ) -> None:
         self._config = config
         self._raft = raft
-        self._ledger = ledger
+        self._state = state
         self._deciding = deciding
         self._requests = requests
-        self._new_request_id = new_request_id
+        self._request_ids = request_ids
 
     def propose(
         self, asked: ProposeAsked, now_ns: int, disk_full: bool, outputs: list[Output]
@@ -60,13 +68,14 @@ class Desk:
             answer = no_answer(asked.subject, Level.COMMITTED, Status.REFUSED, reason)
             outputs.append(ProposeAnswered(asked.key, answer))
             return
-        applied = self._ledger.outcome(asked.request_id)
+        applied = self._state.outcome(asked.request_id)
         if applied is not None:
             # A repetition of what the log holds already. The log would not take it again, and
             # nothing that is applied later would answer it.
-            outputs.append(ProposeAnswered(asked.key, applied))
+            outputs.append(ProposeAnswered(asked.key, decision_of(applied)))
             return
-        request_id = asked.request_id or self._new_request_id()
+        own = not asked.request_id
+        request_id = self._request_ids.new() if own else asked.request_id
         command = Command(
             request_id=request_id,
             proposer=self._config.robot,
@@ -78,10 +87,13 @@ class Desk:
             confidence=1.0,
             voters=(),
             elapsed_us=0,
+            acked=self._request_ids.acked if own else 0,
+            base_index=self._state.index,
         )
         try:
             data = COMMANDS.encode(command)
         except EncodeError as error:
+            self._request_ids.ended(request_id)
             answer = no_answer(asked.subject, Level.COMMITTED, Status.REFUSED, str(error))
             outputs.append(ProposeAnswered(asked.key, answer))
             return
@@ -124,7 +136,7 @@ class Desk:
         if reason:
             outputs.append(ReadAnswered(asked.key, Status.REFUSED, reason, 0, '', ()))
             return
-        request_id = self._new_request_id()
+        request_id = self._request_ids.new_read()
         self._requests.add_read(request_id, asked, now_ns)
         self._raft.read(request_id, self._ticks(asked.timeout_ns))
 
@@ -136,10 +148,10 @@ class Desk:
         else:
             count_max = min(asked.count_max, READ_COUNT_MAX)
             decisions = tuple(
-                self._ledger.slice(asked.from_index, count_max, READ_VALUE_BYTES_MAX)
+                self._state.ledger.slice(asked.from_index, count_max, READ_VALUE_BYTES_MAX)
             )
         return ReadAnswered(
-            asked.key, Status.DECIDED, '', self._ledger.index, self._ledger.digest, decisions
+            asked.key, Status.DECIDED, '', self._state.index, self._state.digest, decisions
         )
 
     def decide(self, asked: DecideAsked, now_ns: int, outputs: list[Output]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from swarm_consensus.decision.ledger import Ledger
+from swarm_consensus.decision.replicated import ReplicatedState
 from swarm_consensus.protocols.raft import Raft, RaftStatus
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.events import Notice, Output, Peer, RobotStatus, StatusReport
@@ -32,7 +32,7 @@ class Reporter:
         ticked: bool,
         *,
         raft: Raft,
-        ledger: Ledger,
+        state: ReplicatedState,
         members: Members,
         counters: FrameCounters,
         dropped: Mapping[str, int],
@@ -65,9 +65,9 @@ class Reporter:
                     leader=status.leader,
                     term=status.term,
                     commit_index=status.commit_index,
-                    applied_index=ledger.index,
+                    applied_index=state.index,
                     last_index=status.last_index,
-                    applied_digest=ledger.digest,
+                    applied_digest=state.digest,
                     voters=status.membership.voters,
                     quorum_size=status.quorum_size,
                     has_quorum=status.has_quorum,

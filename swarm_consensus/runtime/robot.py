@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from random import Random
 
-from swarm_consensus.decision.ledger import Ledger
+from swarm_consensus.decision.replicated import ReplicatedState
 from swarm_consensus.decision.types import (
+    AnyCommand,
     Contribution,
     Level,
     Status,
@@ -30,7 +31,7 @@ from swarm_consensus.protocols.raft import (
 )
 from swarm_consensus.runtime.config import SECOND, RuntimeConfig
 from swarm_consensus.runtime.deciding import Deciding
-from swarm_consensus.runtime.desk import Desk
+from swarm_consensus.runtime.desk import Desk, decision_of
 from swarm_consensus.runtime.events import (
     BeliefSeen,
     BeliefUnreadable,
@@ -52,6 +53,7 @@ from swarm_consensus.runtime.handover import Handover, HandoverReply, HandoverRe
 from swarm_consensus.runtime.members import Members, NameInUse, Presence
 from swarm_consensus.runtime.ports import Clock, Transport
 from swarm_consensus.runtime.reporting import Reporter
+from swarm_consensus.runtime.request_ids import RequestIds
 from swarm_consensus.runtime.requests import Requests
 from swarm_consensus.runtime.wire import COMMANDS, MESSAGES, traffic_class
 from swarm_consensus.storage import Storage, StorageFull
@@ -103,7 +105,6 @@ class RobotRuntime:
         self._transport = transport
         self._storage = storage
         self._incarnation = incarnation
-        self._request_count = 0
         nonce = random.getrandbits(63)
         self._counters = FrameCounters()
         swarm = swarm_hash(config.swarm)
@@ -126,19 +127,20 @@ class RobotRuntime:
             counters=self._counters,
         )
         self._raft = Raft(_raft_config(config), restored, random)
-        self._ledger = Ledger()
+        self._state = ReplicatedState()
+        self._request_ids = RequestIds(config.robot, incarnation)
         self._members = Members(config, incarnation, nonce, now_ns)
-        self._deciding = Deciding(config, self._ledger, incarnation, self._new_request_id)
+        self._deciding = Deciding(config, self._state, incarnation, self._request_ids)
         self._requests = Requests()
         self._desk = Desk(
             config,
             raft=self._raft,
-            ledger=self._ledger,
+            state=self._state,
             deciding=self._deciding,
             requests=self._requests,
-            new_request_id=self._new_request_id,
+            request_ids=self._request_ids,
         )
-        self._handover = Handover(config, self._raft, self._new_request_id, self._offer)
+        self._handover = Handover(config, self._raft, self._request_ids.new_read, self._offer)
         self._reporter = Reporter(config, incarnation)
         self._origin_ns = now_ns
         self._ticks_done = 0
@@ -182,7 +184,7 @@ class RobotRuntime:
             now_ns,
             ticked,
             raft=self._raft,
-            ledger=self._ledger,
+            state=self._state,
             members=self._members,
             counters=self._counters,
             dropped=self._deciding.dropped,
@@ -345,12 +347,6 @@ class RobotRuntime:
             self._touched.add(belief.subject)
             self._offer(contribution, key=belief.subject)
 
-    # -- requests -----------------------------------------------------------------------------
-
-    def _new_request_id(self) -> str:
-        self._request_count += 1
-        return f'{self._config.robot}:{self._incarnation}:{self._request_count}'
-
     # -- step the protocols ----------------------------------------------------------------------
 
     def _judge(self, subjects: Collection[str], now_ns: int, outputs: list[Output]) -> None:
@@ -410,7 +406,7 @@ class RobotRuntime:
                 self._proposal_ended(result, now_ns, outputs)
             for transfer in effects.transfers:
                 self._handover.ended(transfer, outputs)
-            self._requests.applied(self._ledger.index, self._desk.answer_read, outputs)
+            self._requests.applied(self._state.index, self._desk.answer_read, outputs)
 
     def _offer(self, message: object, to: tuple[str, ...] = (), key: str = '') -> None:
         if len(to) == self._others > 1:
@@ -429,28 +425,35 @@ class RobotRuntime:
     # -- apply --------------------------------------------------------------------------------
 
     def _apply(self, entry: Entry, now_ns: int, outputs: list[Output]) -> None:
-        self._ledger.advance(entry.index, entry.term, entry.data)
-        if entry.kind is not EntryKind.COMMAND:
+        command = self._command(entry, outputs)
+        applied = self._state.apply(entry.index, entry.term, entry.data, command)
+        if applied is None:
             return
-        try:
-            command = COMMANDS.decode(entry.data)
-        except MalformedError as error:
-            # A newer version wrote it, or a broken leader did: every robot passes over it alike.
-            outputs.append(Notice(f'log entry {entry.index} is unreadable: {error}', warning=True))
+        self._raft.settle(applied.request_id, entry.index, entry.term)
+        self._deciding.settled(applied.request_id)
+        if applied.outcome is None:
             return
-        applied = self._ledger.apply(entry.index, entry.term, command)
-        self._raft.settle(command.request_id, entry.index, entry.term)
-        self._deciding.settled(command.request_id)
-        decision = applied.decision
-        if applied.fresh:
+        decision = decision_of(applied.outcome)
+        if applied.fresh and decision is applied.outcome:
             decision = self._deciding.applied(decision, now_ns)
             outputs.append(DecisionMade(decision))
             self._requests.decided(decision, outputs)
-        self._requests.proposal_ended(command.request_id, decision, now_ns, outputs)
+        self._requests.proposal_ended(applied.request_id, decision, now_ns, outputs)
+
+    def _command(self, entry: Entry, outputs: list[Output]) -> AnyCommand | None:
+        if entry.kind is not EntryKind.COMMAND:
+            return None
+        try:
+            return COMMANDS.decode(entry.data)
+        except MalformedError as error:
+            # A newer version wrote it, or a broken leader did: every robot passes over it alike.
+            outputs.append(Notice(f'log entry {entry.index} is unreadable: {error}', warning=True))
+            return None
 
     def _proposal_ended(
         self, result: ProposalResult, now_ns: int, outputs: list[Output]
     ) -> None:
+        self._request_ids.ended(result.request_id)
         if result.outcome is Outcome.COMMITTED:
             # Answered when its entry was applied, which was before this.
             return

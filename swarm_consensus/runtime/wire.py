@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from swarm_consensus.decision.types import Command, Contribution
+from swarm_consensus.decision.types import (
+    AnyCommand,
+    Command,
+    Contribution,
+    KeyValueCommand,
+    TimeCommand,
+)
 from swarm_consensus.protocols import raft
 from swarm_consensus.runtime.handover import HandoverReply, HandoverRequest
 from swarm_consensus.runtime.members import NameInUse, Presence
@@ -32,10 +38,10 @@ MESSAGE_KINDS: dict[int, type[Any]] = {
 }
 
 # What stands in the data of COMMAND entries; on disk for years, so the same rule holds.
-COMMAND_KINDS: dict[int, type[Any]] = {1: Command}
+COMMAND_KINDS: dict[int, type[AnyCommand]] = {1: Command, 2: KeyValueCommand, 3: TimeCommand}
 
 MESSAGES: Codec[Any] = Codec(MESSAGE_KINDS)
-COMMANDS: Codec[Any] = Codec(COMMAND_KINDS)
+COMMANDS: Codec[AnyCommand] = Codec(COMMAND_KINDS)
 
 _URGENT = raft.ELECTION_TYPES | {Presence, NameInUse, HandoverRequest, HandoverReply}
 

@@ -1,15 +1,15 @@
-"""The replicated state: equal logs, equal ledgers; each request once; revisions in order."""
+"""Decisions: revisions in order, a bounded history that says where it begins."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-import random
 
 import pytest
 
 from swarm_consensus.decision import ledger as ledger_module
-from swarm_consensus.decision.ledger import Applied, Ledger
-from swarm_consensus.decision.types import ANY_REVISION, Command, Status
+from swarm_consensus.decision.ledger import Ledger
+from swarm_consensus.decision.types import ANY_REVISION, Command, Decision, Status
+from swarm_consensus.protocols.images import ImageError
 
 
 def command(
@@ -30,49 +30,28 @@ def command(
     )
 
 
-def put(ledger: Ledger, *commands: Command) -> list[Applied]:
-    """Append commands to a ledger as the log would."""
-    results = []
-    for item in commands:
-        index = ledger.index + 1
-        ledger.advance(index, 1, repr(item).encode())
-        results.append(ledger.apply(index, 1, item))
-    return results
-
-
-def test_repeated_request_is_applied_once_and_answered_alike() -> None:
-    """A retry finds what the first one did, also when it stands in the log twice."""
-    ledger = Ledger()
-    first, other, again = put(
-        ledger, command(choice='x'), command(choice='y', request_id='r2'), command(choice='x')
-    )
-    assert first.fresh and other.fresh and not again.fresh
-    assert again.decision == first.decision
-    assert ledger.current('s') == other.decision
-    assert ledger.revision('s') == 2
+def put(ledger: Ledger, *commands: Command, first: int = 1) -> list[Decision]:
+    """Apply commands to a ledger as the log would, from an index on."""
+    return [ledger.apply(index, 1, each)[0] for index, each in enumerate(commands, start=first)]
 
 
 def test_expected_revision_lets_one_of_two_through() -> None:
     """Compare-and-set: the loser gets the decision in force and a reason."""
     ledger = Ledger()
-    won, lost = put(
-        ledger, command(choice='x', expected=0), command(choice='y', request_id='r2', expected=0)
-    )
-    assert won.decision.status is Status.DECIDED
-    assert not lost.fresh
-    assert lost.decision.status is Status.REFUSED
-    assert (lost.decision.choice, lost.decision.revision) == ('x', 1)
-    assert 'stands at revision 1' in lost.decision.reason
-    (next_one,) = put(ledger, command(choice='z', request_id='r3', expected=1))
-    assert next_one.decision.revision == 2
+    won, lost = put(ledger, command(choice='x', expected=0), command(choice='y', expected=0))
+    assert won.status is Status.DECIDED
+    assert lost.status is Status.REFUSED
+    assert (lost.choice, lost.revision) == ('x', 1)
+    assert 'stands at revision 1' in lost.reason
+    (next_one,) = put(ledger, command(choice='z', expected=1), first=3)
+    assert next_one.revision == 2
 
 
 def test_slice_gives_decisions_in_log_order_from_an_index() -> None:
     """Entries that made no decision leave gaps; the slice passes over them."""
     ledger = Ledger()
-    put(ledger, command('a', request_id='1'))
-    ledger.advance(2, 1, b'')
-    put(ledger, command('b', request_id='2'), command('a', request_id='3'))
+    put(ledger, command('a'))
+    put(ledger, command('b'), command('a'), first=3)
     assert [d.index for d in ledger.slice(1, 10, 100)] == [1, 3, 4]
     assert [d.index for d in ledger.slice(2, 1, 100)] == [3]
     assert [d.index for d in ledger.slice(5, 10, 100)] == []
@@ -81,47 +60,50 @@ def test_slice_gives_decisions_in_log_order_from_an_index() -> None:
 def test_slice_is_bounded_in_bytes_and_always_gets_further() -> None:
     """Reading on from the last index ends, however large the values are."""
     ledger = Ledger()
-    put(ledger, *(replace(command(request_id=f'{n}'), value=b'v' * 60) for n in range(5)))
+    put(ledger, *(replace(command(), value=b'v' * 60) for _ in range(5)))
     assert [d.index for d in ledger.slice(1, 10, 130)] == [1, 2]
     assert [d.index for d in ledger.slice(3, 10, 1)] == [3]
 
 
-def test_entries_out_of_order_stop_the_robot() -> None:
-    """A gap in the log is a broken invariant, not something to go on with."""
+@pytest.mark.parametrize(('count', 'size'), [(3, 10**9), (10**6, 3 * 1500)])
+def test_history_is_bounded_and_says_where_it_begins(
+    monkeypatch: pytest.MonkeyPatch, count: int, size: int
+) -> None:
+    """In number and in bytes; what is in force stays, however old it is."""
+    monkeypatch.setattr(ledger_module, 'HISTORY_MAX', count)
+    monkeypatch.setattr(ledger_module, 'HISTORY_BYTES_MAX', size)
+    monkeypatch.setattr(ledger_module, '_SLACK', 7)
     ledger = Ledger()
-    ledger.advance(1, 1, b'')
-    with pytest.raises(ValueError, match='entry 3 applied after entry 1'):
-        ledger.advance(3, 1, b'')
+    assert ledger.history_from == 1
+    value = b'v' * (1500 - ledger_module.DECISION_OVERHEAD_BYTES - 8)
+    put(ledger, command('old'), *(replace(command('new'), value=value) for _ in range(50)))
+    assert ledger.history_from == 49
+    assert [d.index for d in ledger.slice(1, 100, 10**9)] == [49, 50, 51]
+    assert [d.index for d in ledger.slice(50, 100, 10**9)] == [50, 51]
+    old = ledger.current('old')
+    assert old is not None and old.index == 1
+    again = Ledger.restored(ledger.image(), 51)
+    assert again.image() == ledger.image()
+    assert again.current('old') == old
+    more = command('new')
+    assert put(again, more, first=52) == put(ledger, more, first=52)
+    assert again.image() == ledger.image()
 
 
-@pytest.mark.parametrize('seed', range(20))
-def test_equal_logs_give_equal_ledgers_and_digests(seed: int) -> None:
-    """And one different entry gives another digest."""
-    draw = random.Random(seed)
-    log = [
-        command(
-            subject=draw.choice('abc'),
-            choice=draw.choice('xyz'),
-            request_id=f'r{draw.randint(0, 40)}',
-            expected=draw.choice([ANY_REVISION, 0, 1, 2]),
-        )
-        for _ in range(60)
-    ]
-    one, two = Ledger(), Ledger()
-    assert put(one, *log) == put(two, *log), f'seed {seed}'
-    assert one.digest == two.digest
-    assert one.slice(1, 1000, 10**9) == two.slice(1, 1000, 10**9)
-    three = Ledger()
-    put(three, *log[:-1], command(choice='other', request_id='last'))
-    assert three.digest != one.digest
-
-
-def test_memory_of_requests_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The oldest request is forgotten first, at the same entry on every robot."""
-    monkeypatch.setattr(ledger_module, 'REQUESTS_MAX', 3)
+def test_an_image_that_contradicts_itself_is_refused() -> None:
+    """Each with what is wrong, and nothing is guessed."""
     ledger = Ledger()
-    put(ledger, *(command(request_id=f'r{n}') for n in range(4)))
-    (forgotten,) = put(ledger, command(request_id='r0'))
-    (remembered,) = put(ledger, command(request_id='r3'))
-    assert forgotten.fresh
-    assert not remembered.fresh
+    put(ledger, command('a'), command('b'))
+    image = ledger.image()
+    with pytest.raises(ImageError, match='decision 1 after 2'):
+        Ledger.restored(replace(image, history=image.history[::-1]), 2)
+    with pytest.raises(ImageError, match='in a log of 1'):
+        Ledger.restored(image, 1)
+    with pytest.raises(ImageError, match='a history of 2'):
+        Ledger.restored(replace(image, history_from=2), 2)
+    wrong = (*image.history[0][:5], 99, *image.history[0][6:])
+    with pytest.raises(ImageError, match='99'):
+        Ledger.restored(replace(image, history=(wrong,)), 2)
+    older = (image.history[0], (image.history[0][0], *image.history[1][1:]))
+    with pytest.raises(ImageError, match='two decisions in force'):
+        Ledger.restored(replace(image, older=older, history=(), history_from=3), 2)

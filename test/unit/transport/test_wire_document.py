@@ -7,7 +7,7 @@ from pathlib import Path
 import re
 
 from swarm_consensus.protocols.raft import AppendEntries, Entry, EntryKind
-from swarm_consensus.runtime.wire import MESSAGE_KINDS, MESSAGES
+from swarm_consensus.runtime.wire import COMMAND_KINDS, MESSAGE_KINDS, MESSAGES
 
 
 def test_the_table_of_kinds_is_that_of_the_code(repository: Path) -> None:
@@ -16,6 +16,19 @@ def test_the_table_of_kinds_is_that_of_the_code(repository: Path) -> None:
     actual = [
         (str(kind), cls.__name__, ', '.join(field.name for field in fields(cls)))
         for kind, cls in sorted(MESSAGE_KINDS.items())
+    ]
+    assert documented == actual
+
+
+def test_the_list_of_commands_is_that_of_the_code(repository: Path) -> None:
+    text = (repository / 'docs' / 'wire.md').read_text()
+    items = re.findall(r'^- (\d+) `(\w+)`: ((?:[^\n]|\n  )*)$', text, re.M)
+    documented = [
+        (kind, name, ' '.join(names.split()).partition(';')[0]) for kind, name, names in items
+    ]
+    actual = [
+        (str(kind), cls.__name__, ', '.join(field.name for field in fields(cls)))
+        for kind, cls in sorted(COMMAND_KINDS.items())
     ]
     assert documented == actual
 

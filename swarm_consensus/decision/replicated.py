@@ -1,0 +1,256 @@
+"""
+The replicated state: decisions, the key-value store and the sessions, driven by the log.
+
+Deterministic by construction: `apply` uses nothing but the entries themselves. The digest is a
+hash chain over them, so that two robots can compare their whole history in 32 bytes. Equal logs
+give equal states, and equal states equal images.
+
+What exactly-once covers: a command that reaches the log any number of times, by retries of the
+log or of a client that keeps its request id, is done at most once, and is answered with its first
+outcome as long as that is remembered (protocols/sessions.py has the bounds). Afterwards it is
+refused as expired. Only a client that asks anew, with an id of which nothing is remembered any
+more and the sequence number 1 (or none), cannot be told from a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+import hashlib
+from typing import Annotated
+
+from swarm_consensus.decision.ledger import (
+    DecisionRow,
+    Ledger,
+    LedgerImage,
+    decision_bytes,
+    decision_of_row,
+    decision_row,
+)
+from swarm_consensus.decision.types import (
+    AnyCommand,
+    Command,
+    Decision,
+    KeyValueCommand,
+    TimeCommand,
+)
+from swarm_consensus.protocols.bounds import Bounds
+from swarm_consensus.protocols.images import ImageError
+from swarm_consensus.protocols.keyvalue import (
+    Event,
+    KeyValueImage,
+    KeyValueStore,
+    Result,
+    ResultStatus,
+)
+from swarm_consensus.protocols.sessions import (
+    OUTCOMES_MAX,
+    Admission,
+    Request,
+    SessionRow,
+    Sessions,
+    parse_request_id,
+)
+
+EXPIRED = (
+    'the session of the request id has expired, or its outcome was given up: whether it was '
+    'applied before is not known; now it was not'
+)
+
+_DIGEST_BYTES = 16
+_RESULT_BYTES = 100
+_OUTCOMES = Bounds(length_max=OUTCOMES_MAX)
+
+Outcome = Decision | Result
+
+# place of the session, sequence number, status, index, version, modified index, lease, ttl in ms
+_ResultRow = tuple[int, int, int, int, int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class StateImage:
+    """
+    The whole replicated state after an entry; equal states have equal images.
+
+    :param given_up_index: last use of the newest session that was given up.
+    :param sessions: (id, floor, base index, index of the last use), longest ago first.
+    :param decided: (place of the session, sequence number, decision): its outcomes.
+    :param results: (place of the session, sequence number, result ...): its outcomes.
+    """
+
+    index: int
+    term: int
+    digest: Annotated[bytes, Bounds(length_max=_DIGEST_BYTES)]
+    ledger: LedgerImage
+    keyvalue: KeyValueImage
+    given_up_index: int
+    sessions: tuple[SessionRow, ...]
+    decided: Annotated[tuple[tuple[int, int, DecisionRow], ...], _OUTCOMES]
+    results: Annotated[tuple[_ResultRow, ...], _OUTCOMES]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """
+    What one command did.
+
+    :param outcome: of the first entry with this request id; a Decision for a Command, a Result
+        for a KeyValueCommand, None for a TimeCommand.
+    :param fresh: this entry did it; False where it was refused or repeated another.
+    :param events: changes of keys, in order.
+    """
+
+    request_id: str
+    outcome: Outcome | None
+    fresh: bool
+    events: Sequence[Event] = ()
+
+
+class ReplicatedState:
+    """
+    Everything that the log determines.
+
+    :ivar ledger: the decisions.
+    :ivar keyvalue: the key-value store.
+    :ivar index: last entry applied.
+    :ivar term: its term.
+    """
+
+    def __init__(self) -> None:
+        self.ledger = Ledger()
+        self.keyvalue = KeyValueStore()
+        self.index = 0
+        self.term = 0
+        self._sessions = _no_sessions()
+        self._digest = bytes(_DIGEST_BYTES)
+
+    @property
+    def digest(self) -> str:
+        """Return the hash chain over all entries applied, as hex digits."""
+        return self._digest.hex()
+
+    def outcome(self, request_id: str) -> Outcome | None:
+        """Return what a request did when it was applied; None: it was not, or is forgotten."""
+        return self._sessions.outcome(request_id)
+
+    # -- the log ----------------------------------------------------------------------------------
+
+    def apply(
+        self, index: int, term: int, data: bytes, command: AnyCommand | None
+    ) -> Applied | None:
+        """
+        Apply the next log entry.
+
+        :param data: its data, which goes into the digest.
+        :param command: what the data means; None: nothing.
+        :returns: what the command did; None where there is none.
+        :raises ValueError: entries out of order, which would be a broken invariant of the log.
+        """
+        if index != self.index + 1:
+            raise ValueError(f'entry {index} applied after entry {self.index}')
+        chain = hashlib.blake2b(self._digest, digest_size=_DIGEST_BYTES)
+        chain.update(index.to_bytes(8, 'big') + term.to_bytes(8, 'big') + data)
+        self._digest = chain.digest()
+        self.index = index
+        self.term = term
+        if command is None:
+            return None
+        if isinstance(command, TimeCommand):
+            counted, events = self.keyvalue.elapse(
+                index, command.previous_index, command.elapsed_ms
+            )
+            return Applied(command.request_id, None, counted, events)
+        session, sequence = parse_request_id(command.request_id)
+        request = Request(session, sequence, command.acked, command.base_index)
+        admission, outcome = self._sessions.admit(index, request)
+        if admission is Admission.REPEATED:
+            return Applied(command.request_id, outcome, fresh=False)
+        if admission is Admission.EXPIRED:
+            return Applied(command.request_id, self._expired(command), fresh=False)
+        applied = self._do(command)
+        if applied.outcome is not None:
+            self._sessions.finish(request, applied.outcome)
+        return applied
+
+    def _do(self, command: Command | KeyValueCommand) -> Applied:
+        if isinstance(command, Command):
+            decision, fresh = self.ledger.apply(self.index, self.term, command)
+            return Applied(command.request_id, decision, fresh)
+        result, events = self.keyvalue.apply(self.index, command.operation)
+        fresh = result.status is ResultStatus.DONE
+        return Applied(command.request_id, result, fresh, events)
+
+    def _expired(self, command: Command | KeyValueCommand) -> Outcome:
+        if isinstance(command, Command):
+            return self.ledger.refused(command, EXPIRED)
+        return Result(ResultStatus.SESSION_EXPIRED, self.index)
+
+    # -- images -----------------------------------------------------------------------------------
+
+    def image(self) -> StateImage:
+        """Return the whole state."""
+        decided, results = [], []
+        for place, sequence, outcome in self._sessions.outcomes():
+            if isinstance(outcome, Decision):
+                decided.append((place, sequence, decision_row(outcome)))
+            else:
+                results.append(_result_row(place, sequence, outcome))
+        return StateImage(
+            self.index,
+            self.term,
+            self._digest,
+            self.ledger.image(),
+            self.keyvalue.image(),
+            self._sessions.given_up_index,
+            self._sessions.rows(),
+            tuple(decided),
+            tuple(results),
+        )
+
+    def restore(self, image: StateImage) -> None:
+        """
+        Become the state of an image; where that fails, nothing has changed.
+
+        :raises ImageError: where the image contradicts itself.
+        """
+        if len(image.digest) != _DIGEST_BYTES:
+            raise ImageError(f'a digest of {len(image.digest)} bytes')
+        ledger = Ledger.restored(image.ledger, image.index)
+        keyvalue = KeyValueStore.restored(image.keyvalue, image.index)
+        outcomes: list[tuple[int, int, Outcome]] = [
+            (place, sequence, decision_of_row(row)) for place, sequence, row in image.decided
+        ]
+        outcomes += [(row[0], row[1], _result_of_row(row)) for row in image.results]
+        outcomes.sort(key=lambda each: each[:2])
+        sessions = _no_sessions()
+        sessions.restore(image.index, image.given_up_index, image.sessions, outcomes)
+        self.ledger, self.keyvalue, self._sessions = ledger, keyvalue, sessions
+        self.index, self.term, self._digest = image.index, image.term, image.digest
+
+
+def _no_sessions() -> Sessions[Outcome]:
+    return Sessions(_cost)
+
+
+def _cost(outcome: Outcome) -> int:
+    return decision_bytes(outcome) if isinstance(outcome, Decision) else _RESULT_BYTES
+
+
+def _result_row(place: int, sequence: int, result: Result) -> _ResultRow:
+    return (
+        place,
+        sequence,
+        int(result.status),
+        result.index,
+        result.version,
+        result.modified_index,
+        result.lease,
+        result.ttl_ms,
+    )
+
+
+def _result_of_row(row: _ResultRow) -> Result:
+    try:
+        return Result(ResultStatus(row[2]), *row[3:])
+    except ValueError as error:
+        raise ImageError(str(error)) from error

@@ -1,0 +1,40 @@
+"""The ids of this robot's own proposals: one session for each boot (protocols/sessions.py)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+
+class RequestIds:
+    """
+    Gives ids that no other robot or boot uses, and keeps account of those still open.
+
+    :ivar _open: ids whose outcome is not known yet, with their sequence numbers; oldest first.
+    """
+
+    def __init__(self, robot: str, incarnation: int) -> None:
+        self._session = f'{robot}:{incarnation}'
+        self._sequence = 0
+        self._others = 0
+        self._open: OrderedDict[str, int] = OrderedDict()
+
+    @property
+    def acked(self) -> int:
+        """Return the lowest sequence number that this robot may still ask the outcome of."""
+        return next(iter(self._open.values()), self._sequence + 1)
+
+    def new(self) -> str:
+        """Return the id of a new proposal; `ended` is to be called once it has ended."""
+        self._sequence += 1
+        request_id = f'{self._session}#{self._sequence}'
+        self._open[request_id] = self._sequence
+        return request_id
+
+    def ended(self, request_id: str) -> None:
+        """Note that nobody here waits for this proposal any more; other ids are ignored."""
+        self._open.pop(request_id, None)
+
+    def new_read(self) -> str:
+        """Return an id for what does not change the state, and so needs no session."""
+        self._others += 1
+        return f'{self._session}/{self._others}'
