@@ -21,6 +21,8 @@ class RuntimeConfig:
     :param name_probe_ns: how long to listen for another robot of the same name before taking
         part, from the first contact with the swarm, or four times as long without any; 0 does not
         listen.
+    :param time_period_ns: distance of the commands by which the leader moves committed time, while
+        there are leases; a lease ends by up to two of it later than its ttl.
     :param propose_patience_ns: how long robots other than the leader leave a decision from
         beliefs to the leader.
     :param priority: rank of this robot as leader, 0 the lowest; the swarm prefers the highest.
@@ -38,6 +40,7 @@ class RuntimeConfig:
     peer_timeout_ns: int = 2 * SECOND
     name_probe_ns: int = SECOND
     proposal_timeout_ns: int = SECOND
+    time_period_ns: int = SECOND // 2
     propose_patience_ns: int = 100 * MILLISECOND
     belief_resend_ns: int = 200 * MILLISECOND
     status_period_ns: int = SECOND

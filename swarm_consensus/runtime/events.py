@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from swarm_consensus.decision.subjects import View
 from swarm_consensus.decision.types import Decision, Status
+from swarm_consensus.protocols.keyvalue import Event, Item, Operation, Result, WatchEnded
 from swarm_consensus.protocols.raft import Role
 from swarm_consensus.transport.frame import FrameCounters, FrameHeader
 
@@ -116,6 +117,62 @@ class ChangeAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyValueAsked:
+    """Somebody at this robot wants something done to the key-value store."""
+
+    key: int
+    operation: Operation
+    request_id: str
+    timeout_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class RangeAsked:
+    """
+    Somebody at this robot reads the keys k with `first` <= k < `last`.
+
+    :param last: '': no end.
+    """
+
+    key: int
+    first: str
+    last: str
+    count_max: int
+    linearizable: bool
+    timeout_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class WatchAsked:
+    """
+    Somebody at this robot watches the keys k with `first` <= k < `last`.
+
+    :param last: '': no end.
+    :param from_index: log index from which on changes are told; 0: from now on.
+    """
+
+    key: int
+    first: str
+    last: str
+    from_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class WatchTaken:
+    """Somebody has taken this many more of the events of a watch, and has room for as many."""
+
+    key: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class WatchCancelled:
+    """The one that watched no longer does; nothing follows."""
+
+    key: int
+
+
+@dataclass(frozen=True, slots=True)
 class Tuned:
     """New values of the settings that may change while the robot runs."""
 
@@ -123,6 +180,8 @@ class Tuned:
     belief_resend_ns: int
     status_period_ns: int
 
+
+KEY_VALUE_INPUTS = (KeyValueAsked, RangeAsked, WatchAsked, WatchTaken, WatchCancelled)
 
 Input = (
     FrameArrived
@@ -133,6 +192,11 @@ Input = (
     | ReadAsked
     | DecideAsked
     | DecideCancelled
+    | KeyValueAsked
+    | RangeAsked
+    | WatchAsked
+    | WatchTaken
+    | WatchCancelled
     | TransferAsked
     | ChangeAsked
     | Tuned
@@ -214,6 +278,54 @@ class ChangeAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyValueAnswered:
+    """
+    The outcome of a KeyValueAsked; always follows.
+
+    :param status: DECIDED where it was done.
+    :param result: what the store answered, where it was asked; REFUSED says how the key stands.
+    """
+
+    key: int
+    status: Status
+    reason: str
+    result: Result | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RangeAnswered:
+    """
+    The outcome of a RangeAsked; always follows.
+
+    :param applied_index: log index at which the items stood so; a watch goes on behind it.
+    :param more: there are more keys in the range, behind the last of these.
+    """
+
+    key: int
+    status: Status
+    reason: str
+    applied_index: int
+    items: tuple[Item, ...] = ()
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WatchBegun:
+    """A watch is in force; its events follow."""
+
+    key: int
+    from_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class WatchTold:
+    """Changes that a watch asked for, in log order, each once; WatchTaken is to follow."""
+
+    key: int
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Peer:
     """
     Another robot as seen from here.
@@ -280,6 +392,11 @@ Output = (
     | ReadAnswered
     | DecideAnswered
     | DecideProgress
+    | KeyValueAnswered
+    | RangeAnswered
+    | WatchBegun
+    | WatchTold
+    | WatchEnded
     | TransferAnswered
     | ChangeAnswered
     | StatusReport

@@ -16,6 +16,7 @@ from swarm_consensus.decision.types import (
     Contribution,
     Level,
     Status,
+    TimeCommand,
     no_answer,
 )
 from swarm_consensus.protocols.raft import (
@@ -28,11 +29,13 @@ from swarm_consensus.protocols.raft import (
     RaftConfig,
     Refusal,
     Restored,
+    Role,
 )
 from swarm_consensus.runtime.config import SECOND, RuntimeConfig
 from swarm_consensus.runtime.deciding import Deciding
 from swarm_consensus.runtime.desk import Desk, decision_of
 from swarm_consensus.runtime.events import (
+    KEY_VALUE_INPUTS,
     BeliefSeen,
     BeliefUnreadable,
     DecideAsked,
@@ -50,6 +53,8 @@ from swarm_consensus.runtime.events import (
     Tuned,
 )
 from swarm_consensus.runtime.handover import Handover, HandoverReply, HandoverRequest
+from swarm_consensus.runtime.keyvalue_desk import KeyValueDesk
+from swarm_consensus.runtime.lease_clock import LeaseClock
 from swarm_consensus.runtime.members import Members, NameInUse, Presence
 from swarm_consensus.runtime.ports import Clock, Transport
 from swarm_consensus.runtime.reporting import Reporter
@@ -140,6 +145,8 @@ class RobotRuntime:
             requests=self._requests,
             request_ids=self._request_ids,
         )
+        self._keyvalue = KeyValueDesk(config, self._raft, self._state, self._request_ids)
+        self._lease_clock = LeaseClock(config.time_period_ns)
         self._handover = Handover(config, self._raft, self._request_ids.new_read, self._offer)
         self._reporter = Reporter(config, incarnation)
         self._origin_ns = now_ns
@@ -173,12 +180,14 @@ class RobotRuntime:
         if not self._members.probing:
             self._judge(self._deciding.open if ticked else self._touched, now_ns, outputs)
             self._work(now_ns, outputs)
+            if self._move_time(now_ns):
+                self._work(now_ns, outputs)
         self._touched.clear()
         self._flush()
         if ticked:
-            self._requests.expire(
-                now_ns, self._raft.status().has_quorum, self._deciding.level, outputs
-            )
+            has_quorum = self._raft.status().has_quorum
+            self._requests.expire(now_ns, has_quorum, self._deciding.level, outputs)
+            self._keyvalue.expire(now_ns, has_quorum, outputs)
         self._reporter.report(
             outputs,
             now_ns,
@@ -207,10 +216,14 @@ class RobotRuntime:
             or self._held is not None
             or self._deciding.open
             or self._requests.any
+            or self._keyvalue.any
             or self._handover.any
         ):
             return 1
-        due_ns = min(self._members.presence_due_ns, self._reporter.due_ns) - now_ns
+        due_ns = min(self._members.presence_due_ns, self._reporter.due_ns)
+        if self._lease_clock.due_ns is not None:
+            due_ns = min(due_ns, self._lease_clock.due_ns)
+        due_ns -= now_ns
         return max(1, min(self._raft.idle_ticks(), -(-due_ns // self._config.tick_ns)))
 
     def close(self) -> None:
@@ -272,6 +285,8 @@ class RobotRuntime:
                 self._touched.add(item.subject)
         elif isinstance(item, DecideCancelled):
             self._requests.cancel_decide(item.key)
+        elif isinstance(item, KEY_VALUE_INPUTS):
+            self._keyvalue.ask(item, now_ns, self._held is not None, outputs)
         elif isinstance(item, TransferAsked):
             self._handover.ask(item, now_ns, outputs)
 
@@ -366,6 +381,20 @@ class RobotRuntime:
                 view = self._deciding.view(subject, now_ns)
                 self._requests.progress(subject, view, has_quorum, outputs)
 
+    def _move_time(self, now_ns: int) -> bool:
+        """Move the time of the leases, where this robot leads; returns whether it did."""
+        leases = self._state.keyvalue.leases
+        term = self._raft.term if self._raft.role is Role.LEADER else 0
+        clock = self._lease_clock
+        elapsed_ms = clock.poll(now_ns, term, len(leases) > 0, leases.time_index)
+        if not elapsed_ms or self._held is not None:
+            return False
+        request_id = self._request_ids.new_read()
+        command = TimeCommand(request_id, leases.time_index, elapsed_ms)
+        clock.proposed(request_id, now_ns, elapsed_ms)
+        self._raft.propose(request_id, COMMANDS.encode(command))
+        return True
+
     def _work(self, now_ns: int, outputs: list[Output]) -> None:
         """Carry out what Raft wants, in the order that protocols/raft/effects.py asks for."""
         while True:
@@ -395,18 +424,18 @@ class RobotRuntime:
             for entry in effects.committed:
                 self._apply(entry, now_ns, outputs)
             for read in effects.reads:
-                if read.reason is Refusal.NONE:
-                    self._requests.read_confirmed(read.request_id, read.index)
-                else:
-                    status = _status(read.reason)
-                    self._requests.read_failed(
-                        read.request_id, status, REFUSALS[read.reason], outputs
-                    )
+                for desk in (self._requests, self._keyvalue):
+                    if read.reason is Refusal.NONE:
+                        desk.read_confirmed(read.request_id, read.index)
+                    else:
+                        status, reason = _status(read.reason), REFUSALS[read.reason]
+                        desk.read_failed(read.request_id, status, reason, outputs)
             for result in effects.proposals:
                 self._proposal_ended(result, now_ns, outputs)
             for transfer in effects.transfers:
                 self._handover.ended(transfer, outputs)
             self._requests.applied(self._state.index, self._desk.answer_read, outputs)
+            self._keyvalue.caught_up(outputs)
 
     def _offer(self, message: object, to: tuple[str, ...] = (), key: str = '') -> None:
         if len(to) == self._others > 1:
@@ -431,7 +460,10 @@ class RobotRuntime:
             return
         self._raft.settle(applied.request_id, entry.index, entry.term)
         self._deciding.settled(applied.request_id)
+        self._keyvalue.applied(applied, outputs)
         if applied.outcome is None:
+            if applied.fresh:
+                self._lease_clock.applied(applied.request_id, entry.index, entry.term)
             return
         decision = decision_of(applied.outcome)
         if applied.fresh and decision is applied.outcome:
@@ -454,6 +486,7 @@ class RobotRuntime:
         self, result: ProposalResult, now_ns: int, outputs: list[Output]
     ) -> None:
         self._request_ids.ended(result.request_id)
+        self._lease_clock.ended(result.request_id)
         if result.outcome is Outcome.COMMITTED:
             # Answered when its entry was applied, which was before this.
             return
@@ -464,6 +497,7 @@ class RobotRuntime:
             status, reason = _status(result.reason), REFUSALS[result.reason]
         failure = no_answer('', Level.COMMITTED, status, reason)
         self._requests.proposal_ended(result.request_id, failure, now_ns, outputs)
+        self._keyvalue.ended(result.request_id, status, reason, outputs)
         if status is Status.UNKNOWN and not self._raft.status().has_quorum:
             status = Status.NO_QUORUM
         told = self._deciding.failed(result.request_id, status, reason, now_ns)

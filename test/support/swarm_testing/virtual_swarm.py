@@ -10,20 +10,27 @@ from typing import TypeVar
 
 from swarm_consensus.decision.policy import Policy, quorum_of
 from swarm_consensus.decision.types import ANY_REVISION, Decision, Level
+from swarm_consensus.protocols.keyvalue import Event, Operation
 from swarm_consensus.runtime.config import MILLISECOND, SECOND, RuntimeConfig
 from swarm_consensus.runtime.events import (
     BeliefSeen,
     DecideAnswered,
     DecideAsked,
     DecisionMade,
+    KeyValueAnswered,
+    KeyValueAsked,
     Output,
     ProposeAnswered,
     ProposeAsked,
+    RangeAnswered,
+    RangeAsked,
     ReadAnswered,
     ReadAsked,
     StatusReport,
     TransferAnswered,
     TransferAsked,
+    WatchAsked,
+    WatchTold,
 )
 from swarm_consensus.simulation.network import Faults
 from swarm_consensus.simulation.world import World
@@ -148,6 +155,52 @@ class Swarm:
         asked = ReadAsked(key, subject, 1, 1000, linearizable, int(timeout * SECOND))
         self.world.put(robot, asked)
         return key
+
+    def change(
+        self, robot: str, operation: Operation, request_id: str = '', timeout: float = 2.0
+    ) -> int:
+        """Ask a robot for an operation on the key-value store; returns the key of the answer."""
+        key = next(self._keys)
+        asked = KeyValueAsked(key, operation, request_id, int(timeout * SECOND))
+        self.world.put(robot, asked)
+        return key
+
+    def range(
+        self,
+        robot: str,
+        first: str = '',
+        last: str = '',
+        linearizable: bool = True,
+        timeout: float = 2.0,
+    ) -> int:
+        """Ask a robot for a range of keys; returns the key of the answer."""
+        key = next(self._keys)
+        asked = RangeAsked(key, first, last, 1000, linearizable, int(timeout * SECOND))
+        self.world.put(robot, asked)
+        return key
+
+    def watch(self, robot: str, first: str = '', last: str = '', from_index: int = 1) -> int:
+        """Watch a range of keys at a robot; returns the key of what is told."""
+        key = next(self._keys)
+        self.world.put(robot, WatchAsked(key, first, last, from_index))
+        return key
+
+    def changed(self, key: int) -> KeyValueAnswered | None:
+        """The answer to a change."""
+        answers = [o for _, _, o in self.told if isinstance(o, KeyValueAnswered) and o.key == key]
+        assert len(answers) <= 1, f'change {key} was answered {len(answers)} times'
+        return answers[0] if answers else None
+
+    def ranged(self, key: int) -> RangeAnswered | None:
+        """The answer to a range."""
+        answers = [o for _, _, o in self.told if isinstance(o, RangeAnswered) and o.key == key]
+        assert len(answers) <= 1, f'range {key} was answered {len(answers)} times'
+        return answers[0] if answers else None
+
+    def watched(self, key: int) -> list[Event]:
+        """Everything that a watch was told."""
+        told = [o for _, _, o in self.told if isinstance(o, WatchTold) and o.key == key]
+        return [event for one in told for event in one.events]
 
     def decide(self, robot: str, subject: str = 'animal', timeout: float = 2.0) -> int:
         """Wait at a robot for a decision; returns the key of the answer."""
