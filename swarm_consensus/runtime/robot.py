@@ -516,6 +516,8 @@ def _raft_config(config: RuntimeConfig) -> RaftConfig:
         election_ticks=config.election_ticks,
         heartbeat_ticks=config.heartbeat_ticks,
         append_bytes_max=config.frame_bytes_max - FRAME_OVERHEAD_BYTES,
+        # The rest is for the membership, which each piece of a snapshot names.
+        snapshot_chunk_bytes=config.frame_bytes_max // 2,
         entry_bytes_max=config.value_bytes_max + COMMAND_OVERHEAD_BYTES,
         proposal_ticks=max(1, config.proposal_timeout_ns // config.tick_ns),
         priority=config.priority,

@@ -1,5 +1,5 @@
 """
-Raft without I/O: elections, a replicated log, linearizable reads, leadership transfer.
+Raft without I/O: elections, a replicated log, snapshots, linearizable reads, leadership transfer.
 
 After Diego Ongaro, "Consensus: Bridging Theory and Practice" (Stanford, 2014), with pre-vote and
 check-quorum. `raft.py` has the machine and how to drive it, `effects.py` what it wants done and

@@ -20,6 +20,10 @@ ENTRY_OVERHEAD_BYTES = 32
 # election rounds that pass without a leader, so after five of them it votes for anybody.
 RANK_DECAY_ROUNDS = 5
 
+# While a snapshot is being sent, entries behind it stay in memory, so that the follower can go on
+# from it: up to this many times trailing_entries.
+TRAILING_FACTOR_SENDING = 8
+
 # Election timeouts that a leader leads before it hands over to a robot of higher rank; twice as
 # many after each attempt that failed, up to HANDOVER_TIMEOUTS_MAX, as each one costs a pause.
 HANDOVER_TIMEOUTS = 8
@@ -56,6 +60,14 @@ class RaftConfig:
     :param retry_ticks: time after which a forwarded proposal or read that got no answer is sent
         again; 0: twice heartbeat_ticks. The leader knows repetitions for what they are: too short
         a time costs messages only, too long a one delays by as much what was lost.
+    :param trailing_entries: entries in front of a snapshot that stay in memory, so that a follower
+        that is a little behind gets entries and not the whole state.
+    :param snapshot_chunk_bytes: state in one piece of a snapshot on its way; a frame must hold it.
+    :param snapshot_window: pieces under way to one follower, and pieces that a follower keeps
+        that came too early. Times snapshot_chunk_bytes, this bounds the bytes under way.
+    :param snapshot_bytes_max: largest snapshot that is taken, at every robot the same: a larger
+        one that is sent is dropped as TOO_LARGE, and the robot that needs it stays behind. A robot
+        holds its latest in memory, and one more while it sends or is sent one.
     :param priority: rank of this robot as leader; 0 is the lowest. A voter whose own rank is
         higher does not vote for a candidate whose log is no better than its own; this wears off
         (RANK_DECAY_ROUNDS) while there is no leader. A leader hands over to a caught-up voter of
@@ -77,6 +89,10 @@ class RaftConfig:
     reads_max: int = 65_536
     proposal_ticks: int = 100
     retry_ticks: int = 0
+    trailing_entries: int = 1_000
+    snapshot_chunk_bytes: int = 32 * 1024
+    snapshot_window: int = 8
+    snapshot_bytes_max: int = 64 * 1024 * 1024
     priority: int = 0
 
     def __post_init__(self) -> None:
@@ -99,11 +115,19 @@ class RaftConfig:
                 f'uncommitted_bytes_max ({self.uncommitted_bytes_max}) must be at least '
                 f'entry_bytes_max ({self.entry_bytes_max})'
             )
-        for name in ('inflight_appends_max', 'proposals_max', 'reads_max', 'proposal_ticks'):
+        for name in (
+            'inflight_appends_max',
+            'proposals_max',
+            'reads_max',
+            'proposal_ticks',
+            'snapshot_chunk_bytes',
+            'snapshot_window',
+            'snapshot_bytes_max',
+        ):
             if getattr(self, name) < 1:
                 raise ConfigError(f'{name} ({getattr(self, name)}) must be at least 1')
-        if self.retry_ticks < 0 or self.priority < 0:
-            raise ConfigError('retry_ticks and priority must not be negative')
+        if min(self.retry_ticks, self.priority, self.trailing_entries) < 0:
+            raise ConfigError('retry_ticks, priority and trailing_entries must not be negative')
 
     def _check_members(self) -> None:
         if not self.voters:

@@ -2,8 +2,8 @@
 Ground floor of the machine: term, vote, role, time, and what is waiting to be handed out.
 
 The machine is built in floors, each a class over the one below: `Core` (here), `Election`,
-`Replication`, `Transfer`, `Reads`, `Proposals`, and on top `Raft` with the calls from outside. A
-floor knows those below it, and hears of theirs by overriding the hooks named `_on_...`.
+`Replication`, `Snapshots`, `Transfer`, `Reads`, `Proposals`, and on top `Raft` with the calls from
+outside. A floor knows those below it, and hears of theirs by overriding the hooks named `_on_...`.
 """
 
 from __future__ import annotations

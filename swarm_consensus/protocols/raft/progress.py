@@ -3,7 +3,9 @@ What a leader knows about one follower, and what it may send to it.
 
 A follower starts in PROBE: one append at a time, to find where the logs match. Its first
 acceptance moves it to REPLICATE: appends flow without waiting for answers, up to a window. A
-rejection, or a heartbeat's answer that shows that the follower lost something, moves it back.
+rejection, or a heartbeat's answer that shows that the follower lost something, moves it back. One
+that needs an entry which is no more in the leader's log is in SNAPSHOT: it gets no appends until
+it accepts something, which need not be this snapshot.
 """
 
 from __future__ import annotations
@@ -11,12 +13,15 @@ from __future__ import annotations
 from collections import deque
 from enum import Enum
 
+from swarm_consensus.protocols.raft.chunks import Outgoing, Source
+
 
 class Flow(Enum):
     """How appends go to a follower."""
 
     PROBE = 'probe'
     REPLICATE = 'replicate'
+    SNAPSHOT = 'snapshot'
 
 
 class Progress:
@@ -30,6 +35,8 @@ class Progress:
     :ivar flow: how appends go.
     :ivar probing: PROBE only: an append is under way, wait for the answer.
     :ivar inflight: REPLICATE only: last index of each append under way.
+    :ivar outgoing: SNAPSHOT: what it is being sent. It stays behind for a while, in case that what
+        the follower accepted meanwhile does not do.
     :ivar sent_commit: commit index last sent.
     :ivar priority: its rank, as it last said.
     :ivar heard: tick when it was last heard.
@@ -49,6 +56,7 @@ class Progress:
         'mark_round',
         'match',
         'next',
+        'outgoing',
         'priority',
         'probing',
         'robot',
@@ -63,6 +71,7 @@ class Progress:
         self.flow = Flow.PROBE
         self.probing = False
         self.inflight: deque[int] = deque()
+        self.outgoing: Outgoing | None = None
         self.sent_commit = 0
         self.priority = 0
         self.heard = now
@@ -73,17 +82,17 @@ class Progress:
 
     def accepted(self, index: int) -> None:
         """Take note that the follower's log is equal to ours, and durable, up to `index`."""
-        if index > self.match:
+        moved = index > self.match
+        if moved:
             self.match = index
         if self.next <= index:
             self.next = index + 1
-        if self.flow is Flow.PROBE:
-            if index == self.match:
-                self.replicate()
-            return
-        inflight = self.inflight
-        while inflight and inflight[0] <= index:
-            inflight.popleft()
+        if self.flow is Flow.REPLICATE:
+            inflight = self.inflight
+            while inflight and inflight[0] <= index:
+                inflight.popleft()
+        elif moved or (index == self.match and self.flow is Flow.PROBE):
+            self.replicate()
 
     def rejected(self, index: int, next_guess: int) -> bool:
         """
@@ -96,7 +105,7 @@ class Progress:
             # It had acknowledged this place. A follower that insists has lost its log; to answer
             # would be to ask the same again, as fast as the network goes.
             return False
-        if self.flow is Flow.PROBE and index != self.next - 1:
+        if self.flow is Flow.SNAPSHOT or (self.flow is Flow.PROBE and index != self.next - 1):
             # Probes go one at a time: this one does not answer the last.
             return False
         self.probe(max(min(index, next_guess), self.match + 1))
@@ -111,6 +120,13 @@ class Progress:
         """Let appends flow from the first entry that is not known to be there."""
         self.flow = Flow.REPLICATE
         self._restart(self.match + 1)
+
+    def send_snapshot(self, source: Source) -> None:
+        """Send a snapshot in place of entries, from where it was if it was being sent before."""
+        self.flow = Flow.SNAPSHOT
+        if self.outgoing is None or self.outgoing.source is not source:
+            self.outgoing = Outgoing(source)
+        self._restart(source.index + 1)
 
     def resend(self) -> None:
         """Send all again that is not known to be there."""
@@ -138,6 +154,8 @@ class Progress:
             self.mark_round = round_
             self.mark_next = self.next
             self.mark_match = self.match
+            if self.outgoing is not None:
+                self.outgoing.mark()
 
     def answered(self, round_: int, match: int) -> bool:
         """
@@ -152,6 +170,8 @@ class Progress:
             return False
         expected, restarted = self.mark_next - 1, match < self.mark_match
         self.mark_round = 0
+        if self.flow is Flow.SNAPSHOT:
+            return self.outgoing is not None and self.outgoing.heartbeat_answered()
         if self.flow is Flow.PROBE:
             again = self.probing
             self.probing = False

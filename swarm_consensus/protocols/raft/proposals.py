@@ -1,5 +1,5 @@
 """
-Sixth floor: proposals, from the robot where they are made to the log, and their end.
+Seventh floor: proposals, from the robot where they are made to the log, and their end.
 
 The leader appends; any other robot forwards to the leader, which answers with the place in the
 log that it gave. The origin watches its own log: a proposal is committed when its entry is
@@ -21,6 +21,7 @@ from typing import Any
 from swarm_consensus.protocols.raft.config import ENTRY_OVERHEAD_BYTES, NUMBER_MAX, RaftConfig
 from swarm_consensus.protocols.raft.effects import Outcome, ProposalResult, Refusal, Send
 from swarm_consensus.protocols.raft.entry import Entry, EntryKind, Restored
+from swarm_consensus.protocols.raft.log import UNAVAILABLE
 from swarm_consensus.protocols.raft.messages import Message, ProposalForward, ProposalReply
 from swarm_consensus.protocols.raft.reads import Reads
 from swarm_consensus.protocols.raft.status import Drop, Role
@@ -295,6 +296,12 @@ class Proposals(Reads):
                 self._replace_displaced()
         super()._on_committed(entries)
 
+    def _on_installed(self, index: int) -> None:
+        # What stood in these places was not seen: the state machine may settle the proposals.
+        for place in [place for place in self._placed if place <= index]:
+            del self._placed[place]
+        super()._on_installed(index)
+
     def _replace_displaced(self) -> None:
         """
         Try again what had a place behind the commit index in an older term.
@@ -340,8 +347,11 @@ class Proposals(Reads):
         """Append a forwarded proposal; returns its place (index, term), or why not."""
         key = (origin, request_id)
         place = self._remembered.get(key)
-        if place is not None and self._log.term(place[0]) == place[1]:
-            return place
+        if place is not None:
+            term = self._log.term(place[0])
+            # What this leader appended and has no more in memory is committed.
+            if term == place[1] or (term == UNAVAILABLE and place[1] == self._term):
+                return place
         if self._transferring:
             return Refusal.TRANSFERRING
         if len(data) > self._config.entry_bytes_max:

@@ -6,7 +6,7 @@ The Raft machine of one robot, and how to drive it.
         raft.tick() / raft.receive(message) / raft.propose(...) / raft.read(...)   # any number
         while (effects := raft.take_effects()) is not None:
             ...  # carry out, in the order written in effects.py
-            raft.persisted(entry.index, entry.term)  # once effects.persist's entries are durable
+            raft.persisted(*effects.persist.end)  # once it is durable, if it has an end
 
 Nothing happens but in these calls. Many inputs before one `take_effects` make fewer and larger
 messages; after every input gives the lowest latency.
@@ -30,6 +30,7 @@ class Raft(Proposals):
     :param random: source of election timeouts and read numbers. Its stream must differ from
         robot to robot and from boot to boot.
     :raises InvariantError: `restored` has gaps, or terms that fall.
+    :raises ConfigError: the restored snapshot is larger than snapshot_bytes_max.
     """
 
     def tick(self) -> None:
@@ -115,12 +116,27 @@ class Raft(Proposals):
 
     def persisted(self, index: int, term: int) -> None:
         """
-        Say that the entries of a `Persist` are durable, in the order of the batches.
+        Say that a `Persist` is durable, in the order of the batches.
 
-        :param index: index of its last entry.
-        :param term: term of its last entry.
+        :param index: index of its `end`.
+        :param term: term of its `end`.
         """
         self._persisted(index, term)
+
+    def snapshot(self, index: int, data: bytes) -> None:
+        """
+        Hand in the state as it is with everything up to `index` applied, so that the log can go.
+
+        It is made durable by the next batch; until then the log is. When to do it is the caller's
+        choice. One of the present snapshot's index changes nothing, and so does an older one where
+        a leader's snapshot waits to be handed out.
+
+        :param index: an entry that was handed out as committed, or an installed snapshot's.
+        :param data: the state; the same bytes at every robot that has applied the same.
+        :raises InvariantError: `index` was not handed out, or is older than the present snapshot.
+        :raises ConfigError: `data` is larger than snapshot_bytes_max; nothing was changed.
+        """
+        self._compact(index, data)
 
     def take_effects(self) -> Effects | None:
         """Return the next batch of work, or None when there is nothing to do."""
@@ -132,13 +148,18 @@ class Raft(Proposals):
                 self._flush_proposals()
             self._flush_reads_leader()
             self._flush_leader()
+            if self._source is not None:
+                self._flush_source(self._source)
         elif self._leader:
             if self._held:
                 self._flush_proposals()
             self._flush_reads_follower()
             self._flush_follower()
+            if self._incoming is not None or self._pieces_ack is not None:
+                self._flush_pieces()
         if self._reads_ready:
             self._release_reads()
+        install = self._take_install() if self._install is not None else None
         persist = self._log.save(self._take_hard_state())
         committed = self._log.hand_out()
         send_now, send_after = self._send_now, self._send_after
@@ -153,6 +174,7 @@ class Raft(Proposals):
             tuple(reads),
             tuple(results),
             tuple(transfers),
+            install=install,
         )
         send_now.clear()
         send_after.clear()
@@ -175,6 +197,8 @@ class Raft(Proposals):
             term=self._term,
             vote=self._vote,
             commit_index=log.commit,
+            first_index=log.first_index,
+            snapshot_index=log.snapshot_index,
             last_index=log.last_index,
             persisted_index=log.persisted,
             has_quorum=self._quorum_heard() if leads else self._hears_leader,

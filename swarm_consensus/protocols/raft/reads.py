@@ -1,5 +1,5 @@
 """
-Fifth floor: linearizable reads without the log (ReadIndex, thesis 6.4).
+Sixth floor: linearizable reads without the log (ReadIndex, thesis 6.4).
 
 The leader notes its commit index, then has a quorum confirm by a heartbeat round that it still
 leads; whoever has applied up to that index may answer. All reads that wait share one round. A

@@ -31,6 +31,7 @@ from swarm_consensus.protocols.raft.progress import Flow, Progress
 from swarm_consensus.protocols.raft.quorum import Tally, halves, has_quorum, reached, tally
 from swarm_consensus.protocols.raft.status import Drop, Role
 
+_PROBE = Flow.PROBE
 _REPLICATE = Flow.REPLICATE
 _LEADER = Role.LEADER
 
@@ -216,24 +217,30 @@ class Replication(Election):
 
     def _send_appends(self) -> None:
         """Send each follower what it may get; those with equal next share one message."""
-        last = self._log.last_index
+        last, base = self._log.last_index, self._log.base_index
         window = self._config.inflight_appends_max
         groups: dict[int, list[Progress]] = {}
         for p in self._followers:
             if p.flow is _REPLICATE:
                 wants = p.next <= last and len(p.inflight) < window
             else:
-                wants = not p.probing
+                wants = p.flow is _PROBE and not p.probing
             if wants:
                 groups.setdefault(p.next, []).append(p)
         while groups:
             first = min(groups)
             group = groups.pop(first)
+            if first <= base:
+                self._on_compacted(group)
+                continue
             end = self._send_append(first, group)
             for p in group:
                 # A group that went ahead may meet one that was there already.
                 if p.flow is _REPLICATE and end < last and len(p.inflight) < window:
                     groups.setdefault(p.next, []).append(p)
+
+    def _on_compacted(self, group: list[Progress]) -> None:
+        """Hear that followers need entries that are no more in memory."""
 
     def _send_append(self, first: int, group: list[Progress]) -> int:
         """Send a group the entries from `first` that fit in one append; returns its end."""
@@ -381,7 +388,10 @@ class Replication(Election):
             return
         if message.rejected:
             log = self._log
-            guess = log.last_index_of_term(message.hint_index, message.hint_term) + 1
+            guess = message.hint_index + 1
+            if guess > log.base_index:
+                # Else no entry that could match is here: no need to look for it.
+                guess = log.last_index_of_term(guess - 1, message.hint_term) + 1
             if p.rejected(index, guess):
                 self._flush = self._dirty = True
             return

@@ -30,6 +30,7 @@ class Drop(Enum):
     BELOW_COMMIT = 'below_commit'  # would overwrite what is committed
     UNASKED = 'unasked'  # an answer to nothing that was asked, or for another role
     LEADER_HEARD = 'leader_heard'  # a vote request while the leader is heard
+    TOO_LARGE = 'too_large'  # a snapshot above snapshot_bytes_max
     OVERLOADED = 'overloaded'  # more than this robot takes on at once
 
 
@@ -44,6 +45,8 @@ class RaftStatus:
     :param term: latest term seen.
     :param vote: who got this robot's vote in that term; '' for none.
     :param commit_index: last entry known to be committed.
+    :param first_index: first entry of the log in memory here.
+    :param snapshot_index: last entry that this robot's latest snapshot covers; 0 for none.
     :param last_index: end of the log here.
     :param persisted_index: end of the durable log here.
     :param has_quorum: in contact with a quorum: leads with one, or hears a leader.
@@ -63,6 +66,8 @@ class RaftStatus:
     term: int
     vote: str
     commit_index: int
+    first_index: int
+    snapshot_index: int
     last_index: int
     persisted_index: int
     has_quorum: bool

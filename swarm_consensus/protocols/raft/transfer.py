@@ -1,5 +1,5 @@
 """
-Fourth floor: leadership goes from this robot to another one (thesis 3.10).
+Fifth floor: leadership goes from this robot to another one (thesis 3.10).
 
 The leader stops taking in proposals, lets the target's log come up to its own, and tells the
 target to campaign at once, which voters answer although they hear a leader. What the target has
@@ -28,11 +28,11 @@ from swarm_consensus.protocols.raft.entry import Restored
 from swarm_consensus.protocols.raft.messages import Message, TimeoutNow
 from swarm_consensus.protocols.raft.progress import Flow, Progress
 from swarm_consensus.protocols.raft.quorum import halves
-from swarm_consensus.protocols.raft.replication import Replication
+from swarm_consensus.protocols.raft.snapshots import Snapshots
 from swarm_consensus.protocols.raft.status import Drop, Role
 
 
-class Transfer(Replication):
+class Transfer(Snapshots):
     """
     A transfer on its way, one at a time.
 

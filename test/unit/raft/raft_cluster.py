@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 import heapq
 from random import Random
+import struct
 
 from raft_invariants import Invariants
 
@@ -31,29 +32,70 @@ from swarm_consensus.protocols.raft import (
     ReadResult,
     Restored,
     Role,
+    Snapshot,
     TransferResult,
 )
 
 
+def state_of(applied: Sequence[Entry]) -> bytes:
+    """Return the state after these entries: the whole of them, so that nothing can hide."""
+    return b''.join(
+        struct.pack('<IBB', entry.term, entry.kind, len(entry.data)) + entry.data
+        for entry in applied
+    )
+
+
+def applied_in(state: bytes) -> list[Entry]:
+    """Return the entries that make this state."""
+    applied: list[Entry] = []
+    at = 0
+    while at < len(state):
+        term, kind, size = struct.unpack_from('<IBB', state, at)
+        at += 6 + size
+        applied.append(Entry(len(applied) + 1, term, EntryKind(kind), state[at - size : at]))
+    return applied
+
+
 @dataclass
 class Disk:
-    """What outlives a crash."""
+    """What outlives a crash: `entries` stand behind the snapshot."""
 
     hard_state: HardState = HardState()
     entries: list[Entry] = field(default_factory=list)
+    snapshot: Snapshot | None = None
+
+    @property
+    def base(self) -> int:
+        return 0 if self.snapshot is None else self.snapshot.mark.index
+
+    @property
+    def log(self) -> list[Entry]:
+        """The whole log, with what the snapshot stands for."""
+        return ([] if self.snapshot is None else applied_in(self.snapshot.data)) + self.entries
 
     def write(self, persist: Persist) -> None:
         if persist.hard_state is not None:
             self.hard_state = persist.hard_state
+        if persist.snapshot is not None:
+            mark = persist.snapshot.mark
+            assert mark.index >= self.base, 'an older snapshot would be written'
+            place = mark.index - self.base
+            known = 0 < place <= len(self.entries) and self.entries[place - 1].term == mark.term
+            self.entries = self.entries[place:] if known else []
+            self.snapshot = persist.snapshot
         if persist.entries:
-            first = persist.entries[0].index
-            assert first <= len(self.entries) + 1, 'a gap would be written'
-            del self.entries[first - 1 :]
+            place = persist.entries[0].index - 1 - self.base
+            assert 0 <= place <= len(self.entries), 'a gap would be written'
+            del self.entries[place:]
             self.entries.extend(persist.entries)
 
 
 class Robot:
-    """One robot: its Raft, its disk, what waits for the disk, and what it has applied."""
+    """
+    One robot: its Raft, its disk, what waits for the disk, and what it has applied.
+
+    `log` is what Raft holds, with what a snapshot stands for.
+    """
 
     def __init__(self, config: RaftConfig, disk: Disk) -> None:
         self.config = config
@@ -73,10 +115,11 @@ class Robot:
         return self.raft is not None
 
     def start(self, random: Random) -> None:
-        restored = Restored(self.disk.hard_state, tuple(self.disk.entries))
+        disk = self.disk
+        restored = Restored(disk.hard_state, tuple(disk.entries), disk.snapshot)
         self.raft = Raft(self.config, restored, random)
-        self.log = list(self.disk.entries)
-        self.applied = []
+        self.log = disk.log
+        self.applied = self.log[: disk.base]
 
 
 @dataclass
@@ -128,6 +171,7 @@ class Cluster:
         self._air: list[tuple[int, int, str, Message]] = []
         self._count = 0
         self._requests = 0
+        self.installs = 0
         settings = {'election_ticks': 10, 'heartbeat_ticks': 2, **settings}
         for name in [*names, *learners]:
             priority = (priorities or {}).get(name, 0)
@@ -210,6 +254,13 @@ class Cluster:
         self.carry_out(name)
         return request_id
 
+    def snapshot(self, name: str) -> None:
+        """Let a robot take a snapshot of what it has applied, if that is more than its last."""
+        robot = self.robots[name]
+        if len(robot.applied) > self[name].status().snapshot_index:
+            self[name].snapshot(len(robot.applied), state_of(robot.applied))
+            self.carry_out(name)
+
     def transfer(self, name: str, target: str = '') -> None:
         """Ask a robot to hand its leadership over."""
         self.invariants.transfer_begun(name)
@@ -228,7 +279,7 @@ class Cluster:
             if effects.persist is not None:
                 robot.disk.write(effects.persist)
         robot.waiting.clear()
-        self.invariants.crashed(name, robot.disk.entries)
+        self.invariants.crashed(name, robot.disk.log)
 
     def restart(self, name: str, **settings: int) -> None:
         robot = self.robots[name]
@@ -312,9 +363,15 @@ class Cluster:
         while (effects := raft.take_effects()) is not None:
             self._send(robot, effects.send_now)
             self.invariants.saw(name, raft, effects.persist)
-            if effects.persist is not None and effects.persist.entries:
-                del robot.log[effects.persist.entries[0].index - 1 :]
-                robot.log.extend(effects.persist.entries)
+            persist = effects.persist
+            if persist is not None and persist.snapshot is not None:
+                applied = applied_in(persist.snapshot.data)
+                self.invariants.snapshot(persist.snapshot.mark, applied)
+                if effects.install is not None:
+                    robot.log = applied
+            if persist is not None and persist.entries:
+                del robot.log[persist.entries[0].index - 1 :]
+                robot.log.extend(persist.entries)
             self.invariants.leads(name, raft, robot.log)
             robot.waiting.append(effects)
             if self.weather.sync >= 1:
@@ -328,11 +385,14 @@ class Cluster:
             persist = effects.persist
             if persist is not None:
                 robot.disk.write(persist)
-                self.invariants.durable(robot.name, persist)
-                if persist.entries:
-                    last = persist.entries[-1]
-                    raft.persisted(last.index, last.term)
+                self.invariants.durable(robot.name, persist, robot.disk.log)
+                if persist.end is not None:
+                    raft.persisted(*persist.end)
             self._send(robot, effects.send_after)
+            if effects.install is not None:
+                assert persist is not None and persist.snapshot is effects.install
+                self.installs += 1
+                robot.applied = applied_in(effects.install.data)
             for entry in effects.committed:
                 self.invariants.applied(robot.name, raft.term, entry, len(robot.applied) + 1)
                 robot.applied.append(entry)

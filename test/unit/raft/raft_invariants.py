@@ -21,6 +21,7 @@ from swarm_consensus.protocols.raft import (
     ReadResult,
     Refusal,
     Role,
+    SnapshotMark,
     TransferResult,
 )
 
@@ -98,10 +99,18 @@ class Invariants:
                 f'leader completeness: {name} leads term {raft.term} without {entry}'
             )
 
-    def durable(self, name: str, persist: Persist) -> None:
-        if persist.entries:
-            self._match(persist.entries, None)
-            stored = self.stored[name]
+    def durable(self, name: str, persist: Persist, log: Sequence[Entry]) -> None:
+        """
+        Take note of what a robot's disk holds.
+
+        :param persist: what was written last.
+        :param log: all that the disk holds since, with what its snapshot stands for.
+        """
+        self._match(persist.entries, None)
+        stored = self.stored[name]
+        if persist.snapshot is not None:
+            stored[:] = [entry.term for entry in log]
+        elif persist.entries:
             del stored[persist.entries[0].index - 1 :]
             stored.extend(entry.term for entry in persist.entries)
 
@@ -127,6 +136,12 @@ class Invariants:
         ]
         assert len(holders) >= self.quorum, f'{entry} was committed, but only {holders} store it'
         assert entry.data not in self.refused, f'{entry} was committed after it had been refused'
+
+    def snapshot(self, mark: SnapshotMark, applied: Sequence[Entry]) -> None:
+        """Hold that a snapshot is what was committed up to its mark, neither more nor less."""
+        assert list(applied) == self.committed[: mark.index], f'{mark} is not what was committed'
+        assert len(applied) == mark.index and applied[-1].term == mark.term, f'{mark} lies'
+        assert frozenset(mark.membership.voters) == self.voters, f'{mark} has other voters'
 
     # -- clients --------------------------------------------------------------------------------
 

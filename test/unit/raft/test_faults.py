@@ -43,6 +43,17 @@ def storm(seed: int) -> Cluster:
     ranks = more.choice([1, 1, 2, 9])
     learners = 'xyz'[: more.choice([0, 0, 0, 1, 3])]
     voters, names = names, names + learners
+    # And another one: how snapshots are taken and sent.
+    bulk = Random(f'{seed}/bulk')
+    snapshots = bulk.choice([0, 0.05, 0.1, 0.2, 0.5])
+    settings['trailing_entries'] = bulk.choice([0, 0, 1, 4])
+    settings['snapshot_chunk_bytes'] = bulk.choice([50, 200, 1000])
+    settings['snapshot_window'] = bulk.choice([1, 3, 8])
+    # One robot is away for so long that the log has gone on without it.
+    away = bulk.choice(names)
+    away_from = bulk.randrange(10, 80)
+    away_to = away_from + bulk.choice([0, 40, 80, 120])
+    writes = bulk.choice([0.1, 0.4, 0.8])
     priorities = {name: more.randrange(ranks) for name in names}
     cluster = Cluster(
         voters, seed, weather=weather, priorities=priorities, learners=learners, **settings
@@ -55,7 +66,9 @@ def storm(seed: int) -> Cluster:
     cuts = random.choice([0, 0.02, 0.05])
     one_way = random.random() < 0.3
     cut: set[tuple[str, str]] = set()
-    cluster.lost = lambda sender, to, message: (sender, to) in cut
+    cluster.lost = lambda sender, to, message: (
+        (sender, to) in cut or (away in (sender, to) and away_from <= cluster.now < away_to)
+    )
     for _ in range(_TICKS):
         for name in names:
             robot = cluster.robots[name]
@@ -82,6 +95,10 @@ def storm(seed: int) -> Cluster:
                 cluster.read(name)
             if robot.alive and more.random() < handovers:
                 cluster.transfer(name, more.choice(['', 'stranger', *names]))
+            if robot.alive and bulk.random() < snapshots:
+                cluster.snapshot(name)
+            if robot.alive and bulk.random() < writes / len(names):
+                cluster.propose(name)
         if random.random() < cuts:
             side = {name for name in names if random.random() < 0.5}
             cut.clear()

@@ -118,9 +118,8 @@ def test_no_message_raises_in_any_role(role: Role, steps: list) -> None:
         else:
             raft.receive(step)
         effects = raft.take_effects()
-        if effects is not None and effects.persist is not None and effects.persist.entries:
-            last = effects.persist.entries[-1]
-            raft.persisted(last.index, last.term)
+        if effects is not None and effects.persist is not None and effects.persist.end:
+            raft.persisted(*effects.persist.end)
         assert raft.term >= term and raft.commit_index >= committed
         assert raft.commit_index <= raft.status().last_index
         term, committed = raft.term, raft.commit_index

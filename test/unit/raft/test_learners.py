@@ -220,6 +220,6 @@ def test_the_checker_does_not_take_learners_for_a_quorum() -> None:
     for name in 'abcde':
         rules.restored(name, [])
     for name in 'ade':
-        rules.durable(name, Persist(entries=(entry,)))
+        rules.durable(name, Persist(entries=(entry,)), [entry])
     with pytest.raises(AssertionError, match='only'):
         rules.applied('a', 1, entry, 1)
