@@ -8,7 +8,7 @@ frames by itself, and hands answers to services and actions back to the executor
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 import itertools
 from pathlib import Path
@@ -28,6 +28,7 @@ from rclpy.qos import (
     ReliabilityPolicy,
 )
 from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.subscription import Subscription
 from rclpy.task import Future
 
 from swarm_consensus.action import Decide
@@ -38,7 +39,7 @@ from swarm_consensus.composition.subject_parameters import (
 )
 from swarm_consensus.decision.policy import Policy
 from swarm_consensus.decision.types import Level, Status, no_answer
-from swarm_consensus.msg import Belief, Decision, Frame, SwarmStatus
+from swarm_consensus.msg import Belief, Decision, SwarmStatus
 from swarm_consensus.nodes import convert
 from swarm_consensus.nodes.consensus_diagnostics import diagnosis
 from swarm_consensus.nodes.consensus_settings import (
@@ -48,6 +49,7 @@ from swarm_consensus.nodes.consensus_settings import (
     tuned_from,
 )
 from swarm_consensus.nodes.executor import run
+from swarm_consensus.nodes.frame_topics import FrameTopics
 from swarm_consensus.nodes.managed import ManagedNode, StartError
 from swarm_consensus.nodes.parameters import NodeParameters
 from swarm_consensus.nodes.usage import usage, wants_help
@@ -79,7 +81,6 @@ from swarm_consensus.storage import (
     StorageForeign,
     StorageVersionError,
 )
-from swarm_consensus.transport.frame import FrameHeader
 
 INACTIVE = 'the node is not active'
 # What is wrong with a storage for good. A lock or a full disk may be gone a moment later.
@@ -115,6 +116,7 @@ class ConsensusNode(ManagedNode):
         self._answers: deque[Answer | DecideProgress] = deque()
         self._status: RobotStatus | None = None
         self._entities: list[tuple[str, object]] = []
+        self._frames: FrameTopics | None = None
         # One group for the protocol, so that its callbacks never overlap; the action's
         # executions wait long and only wait, so they may overlap.
         self._group = MutuallyExclusiveCallbackGroup()
@@ -186,26 +188,9 @@ class ConsensusNode(ManagedNode):
         self._diagnostics = self.create_lifecycle_publisher(
             DiagnosticArray, '/diagnostics', reliable_qos
         )
-        topics = sorted(set(convert.FRAME_TOPICS.values()))
-        publishers = {
-            topic: self.create_lifecycle_publisher(
-                Frame, topic, frames_qos, qos_overriding_options=overridable
-            )
-            for topic in topics
-        }
-        self._frame_publishers = {
-            traffic_class: publishers[topic]
-            for traffic_class, topic in convert.FRAME_TOPICS.items()
-        }
-        for publisher in (self._decisions, self._statuses, self._diagnostics,
-                          *publishers.values()):
+        self._frames = FrameTopics(self, frames_qos)
+        for publisher in (self._decisions, self._statuses, self._diagnostics):
             self._entities.append(('publisher', publisher))
-        for topic in topics:
-            subscription = self.create_subscription(
-                Frame, topic, self._on_frame, frames_qos, callback_group=self._group,
-                qos_overriding_options=overridable, raw=True,
-            )
-            self._entities.append(('subscription', subscription))
         beliefs = self.create_subscription(
             Belief, 'belief', self._on_belief, reliable_qos, callback_group=self._group,
             qos_overriding_options=overridable, raw=True,
@@ -232,8 +217,8 @@ class ConsensusNode(ManagedNode):
 
     def activate(self) -> None:
         """Open the storage and take part in the swarm."""
-        config = self._config
-        assert config is not None
+        config, frames = self._config, self._frames
+        assert config is not None and frames is not None
         sim_time = bool(self.get_parameter('use_sim_time').value)
         clock = RosClock(self) if sim_time else MonotonicClock()
         try:
@@ -249,7 +234,7 @@ class ConsensusNode(ManagedNode):
                 return RobotRuntime(
                     config,
                     clock=clock,
-                    transport=self,
+                    transport=frames,
                     storage=storage,
                     incarnation=incarnation,
                     restored=restored,
@@ -259,7 +244,8 @@ class ConsensusNode(ManagedNode):
                 storage.close()
                 raise
 
-        self._driver = Driver(open_runtime, self._deliver, self._failed)
+        frames.forget()
+        self._driver = Driver(open_runtime, frames, self._deliver, self._failed)
         try:
             self._driver.start()
         except (StorageError, TimeoutError) as error:
@@ -299,17 +285,22 @@ class ConsensusNode(ManagedNode):
                 entity.destroy()  # type: ignore[attr-defined]
             else:
                 destroy[kind](entity)  # type: ignore[arg-type]
+        if self._frames is not None:
+            self._frames.destroy()
+            self._frames = None
         self._config = None
+
+    @property
+    def subscriptions(self) -> Iterator[Subscription]:
+        """What the executor listens to; the frames are the runtime's own."""
+        own = () if self._frames is None else self._frames.subscriptions
+        return (each for each in super().subscriptions if each not in own)
 
     def _tuned(self, _changed: object) -> None:
         if self._driver is not None:
             self._driver.put(tuned_from(self._settings.values))
 
     # -- from ROS to the runtime ------------------------------------------------------------------
-
-    def _on_frame(self, data: bytes) -> None:
-        if self._driver is not None:
-            self._driver.put(convert.frame_from_serialized(data))
 
     def _on_belief(self, data: bytes) -> None:
         if self._driver is not None:
@@ -408,12 +399,6 @@ class ConsensusNode(ManagedNode):
         return Decide.Result(decision=convert.decision_to_message(decision, self._stamp()))
 
     # -- from the runtime to ROS (runtime thread) --------------------------------------------------
-
-    def send(self, frames: Sequence[tuple[FrameHeader, bytes]]) -> None:
-        """Publish frames: the port `Transport` of the runtime."""
-        for header, batch in frames:
-            publisher = self._frame_publishers[header.traffic_class]  # type: ignore[index]
-            publisher.publish(convert.frame_to_message(header, batch))
 
     def _deliver(self, outputs: list[Output]) -> None:
         answered = False

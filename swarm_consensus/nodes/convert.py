@@ -1,4 +1,8 @@
-"""The one place where ROS messages and protocol values become each other."""
+"""
+The one place where ROS messages and protocol values become each other.
+
+What comes in thousands a second goes by the bytes of its message instead (serialized.py).
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,6 @@ from swarm_consensus.runtime.events import (
     BeliefSeen,
     BeliefUnreadable,
     FrameArrived,
-    FrameUnreadable,
     Peer,
     ReadAnswered,
     RobotStatus,
@@ -59,21 +62,8 @@ def belief_from_message(message: BeliefMessage, now_ns: int) -> BeliefSeen:
     )
 
 
-def frame_from_serialized(data: bytes) -> FrameArrived | FrameUnreadable:
-    """
-    Return the frame in a serialized message, unchecked.
-
-    The node takes frames as bytes: what is no message at all, the middleware would drop without
-    a count, and with an error on the terminal for each.
-    """
-    try:
-        return frame_from_message(deserialize_message(data, FrameMessage))
-    except RMWError:
-        return FrameUnreadable(len(data))
-
-
 def belief_from_serialized(data: bytes, now_ns: int) -> BeliefSeen | BeliefUnreadable:
-    """Return the evidence in a serialized belief; see the two functions that it combines."""
+    """Return the evidence in a serialized belief, or that there is none to read."""
     try:
         return belief_from_message(deserialize_message(data, BeliefMessage), now_ns)
     except RMWError:

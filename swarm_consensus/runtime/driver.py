@@ -2,8 +2,9 @@
 Runs a robot's runtime in a thread of its own, on a real clock.
 
 Callbacks of the middleware only put inputs into the queue here and return; the runtime works at
-its own pace, so a disk that syncs slowly never blocks the executor. The thread sleeps until an
-input comes or a timer of the protocols is due.
+its own pace, so a disk that syncs slowly never blocks the executor. Frames do not pass through
+other threads at all: this one waits for them itself. It sleeps until an input or a frame comes or
+a timer of the protocols is due.
 """
 
 from __future__ import annotations
@@ -14,11 +15,9 @@ import threading
 import time
 from typing import Protocol
 
-from swarm_consensus.runtime.events import FrameArrived, FrameUnreadable, Input, Output
+from swarm_consensus.runtime.events import Input, Output
+from swarm_consensus.runtime.ports import Inbox
 
-# Frames waiting to be looked at. Beyond this the oldest is dropped: the protocols retransmit, and
-# an old frame is worth less than a new one.
-FRAMES_MAX = 4096
 # Inputs taken in one step, so that timers and the disk get their turn in a flood.
 STEP_INPUTS_MAX = 256
 
@@ -50,6 +49,7 @@ class Driver:
 
     :param open_runtime: makes the runtime; called in the thread, because the storage belongs to
         the thread that opened it.
+    :param inbox: where frames come in.
     :param deliver: called in the thread with the outputs of each step.
     :param failed: called in the thread, once, with what ended it; no output follows.
     """
@@ -57,19 +57,21 @@ class Driver:
     def __init__(
         self,
         open_runtime: Callable[[], Steppable],
+        inbox: Inbox,
         deliver: Callable[[list[Output]], None],
         failed: Callable[[Exception], None],
     ) -> None:
         self._open_runtime = open_runtime
         self._deliver = deliver
         self._failed = failed
-        self._wake = threading.Condition()
-        self._frames: deque[FrameArrived | FrameUnreadable] = deque()
+        self._inbox = inbox
         self._inputs: deque[Input] = deque()
+        # Said before the queue is looked at for the last time, so whoever puts something in and
+        # finds it unsaid knows that it will be seen.
+        self._asleep = False
         self._stopping = False
         self._opened = threading.Event()
         self._open_error: Exception | None = None
-        self.frames_dropped = 0
         self._thread = threading.Thread(target=self._run, name='runtime', daemon=True)
 
     def start(self, timeout_s: float = 30.0) -> None:
@@ -87,15 +89,9 @@ class Driver:
 
     def put(self, item: Input) -> None:
         """Hand an input to the runtime; never blocks."""
-        with self._wake:
-            if isinstance(item, FrameArrived | FrameUnreadable):
-                if len(self._frames) >= FRAMES_MAX:
-                    self._frames.popleft()
-                    self.frames_dropped += 1
-                self._frames.append(item)
-            else:
-                self._inputs.append(item)
-            self._wake.notify()
+        self._inputs.append(item)
+        if self._asleep:
+            self._inbox.wake()
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """
@@ -103,9 +99,8 @@ class Driver:
 
         :raises TimeoutError: the step did not end in time.
         """
-        with self._wake:
-            self._stopping = True
-            self._wake.notify()
+        self._stopping = True
+        self._inbox.wake()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(timeout_s)
             if self._thread.is_alive():
@@ -127,22 +122,22 @@ class Driver:
             runtime.close()
 
     def _loop(self, runtime: Steppable) -> None:
-        while True:
+        while not self._stopping:
             timeout_s = runtime.sleep_ns() * 1e-9
-            with self._wake:
-                if not self._frames and not self._inputs and not self._stopping and timeout_s > 0:
-                    self._wake.wait(timeout_s)
-                if self._stopping:
-                    return
-                inputs = self._take()
-            outputs = runtime.step(inputs)
+            self._asleep = True
+            if not self._inputs and not self._stopping and timeout_s > 0:
+                self._inbox.wait(timeout_s)
+            self._asleep = False
+            if self._stopping:
+                return
+            outputs = runtime.step(self._take())
             if outputs:
                 self._deliver(outputs)
 
     def _take(self) -> list[Input]:
         # Requests of this robot's own users first: they are few, frames may come in a flood.
         taken: list[Input] = []
-        for queue in (self._inputs, self._frames):
-            while queue and len(taken) < STEP_INPUTS_MAX:
-                taken.append(queue.popleft())
+        while self._inputs and len(taken) < STEP_INPUTS_MAX:
+            taken.append(self._inputs.popleft())
+        taken += self._inbox.take(STEP_INPUTS_MAX)
         return taken

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from swarm_consensus.runtime.events import FrameArrived, FrameUnreadable
 from swarm_consensus.transport.frame import FrameHeader
 
 
@@ -20,3 +21,16 @@ class Transport(Protocol):
 
     def send(self, frames: Sequence[tuple[FrameHeader, bytes]]) -> None:
         """Hand frames over; returns without waiting for anybody to receive them."""
+
+
+class Inbox(Protocol):
+    """Where the thread of a runtime sleeps, and where it finds the frames of the others."""
+
+    def wait(self, timeout_s: float) -> None:
+        """Sleep until a frame is there, `wake` is or was called, or the time is over."""
+
+    def wake(self) -> None:
+        """End the wait under way, or else the next one; from any thread."""
+
+    def take(self, count_max: int) -> list[FrameArrived | FrameUnreadable]:
+        """Return frames that are there, most urgent first; never waits."""
