@@ -230,6 +230,20 @@ def transfer(stage: Stage, args: Args) -> None:
     stage.swarm.do(name, lambda raft: raft.transfer(target))
 
 
+@verb('snapshot NAME [INDEX] [bytes=N]')
+def snapshot(stage: Stage, args: Args) -> None:
+    """Let the state at a place that was applied, the last if none is named, replace the log."""
+    name = stage.runner(args)
+    state = stage.swarm.robots[name].state
+    index = args.number('an index', state.index)
+    size = args.number_option('bytes')
+    args.done()
+    if index > state.index:
+        raise args.failure(f'{name} has applied {state.index} only')
+    data = state.snapshot(index, size)
+    stage.swarm.do(name, lambda raft: raft.snapshot(index, data))
+
+
 # -- the air ------------------------------------------------------------------------------------
 
 
@@ -246,10 +260,13 @@ def step_(stage: Stage, args: Args) -> None:
     stage.swarm.deliver(stage.filter(args), new=False)
 
 
-@verb('drop [KIND..] [from=..] [to=..]')
+@verb('drop [KIND..] [from=..] [to=..] [count=N]')
 def drop(stage: Stage, args: Args) -> None:
-    """Lose messages that are in the air."""
-    stage.drop_where(stage.filter(args))
+    """Lose messages that are in the air, the oldest first."""
+    count = args.number_option('count', DELIVERIES_MAX)
+    wanted = stage.filter(args)
+    lost = [flight for flight in stage.swarm.air if wanted(flight)][:count]
+    stage.drop_where(lambda flight: flight in lost)
 
 
 @verb('hold [KIND..] [from=..] [to=..]')

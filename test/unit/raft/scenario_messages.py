@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from hashlib import blake2b
 import typing
 
 from swarm_consensus.protocols.raft import (
@@ -30,7 +31,7 @@ from swarm_consensus.protocols.raft import (
 )
 
 # Name, type, and the fields that tell it from another kind of the same type.
-KINDS: dict[str, tuple[type, dict[str, bool]]] = {
+KINDS: dict[str, tuple[type, dict[str, object]]] = {
     'pre-vote': (VoteRequest, {'pre': True}),
     'vote': (VoteRequest, {'pre': False}),
     'pre-vote-reply': (VoteReply, {'pre': True}),
@@ -126,12 +127,15 @@ def _rarer_details(m: Message) -> str:
 
 def forge(kind: str, fields: dict[str, str]) -> Message:
     """
-    Make a message of given fields, each as text: `term=3 entries=4@2,5@3`.
+    Make a message of given fields, each as text: `term=3 entries=4@2,5@3 membership=a,b`.
 
     :raises ValueError: fields that the kind does not have, lacks, or that do not read; the text
         says which.
     """
     type_, fixed = KINDS[kind]
+    if type_ is SnapshotChunk and 'digest' not in fields:
+        # One piece that is the whole.
+        fixed = {'digest': blake2b(fields.get('data', '').encode(), digest_size=16).digest()}
     hints = typing.get_type_hints(type_)
     wanted = {
         field.name: field.default is dataclasses.MISSING
@@ -159,6 +163,8 @@ def _read(name: str, text: str, hint: object) -> object:
         if hint is str:
             return text
         parts = [part for part in text.split(',') if part]
+        if hint is Membership:
+            return Membership(tuple(parts))
         inner = typing.get_args(hint)[0]
         if inner is Entry:
             return tuple(_entry(part) for part in parts)

@@ -11,8 +11,9 @@ from scenario_text import ScenarioFailure
 import test_mutations as known
 
 from swarm_consensus.protocols.raft import Raft
+from swarm_consensus.protocols.raft.chunks import Incoming
 from swarm_consensus.protocols.raft.log import RaftLog
-from swarm_consensus.protocols.raft.progress import Progress
+from swarm_consensus.protocols.raft.progress import Flow, Progress
 
 Mutation = Callable[[pytest.MonkeyPatch], None]
 
@@ -106,6 +107,40 @@ def rank_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Raft, '_hand_over_by_rank', lambda raft: None)
 
 
+def a_follower_in_need_of_a_snapshot_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Raft, '_on_compacted', lambda raft, group: None)
+
+
+def a_pending_snapshot_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Progress.accepted
+
+    def accepted(p: Progress, index: int) -> None:
+        if p.outgoing is None or p.flow is not Flow.SNAPSHOT or index >= p.outgoing.source.index:
+            original(p, index)
+
+    monkeypatch.setattr(Progress, 'accepted', accepted)
+
+
+def a_write_that_a_snapshot_replaced_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RaftLog, '_stands_to', lambda log, index: None)
+
+
+def a_log_under_a_snapshot_has_no_term(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        RaftLog, 'last_term', property(lambda log: log._entries[-1].term if log._entries else 0)
+    )
+
+
+def pieces_that_come_early_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Incoming.take
+
+    def take(incoming: Incoming, offset: int, data: bytes) -> None:
+        if offset <= incoming.received:
+            original(incoming, offset, data)
+
+    monkeypatch.setattr(Incoming, 'take', take)
+
+
 CASES: list[tuple[str, Mutation]] = [
     ('conflict_hint', a_hint_is_ignored),
     ('figure_7', known.no_match_check_on_append),
@@ -119,10 +154,17 @@ CASES: list[tuple[str, Mutation]] = [
     ('learner_votes', learners_do_not_vote),
     ('one_append', each_follower_gets_a_copy),
     ('overwritten_write', an_overwritten_write_counts),
+    ('older_snapshot', a_follower_in_need_of_a_snapshot_is_forgotten),
     ('priority', rank_does_not_matter),
     ('read_own_term', known.read_before_a_commit_of_the_term),
     ('repeated_append', known.truncation_without_conflict),
+    ('snapshot_durable', known.acknowledgement_before_sync),
+    ('snapshot_overtaken', a_pending_snapshot_is_waited_for),
+    ('snapshot_overwrites_write', a_write_that_a_snapshot_replaced_counts),
+    ('snapshot_pieces', pieces_that_come_early_are_dropped),
+    ('snapshot_votes', a_log_under_a_snapshot_has_no_term),
     ('stuck_candidate', an_old_leader_gets_no_answer),
+    ('throttled_follower', a_follower_in_need_of_a_snapshot_is_forgotten),
     ('transfer_dead', known.a_transfer_never_aborts),
     ('uncommitted_bytes', uncommitted_bytes_are_not_counted),
     ('vote_once', known.two_votes_in_a_term),
