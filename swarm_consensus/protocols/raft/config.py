@@ -29,6 +29,9 @@ TRAILING_FACTOR_SENDING = 8
 HANDOVER_TIMEOUTS = 8
 HANDOVER_TIMEOUTS_MAX = 128
 
+# Election timeouts of silence after which a voter is given up, where nothing is configured.
+REPLACE_TIMEOUTS = 30
+
 
 @dataclass(frozen=True, slots=True)
 class RaftConfig:
@@ -73,6 +76,21 @@ class RaftConfig:
         (RANK_DECAY_ROUNDS) while there is no leader. A leader hands over to a caught-up voter of
         higher rank, at most once in HANDOVER_TIMEOUTS. It never costs safety, and each robot may
         change its own at a reboot.
+    :param robots: all robots of the swarm, members or not: their messages are let through, so
+        that a robot which lags behind a change of membership still hears a leader that it does
+        not know as a member. (): voters and learners.
+    :param voters_max: how many voters the leader keeps by itself, an odd number: it replaces
+        voters that are silent or have lost their log by learners, promotes learners where voters
+        are too few, and demotes voters where they are too many. 0: membership changes only where
+        somebody asks for it.
+    :param replace_ticks: silence after which a voter is replaced, and time that a learner must
+        have been heard without a gap before it is promoted; 0: REPLACE_TIMEOUTS election timeouts.
+        Shorter: less time with one failure less to spare, more changes where robots come and go.
+    :param clock_drift_percent: bound of how much slower one robot's ticks may be than another's,
+        for lease reads: a leader that a quorum has just heard answers reads without a round. The
+        same at every robot. Every tick that passed must then be given, be it late and at once,
+        before anything else is taken in: a leader whose time stood still would answer from the
+        past. A rebooted robot votes only after election_ticks. -1: no leases.
     :raises ConfigError: settings that contradict each other, with what to change.
     """
 
@@ -94,6 +112,10 @@ class RaftConfig:
     snapshot_window: int = 8
     snapshot_bytes_max: int = 64 * 1024 * 1024
     priority: int = 0
+    robots: tuple[str, ...] = ()
+    voters_max: int = 0
+    replace_ticks: int = 0
+    clock_drift_percent: int = -1
 
     def __post_init__(self) -> None:
         """Check what the types cannot say."""
@@ -129,6 +151,27 @@ class RaftConfig:
         if min(self.retry_ticks, self.priority, self.trailing_entries) < 0:
             raise ConfigError('retry_ticks, priority and trailing_entries must not be negative')
 
+        self._check_care()
+
+    def _check_care(self) -> None:
+        if self.voters_max and (self.voters_max < 1 or self.voters_max % 2 == 0):
+            raise ConfigError(
+                f'voters_max ({self.voters_max}) must be odd, or 0: one voter more than an odd '
+                'number survives no more failures'
+            )
+        if self.replace_ticks and self.replace_ticks <= self.election_ticks:
+            raise ConfigError(
+                f'replace_ticks ({self.replace_ticks}) must be greater than election_ticks '
+                f'({self.election_ticks}), or 0'
+            )
+        if not -1 <= self.clock_drift_percent < 100:
+            raise ConfigError(f'clock_drift_percent ({self.clock_drift_percent}) is not -1..99')
+        if self.clock_drift_percent >= 0 and self.lease_ticks <= self.heartbeat_ticks:
+            raise ConfigError(
+                f'a lease would last {self.lease_ticks} ticks, no longer than heartbeat_ticks '
+                f'({self.heartbeat_ticks}): raise election_ticks or set clock_drift_percent to -1'
+            )
+
     def _check_members(self) -> None:
         if not self.voters:
             raise ConfigError('`voters` is empty; a swarm needs at least one')
@@ -138,6 +181,25 @@ class RaftConfig:
                 f'voters {self.voters} and learners {self.learners} must be non-empty names, '
                 'each robot once'
             )
+        if '' in self.robots:
+            raise ConfigError('`robots` holds an empty name')
+
+    @property
+    def lease_ticks(self) -> int:
+        """
+        Ticks that a lease lasts from the tick in which its round began; 0: no leases.
+
+        One tick less than the drift alone allows: what lasts n ticks at a voter is longer than
+        n - 1 of its ticks.
+        """
+        if self.clock_drift_percent < 0:
+            return 0
+        return (self.election_ticks - 1) * (100 - self.clock_drift_percent) // 100
+
+    @property
+    def give_up_ticks(self) -> int:
+        """Silence after which a voter is replaced."""
+        return self.replace_ticks or REPLACE_TIMEOUTS * self.election_ticks
 
     @property
     def membership(self) -> Membership:

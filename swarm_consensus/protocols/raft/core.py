@@ -12,9 +12,16 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
+from swarm_consensus.protocols.raft.changes import decode_membership
 from swarm_consensus.protocols.raft.config import NUMBER_MAX, TERM_JUMP_MAX, RaftConfig
 from swarm_consensus.protocols.raft.effects import Send
-from swarm_consensus.protocols.raft.entry import Entry, HardState, Membership, Restored
+from swarm_consensus.protocols.raft.entry import (
+    Entry,
+    EntryKind,
+    HardState,
+    Membership,
+    Restored,
+)
 from swarm_consensus.protocols.raft.errors import InvariantError
 from swarm_consensus.protocols.raft.log import RaftLog
 from swarm_consensus.protocols.raft.memberships import Memberships
@@ -28,11 +35,17 @@ class Core:
 
     :ivar _term: latest term seen, and `_vote` this robot's vote in it; both go into the next
         `Persist` when they change, before any promise that rests on them.
+    :ivar _lost: token of the loss of this robot's log; '' for none (HardState.lost).
     :ivar _leader: leader of `_term`, '' for none known; own name exactly when role is LEADER.
     :ivar _membership: who holds the log: the latest of `_memberships`, which know since when.
+    :ivar _known: whose messages are taken in: all robots that the configuration names, and all
+        that ever were members while this robot ran. Who is a member now does not matter here: this
+        robot, or the other, may lag behind.
     :ivar _now: ticks since start.
     :ivar _timer: tick from which the election timeout counts: leader last heard, vote given,
         or campaign begun.
+    :ivar _promised_at: with leases: tick at which a leader of an earlier term was last heard, or
+        of the boot: before it this robot may have heard one.
     :ivar _orphaned_at: tick since which no leader is known; only where `_leader` is ''.
     :ivar _dirty: there may be something to hand out.
     """
@@ -44,6 +57,7 @@ class Core:
         self._log = RaftLog(restored)
         self._term = restored.hard_state.term
         self._vote = restored.hard_state.vote
+        self._lost = restored.hard_state.lost
         if self._term < 0 or self._term > NUMBER_MAX:
             raise InvariantError('restored term is out of range', hard_state=restored.hard_state)
         self._hard_state_changed = False
@@ -52,8 +66,14 @@ class Core:
         mark = None if restored.snapshot is None else restored.snapshot.mark
         self._membership: Membership = config.membership if mark is None else mark.membership
         self._memberships = Memberships(self._log.snapshot_index, self._membership)
-        self._known = frozenset(config.membership.robots + self._membership.robots)
+        self._known = frozenset(config.membership.robots + config.robots)
+        for entry in restored.entries:
+            if entry.kind is EntryKind.CONFIG:
+                self._restore_membership(entry)
+        self._take_membership()
         self._now = 0
+        # Who never was in a term never heard a leader.
+        self._promised_at = 0 if self._term else -config.election_ticks
         self._timer = 0
         self._timeout = 0
         self._orphaned_at = 0
@@ -63,6 +83,13 @@ class Core:
         self._send_after: list[Send] = []
         self._drops: dict[Drop, int] = {}
         self._handlers: Mapping[type[Message], Callable[[Any], None]] = self._make_handlers()
+
+    def _restore_membership(self, entry: Entry) -> None:
+        membership = decode_membership(entry.data)
+        if membership is None:
+            raise InvariantError('a restored membership makes no sense', entry=entry)
+        self._memberships.append(entry.index, membership)
+        self._known |= frozenset(membership.robots)
 
     def _make_handlers(self) -> dict[type[Message], Callable[[Any], None]]:
         """Return who takes in which message; each floor adds its own."""
@@ -98,6 +125,7 @@ class Core:
         self._role = role
         if self._leader:
             self._orphaned_at = self._now
+            self._promised_at = self._timer
         self._leader = ''
         self._timer = self._now
         self._draw_timeout()
@@ -155,8 +183,27 @@ class Core:
             return True
         return bool(self._leader) and self._now - self._timer < self._config.election_ticks
 
+    @property
+    def _keeps_promise(self) -> bool:
+        """
+        Whether a leader of an earlier term may hold a lease by this robot's answer.
+
+        A leader whose term is known is looked after by `_hears_leader`; but a robot forgets it as
+        soon as it hears of a higher term, which ends no lease.
+        """
+        config = self._config
+        return (
+            config.clock_drift_percent >= 0
+            and self._now - self._promised_at < config.election_ticks
+        )
+
+    @property
+    def _is_voter(self) -> bool:
+        """Whether this robot votes in the membership in force."""
+        return self._robot in self._membership.voters or self._robot in self._membership.outgoing
+
     def _take_hard_state(self) -> HardState | None:
         if not self._hard_state_changed:
             return None
         self._hard_state_changed = False
-        return HardState(self._term, self._vote)
+        return HardState(self._term, self._vote, self._lost)

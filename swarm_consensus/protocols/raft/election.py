@@ -44,8 +44,8 @@ class Election(Core):
 
     @property
     def _may_campaign(self) -> bool:
-        """Whether this robot is a voter."""
-        return any(self._robot in half for half in halves(self._membership))
+        """Whether this robot is a voter that has kept its promises."""
+        return self._is_voter and not self._lost
 
     def _tick_election(self) -> None:
         """Campaign when the leader has been silent for too long."""
@@ -102,6 +102,9 @@ class Election(Core):
         ):
             self._drop(Drop.OUT_OF_RANGE)
             return
+        if term >= self._term and self._keeps_promise and not message.transfer:
+            self._drop(Drop.LEADER_HEARD)
+            return
         if term > self._term:
             if self._hears_leader and not message.transfer:
                 self._drop(Drop.LEADER_HEARD)
@@ -123,6 +126,9 @@ class Election(Core):
 
     def _would_vote(self, message: VoteRequest) -> bool:
         """Return whether the vote of the term is free for this candidate, and it is fit."""
+        if self._lost:
+            # It may have voted in this term, or have acknowledged more than its log shows.
+            return False
         log = self._log
         if not log.up_to_date(message.last_index, message.last_term):
             return False

@@ -144,7 +144,7 @@ class RaftLog:
         self._entries.append(entry)
         self.last_index = entry.index
 
-    def merge(self, entries: tuple[Entry, ...]) -> None:
+    def merge(self, entries: tuple[Entry, ...]) -> int:
         """
         Take in entries of a leader that follow a matching one; behind the commit index only.
 
@@ -152,19 +152,21 @@ class RaftLog:
         cuts the log (thesis 3.5, append that is late or repeated).
 
         :param entries: without gaps, the first at most one behind the end; not empty.
+        :returns: the first place that holds another entry than before; 0 where nothing was new.
         :raises InvariantError: a conflict at or below the commit index.
         """
         first = entries[0].index
         if first <= self.last_index:
             skip = self._agreeing(entries)
             if skip == len(entries):
-                return
+                return 0
             entries = entries[skip:]
             first = entries[0].index
             if first <= self.last_index:
                 self._truncate(first)
         self._entries.extend(entries)
         self.last_index = entries[-1].index
+        return first
 
     def _agreeing(self, entries: tuple[Entry, ...]) -> int:
         """Return how many of the entries are here already."""

@@ -338,12 +338,14 @@ class ChangeRequest:
     """
     A change of membership on its way from the robot where it was asked for to the leader.
 
+    :param term: only its leader takes it in: one that comes late must not undo what came between.
     :param origin: where it was asked for.
     :param request_id: what the reply repeats.
     :param voters: robots that are to vote.
     :param learners: robots that are to hold the log and not vote.
     """
 
+    term: int
     origin: str
     request_id: str
     voters: tuple[str, ...]
@@ -360,12 +362,14 @@ class ChangeReply:
     """
     How a change of membership ended, or why it was not begun.
 
+    :param term: term of the request.
     :param leader: who answers.
     :param request_id: the change.
     :param end: a ChangeEnd.
     :param reason: for people; '' where it is done.
     """
 
+    term: int
     leader: str
     request_id: str
     end: int

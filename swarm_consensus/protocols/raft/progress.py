@@ -28,7 +28,7 @@ class Progress:
     """
     One follower in the eyes of the leader.
 
-    Holds always: 0 <= match < next; match never falls within a term.
+    Holds always: 0 <= match < next; match never falls within a term, unless the log is lost.
 
     :ivar match: the follower's log is durable and equal to ours up to here.
     :ivar next: first entry to send next.
@@ -40,6 +40,9 @@ class Progress:
     :ivar sent_commit: commit index last sent.
     :ivar priority: its rank, as it last said.
     :ivar heard: tick when it was last heard.
+    :ivar steady_since: tick since when it is heard without a gap, as far as anybody looked.
+    :ivar lost: HardState.lost as it last said; where it is not '', it counts for nothing.
+    :ivar lost_round: heartbeat round that was the latest when it said so.
     :ivar round: last heartbeat round that it answered.
     :ivar mark_round: round at which the two below were noted; 0: none under way. Its answer, or
         a later one, shows whether what had been sent by then arrived.
@@ -51,6 +54,8 @@ class Progress:
         'flow',
         'heard',
         'inflight',
+        'lost',
+        'lost_round',
         'mark_match',
         'mark_next',
         'mark_round',
@@ -62,6 +67,7 @@ class Progress:
         'robot',
         'round',
         'sent_commit',
+        'steady_since',
     )
 
     def __init__(self, robot: str, next_index: int, now: int) -> None:
@@ -75,6 +81,9 @@ class Progress:
         self.sent_commit = 0
         self.priority = 0
         self.heard = now
+        self.steady_since = now
+        self.lost = ''
+        self.lost_round = 0
         self.round = 0
         self.mark_round = 0
         self.mark_next = 0
@@ -110,6 +119,13 @@ class Progress:
             return False
         self.probe(max(min(index, next_guess), self.match + 1))
         return True
+
+    def lost_log(self, token: str, round_: int) -> None:
+        """Take note that the follower has lost its log, and nothing is known of the new one."""
+        self.lost = token
+        self.lost_round = round_
+        self.match = 0
+        self.probe(self.next)
 
     def probe(self, next_index: int) -> None:
         """Go back to one append at a time, from `next_index`."""

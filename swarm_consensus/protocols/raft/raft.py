@@ -14,14 +14,16 @@ messages; after every input gives the lowest latency.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from swarm_consensus.protocols.raft.care import Care
 from swarm_consensus.protocols.raft.effects import Effects
 from swarm_consensus.protocols.raft.messages import Message
-from swarm_consensus.protocols.raft.proposals import Proposals
 from swarm_consensus.protocols.raft.quorum import quorum_size
 from swarm_consensus.protocols.raft.status import Drop, RaftStatus, Role
 
 
-class Raft(Proposals):
+class Raft(Care):
     """
     Raft at one robot.
 
@@ -46,6 +48,8 @@ class Raft(Proposals):
             self._tick_proposals()
         if self._read_due:
             self._tick_reads()
+        if self._changes:
+            self._tick_changes()
 
     def idle_ticks(self) -> int:
         """
@@ -53,7 +57,7 @@ class Raft(Proposals):
 
         Every tick must be given nonetheless; this says how many may be given at once.
         """
-        if self._dirty or self._proposals or self._reads:
+        if self._dirty or self._proposals or self._reads or self._changes:
             return 1
         due = self._beat_at if self._role is Role.LEADER else self._timer + self._timeout
         if self._target:
@@ -111,6 +115,30 @@ class Raft(Proposals):
         """
         self._transfer(target)
 
+    def change(
+        self,
+        request_id: str,
+        voters: Iterable[str],
+        learners: Iterable[str],
+        deadline_ticks: int = 0,
+    ) -> None:
+        """
+        Change who holds the log; a ChangeResult follows, at the deadline at the latest.
+
+        Any robot may be asked; the leader does it, one change at a time. Who votes now and is to
+        vote no more may become a learner or leave; a robot that is to vote must be a learner
+        first, and should have caught up. While config.voters_max is set the leader changes voters
+        by itself, too.
+
+        :param request_id: unique over all robots and boots; while it is under way, asking it again
+            changes nothing.
+        :param voters: all robots that are to vote.
+        :param learners: all others that are to hold the log.
+        :param deadline_ticks: ticks until it ends as UNKNOWN, or as NOT_LEADER where it never left
+            this robot; 0: config.proposal_ticks.
+        """
+        self._ask_change(request_id, voters, learners, self._deadline(deadline_ticks))
+
     def _deadline(self, deadline_ticks: int) -> int:
         return self._now + max(1, deadline_ticks or self._config.proposal_ticks)
 
@@ -143,6 +171,8 @@ class Raft(Proposals):
         if not self._dirty:
             return None
         self._dirty = False
+        if self._changes and self._leader:
+            self._flush_changes()
         if self._role is Role.LEADER:
             if self._held:
                 self._flush_proposals()
@@ -164,7 +194,17 @@ class Raft(Proposals):
         committed = self._log.hand_out()
         send_now, send_after = self._send_now, self._send_after
         reads, results, transfers = self._read_results, self._results, self._transfer_results
-        if not (send_now or persist or send_after or committed or reads or results or transfers):
+        changes = self._change_results
+        if not (
+            send_now
+            or persist
+            or send_after
+            or committed
+            or reads
+            or results
+            or transfers
+            or changes
+        ):
             return None
         effects = Effects(
             tuple(send_now),
@@ -174,6 +214,7 @@ class Raft(Proposals):
             tuple(reads),
             tuple(results),
             tuple(transfers),
+            tuple(changes),
             install=install,
         )
         send_now.clear()
@@ -181,6 +222,7 @@ class Raft(Proposals):
         reads.clear()
         results.clear()
         transfers.clear()
+        changes.clear()
         return effects
 
     def status(self) -> RaftStatus:
@@ -209,6 +251,8 @@ class Raft(Proposals):
             reads=len(self._reads),
             transfer=self._target if self._transferring else '',
             drops=dict(self._drops),
+            changing=leads and bool(self._settling) or self._membership.joint,
+            lost=self._lost,
         )
 
     @property

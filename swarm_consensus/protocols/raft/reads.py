@@ -5,6 +5,14 @@ The leader notes its commit index, then has a quorum confirm by a heartbeat roun
 leads; whoever has applied up to that index may answer. All reads that wait share one round. A
 leader that has committed nothing of its own term does not know yet what is committed, so its
 reads wait. A follower asks the leader for the index and waits until it has applied so far.
+
+With leases (6.4.1) the leader needs no round of its own for a read where a quorum answered one
+that began less than a lease ago: each robot of that quorum has promised, by answering, to elect
+nobody for an election timeout from when it heard the leader, which was after the round began. A
+robot that hears of a higher term, or is rebooted, still keeps the promise. A candidate that the
+leader sent itself is exempt from it, so with the first word to campaign the leases of a term are
+over, even if the transfer is aborted: the word may come late. A lease rests on bounded clocks,
+a round on nothing.
 """
 
 from __future__ import annotations
@@ -58,6 +66,8 @@ class Reads(Transfer):
     :ivar _reads_remote: leader: newest number that each other robot asked for. Its answer serves
         all that the robot had asked for before, since those began before, too.
     :ivar _rounds: leader: rounds that were begun for reads, oldest first.
+    :ivar _begun: leader, with leases: rounds that no quorum has answered, and the tick of each.
+    :ivar _lease_until: leader: tick from which the lease is over; 0: there was none.
     """
 
     def __init__(self, config: RaftConfig, restored: Restored, random: Random) -> None:
@@ -70,6 +80,9 @@ class Reads(Transfer):
         self._reads_ready: list[tuple[int, list[_Read]]] = []
         self._reads_remote: dict[str, int] = {}
         self._rounds: deque[_Round] = deque()
+        self._lease_ticks = config.lease_ticks
+        self._begun: deque[tuple[int, int]] = deque()
+        self._lease_until = 0
         self._read_results: list[ReadResult] = []
         # The answer to a question of an earlier boot must not be taken for one to ours.
         self._read_number = random.getrandbits(40) << 20
@@ -87,6 +100,8 @@ class Reads(Transfer):
             self._reads_held.extend(round_.own)
         self._rounds.clear()
         self._reads_remote = {}
+        self._begun.clear()
+        self._lease_until = 0
         super()._on_new_term()
 
     def _on_leader_known(self) -> None:
@@ -157,22 +172,45 @@ class Reads(Transfer):
             return
         for read in self._reads_held:
             read.asked = True
+        if self._holds_lease:
+            self._serve_reads(self._log.commit, self._reads_held, self._reads_remote)
+            self._reads_held, self._reads_remote = [], {}
+            return
         round_ = _Round(self._round + 1, self._log.commit, self._reads_held, self._reads_remote)
         self._rounds.append(round_)
         self._reads_held, self._reads_remote = [], {}
         self._round_wanted = True
 
+    @property
+    def _holds_lease(self) -> bool:
+        return self._now < self._lease_until and not self._transferring and not self._urged
+
+    def _serve_reads(self, index: int, own: list[_Read], remote: dict[str, int]) -> None:
+        self._end_reads(index, own)
+        for robot, number in remote.items():
+            self._send_now.append(Send((robot,), ReadReply(self._robot, number, index)))
+
+    def _begin_round(self) -> None:
+        if self._lease_ticks:
+            self._begun.append((self._round + 1, self._now))
+        super()._begin_round()
+
+    def _take_membership(self) -> None:
+        # What others answered was asked of other voters.
+        self._begun.clear()
+        self._lease_until = 0
+        super()._take_membership()
+
     def _on_round_answered(self) -> None:
-        rounds = self._rounds
-        if not rounds:
+        rounds, begun = self._rounds, self._begun
+        if not rounds and not begun:
             return
         confirmed = self._reached(lambda p: p.round, self._round)
+        while begun and begun[0][0] <= confirmed:
+            self._lease_until = begun.popleft()[1] + self._lease_ticks
         while rounds and rounds[0].round <= confirmed:
             round_ = rounds.popleft()
-            self._end_reads(round_.index, round_.own)
-            for robot, number in round_.remote.items():
-                reply = ReadReply(self._robot, number, round_.index)
-                self._send_now.append(Send((robot,), reply))
+            self._serve_reads(round_.index, round_.own, round_.remote)
 
     def _on_read_request(self, message: ReadRequest) -> None:
         if not self._is_peer(message.origin):

@@ -12,6 +12,11 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from swarm_consensus.protocols.raft.changes import (
+    TOKEN_BYTES_MAX,
+    decode_membership,
+    robot_of,
+)
 from swarm_consensus.protocols.raft.config import (
     ENTRY_OVERHEAD_BYTES,
     NUMBER_MAX,
@@ -19,7 +24,7 @@ from swarm_consensus.protocols.raft.config import (
 )
 from swarm_consensus.protocols.raft.effects import Send
 from swarm_consensus.protocols.raft.election import Election
-from swarm_consensus.protocols.raft.entry import Entry, EntryKind, Restored
+from swarm_consensus.protocols.raft.entry import Entry, EntryKind, Membership, Restored
 from swarm_consensus.protocols.raft.messages import (
     AppendEntries,
     AppendReply,
@@ -34,6 +39,10 @@ from swarm_consensus.protocols.raft.status import Drop, Role
 _PROBE = Flow.PROBE
 _REPLICATE = Flow.REPLICATE
 _LEADER = Role.LEADER
+_CONFIG = EntryKind.CONFIG
+
+# Stands in for a voter that lost its log: it never acknowledges anything.
+_NOBODY = Progress('', 1, 0)
 
 
 class Replication(Election):
@@ -42,7 +51,10 @@ class Replication(Election):
 
     At the leader:
 
-    :ivar _progress: each follower's, by name; empty unless leading.
+    :ivar _progress: each follower's, by name; empty unless leading. A robot that a change removes
+        is one until the change is committed, so that it hears of it.
+    :ivar _groups: the progress of each voter, a group for each half. None stands for the leader,
+        whose match is what its own disk holds.
     :ivar _term_start: place of the entry that opened the term; 0 unless leading. Once it is
         committed, everything that older terms committed is known to be.
     :ivar _round: heartbeat rounds begun in this term.
@@ -111,17 +123,35 @@ class Replication(Election):
         alone = tally(self._membership, {self._robot: True}) is Tally.WON
         self._out = self._send_after if alone else self._send_now
 
+    def _take_membership(self) -> None:
+        super()._take_membership()
+        if self._role is _LEADER:
+            self._follow_all()
+
     def _follow_all(self) -> None:
-        """Begin to keep track of each other member; nothing is known about their logs."""
-        names = [robot for robot in self._membership.robots if robot != self._robot]
+        """Keep track of each other member; of a new one's log nothing is known."""
+        committed = self._memberships.at(self._log.commit)
+        names = dict.fromkeys(self._membership.robots + committed.robots)
+        names.pop(self._robot, None)
         next_index = self._log.last_index + 1
-        self._progress = {name: Progress(name, next_index, self._now) for name in names}
+        known = self._progress
+        self._progress = {
+            name: known.get(name) or Progress(name, next_index, self._now) for name in names
+        }
         self._followers = tuple(self._progress.values())
         self._follower_names = tuple(names)
-        # None stands for the leader, whose match is what its own disk holds.
+        self._group_voters()
+
+    def _group_voters(self) -> None:
         self._groups = tuple(
-            tuple(self._progress.get(voter) for voter in half) for half in halves(self._membership)
+            tuple(self._counted(voter) for voter in half) for half in halves(self._membership)
         )
+
+    def _counted(self, voter: str) -> Progress | None:
+        if voter == self._robot:
+            return None
+        p = self._progress[voter]
+        return _NOBODY if p.lost else p
 
     def _append_own(self, kind: EntryKind, data: bytes) -> int:
         """Append an entry of this term; returns its index."""
@@ -143,7 +173,7 @@ class Replication(Election):
     def _quorum_heard(self) -> bool:
         """Return whether a quorum, this robot included, was heard within the election timeout."""
         since = self._now - self._config.election_ticks
-        heard = {p.robot for p in self._followers if p.heard > since}
+        heard = {p.robot for p in self._followers if p.heard > since and not p.lost}
         heard.add(self._robot)
         return has_quorum(self._membership, heard)
 
@@ -265,11 +295,16 @@ class Replication(Election):
         """Answer the leader, once for all that came."""
         if self._ack:
             self._ack = False
-            reply = AppendReply(self._term, self._robot, False, self._matched)
+            reply = AppendReply(self._term, self._robot, False, self._matched, lost=self._lost)
             self._send_after.append(Send((self._leader,), reply))
         if self._pong:
             pong = HeartbeatReply(
-                self._term, self._robot, self._pong, self._matched, self._config.priority
+                self._term,
+                self._robot,
+                self._pong,
+                self._matched,
+                self._config.priority,
+                self._lost,
             )
             self._pong = 0
             self._send_after.append(Send((self._leader,), pong))
@@ -303,6 +338,7 @@ class Replication(Election):
     def _on_append(self, message: AppendEntries) -> None:
         prev, entries = message.prev_index, message.entries
         index, term = prev, message.prev_term
+        memberships: dict[int, Membership] | None = None
         if not 0 <= prev <= NUMBER_MAX or not 0 <= term or not 0 <= message.commit <= NUMBER_MAX:
             self._drop(Drop.OUT_OF_RANGE)
             return
@@ -312,6 +348,12 @@ class Replication(Election):
                 self._drop(Drop.MALFORMED)
                 return
             term = entry.term
+            if entry.kind is _CONFIG:
+                membership = decode_membership(entry.data)
+                if membership is None:
+                    self._drop(Drop.MALFORMED)
+                    return
+                memberships = {**(memberships or {}), index: membership}
         if term > message.term:
             self._drop(Drop.MALFORMED)
             return
@@ -327,7 +369,9 @@ class Replication(Election):
             self._reject(prev, message.prev_term)
             return
         if entries:
-            log.merge(entries)
+            first = log.merge(entries)
+            if memberships is not None or 0 < first <= self._memberships.latest_index:
+                self._merge_memberships(first, memberships or {})
         if index > self._matched:
             self._matched = index
         self._ack = True
@@ -335,12 +379,23 @@ class Replication(Election):
             self._leader_commit = message.commit
         self._follow_commit()
 
+    def _merge_memberships(self, first: int, memberships: dict[int, Membership]) -> None:
+        """Put in force what the entries from `first` on set, and no more what they cut off."""
+        if not first:
+            return
+        self._memberships.truncate(first)
+        for index, membership in memberships.items():
+            if index >= first:
+                self._memberships.append(index, membership)
+        self._take_membership()
+
     def _reject(self, prev: int, prev_term: int) -> None:
         """Say that the log has no such entry, and the last place that could match."""
         log = self._log
         # What is committed does match.
         hint = max(log.last_index_of_term(min(prev, log.last_index), prev_term), log.commit)
-        reply = AppendReply(self._term, self._robot, True, prev, hint, max(log.term(hint), 0))
+        hint_term = max(log.term(hint), 0)
+        reply = AppendReply(self._term, self._robot, True, prev, hint, hint_term, lost=self._lost)
         self._send_after.append(Send((self._leader,), reply))
 
     def _follow_commit(self) -> None:
@@ -386,6 +441,8 @@ class Replication(Election):
         p = self._answering(message.term, message.follower, index)
         if p is None:
             return
+        if message.lost != p.lost and not self._note_loss(p, message.lost):
+            return
         if message.rejected:
             log = self._log
             guess = message.hint_index + 1
@@ -396,6 +453,29 @@ class Replication(Election):
                 self._flush = self._dirty = True
             return
         self._accept(p, index)
+
+    def _note_loss(self, p: Progress, token: str, round_: int = 0) -> bool:
+        """
+        Take note that a follower has lost its log, or is well again; see `Changes`.
+
+        :param token: what its answer says now.
+        :param round_: heartbeat round that it answers; 0: none.
+        :returns: whether the answer is about the log that it has now.
+        """
+        if token:
+            if robot_of(token) != p.robot or len(token) > TOKEN_BYTES_MAX:
+                self._drop(Drop.MALFORMED)
+                return False
+            p.lost_log(token, self._round)
+            self._flush = self._dirty = True
+        elif round_ > p.lost_round:
+            # It answers what was asked after it had said that it was lost.
+            p.lost = ''
+        else:
+            self._drop(Drop.STALE)
+            return False
+        self._group_voters()
+        return True
 
     def _accept(self, p: Progress, index: int) -> None:
         moved = index > p.match
@@ -414,6 +494,8 @@ class Replication(Election):
             return
         if not 0 <= message.round <= self._round or not 0 <= message.priority <= NUMBER_MAX:
             self._drop(Drop.OUT_OF_RANGE)
+            return
+        if message.lost != p.lost and not self._note_loss(p, message.lost, message.round):
             return
         p.priority = message.priority
         if message.match > p.match:

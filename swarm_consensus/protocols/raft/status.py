@@ -58,6 +58,8 @@ class RaftStatus:
     :param transfer: robot that this one is handing its leadership to, so that proposals wait; ''
         for none.
     :param drops: messages of peers that were dropped since start, by reason; only those above 0.
+    :param changing: a change of membership is under way, or, at the leader, not possible yet.
+    :param lost: token of the loss of this robot's log; '' for none (HardState.lost).
     """
 
     robot: str
@@ -78,3 +80,5 @@ class RaftStatus:
     reads: int
     transfer: str
     drops: Mapping[Drop, int]
+    changing: bool = False
+    lost: str = ''

@@ -42,6 +42,8 @@ class Transfer(Snapshots):
     :ivar _transferring: leader: a transfer is under way, so no proposal is taken in.
     :ivar _transfer_due: tick at which the transfer ends as TIMEOUT.
     :ivar _urged_at: tick when the target was last told to campaign.
+    :ivar _urged: leader: somebody was told so in this term, be the transfer aborted since: the word
+        may be late, and voters answer although they hear this leader.
     :ivar _handover_at: leader: tick from which it may hand over to a higher rank, and
         `_handover_timeouts` the election timeouts from one attempt to the next.
     """
@@ -52,6 +54,7 @@ class Transfer(Snapshots):
         self._transferring = False
         self._transfer_due = 0
         self._urged_at = 0
+        self._urged = False
         self._handover_at = 0
         self._handover_timeouts = HANDOVER_TIMEOUTS
         self._transfer_results: list[TransferResult] = []
@@ -65,6 +68,7 @@ class Transfer(Snapshots):
             # This robot leads no more; whether the target does will be seen.
             self._transferring = False
             self._transfer_due = self._now + self._config.election_ticks
+        self._urged = False
         super()._on_new_term()
 
     def _on_leader_known(self) -> None:
@@ -85,7 +89,7 @@ class Transfer(Snapshots):
             self._asked = True
             return
         target = target or self._best_target()
-        if not any(target in half for half in halves(self._membership)):
+        if not self._can_lead(target):
             self._transfer_results.append(TransferResult(target, TransferEnd.NO_TARGET))
             return
         if self._transferring:
@@ -93,6 +97,25 @@ class Transfer(Snapshots):
         self._start(target, asked=True)
         if target == self._robot:
             self._end_transfer(TransferEnd.DONE)
+
+    def _can_lead(self, target: str) -> bool:
+        """Return whether a robot is a voter that has its log."""
+        p = self._progress.get(target)
+        return any(target in half for half in halves(self._membership)) and not (p and p.lost)
+
+    def _take_membership(self) -> None:
+        super()._take_membership()
+        self._check_target()
+
+    def _note_loss(self, p: Progress, token: str, round_: int = 0) -> bool:
+        noted = super()._note_loss(p, token, round_)
+        self._check_target()
+        return noted
+
+    def _check_target(self) -> None:
+        """End a transfer whose target can lead no more."""
+        if self._transferring and not self._can_lead(self._target):
+            self._end_transfer(TransferEnd.NO_TARGET)
 
     def _start(self, target: str, asked: bool) -> None:
         self._target = target
@@ -108,8 +131,7 @@ class Transfer(Snapshots):
 
     def _heard_voters(self) -> list[Progress]:
         since = self._now - self._config.election_ticks
-        voters = {voter for half in halves(self._membership) for voter in half}
-        return [p for p in self._followers if p.robot in voters and p.heard > since]
+        return [p for p in self._followers if p.heard > since and self._can_lead(p.robot)]
 
     def _become_leader(self) -> None:
         super()._become_leader()
@@ -170,6 +192,7 @@ class Transfer(Snapshots):
             return
         if self._now - self._urged_at >= self._config.heartbeat_ticks:
             self._urged_at = self._now
+            self._urged = True
             self._out.append(Send((self._target,), TimeoutNow(self._term, self._robot)))
 
     # -- at the target --------------------------------------------------------------------------

@@ -19,6 +19,7 @@ import struct
 from raft_invariants import Invariants
 
 from swarm_consensus.protocols.raft import (
+    ChangeResult,
     Effects,
     Entry,
     EntryKind,
@@ -108,6 +109,8 @@ class Robot:
         self.proposals: list[ProposalResult] = []
         self.reads: list[ReadResult] = []
         self.transfers: list[TransferResult] = []
+        self.changes: list[ChangeResult] = []
+        self.losses = 0
         self.stalled_until = 0
 
     @property
@@ -148,6 +151,8 @@ class Cluster:
     :param logs: terms of the entries that a robot starts with, one digit each, as in the paper.
     :param term: durable term of the robots at the start.
     :param priorities: rank of each robot; 0 where none is given.
+    :param others: robots that are no members, and run.
+    :param paces: ticks of each robot in one tick of the swarm, at most 1; 1 where none is given.
     """
 
     def __init__(
@@ -159,6 +164,8 @@ class Cluster:
         weather: Weather | None = None,
         priorities: dict[str, int] | None = None,
         learners: Sequence[str] = (),
+        others: Sequence[str] = (),
+        paces: dict[str, float] | None = None,
         **settings: int,
     ) -> None:
         self.random = Random(seed)
@@ -173,9 +180,19 @@ class Cluster:
         self._requests = 0
         self.installs = 0
         settings = {'election_ticks': 10, 'heartbeat_ticks': 2, **settings}
-        for name in [*names, *learners]:
+        self._paces = paces or {}
+        self._passed: dict[str, float] = {}
+        robots = [*names, *learners, *others]
+        for name in robots:
             priority = (priorities or {}).get(name, 0)
-            config = RaftConfig(name, tuple(names), tuple(learners), priority=priority, **settings)
+            config = RaftConfig(
+                name,
+                tuple(names),
+                tuple(learners),
+                priority=priority,
+                robots=tuple(robots),
+                **settings,
+            )
             terms = [int(digit) for digit in (logs or {}).get(name, '')]
             entries = [
                 Entry(index, entry_term, EntryKind.COMMAND, f'{index}@{entry_term}'.encode())
@@ -267,6 +284,30 @@ class Cluster:
         self[name].transfer(target)
         self.carry_out(name)
 
+    def change(self, name: str, voters: str, learners: str = '', deadline_ticks: int = 0) -> str:
+        """Ask a robot for a change to voters and learners of one letter; returns the request id."""
+        self._requests += 1
+        request_id = f'{name}/{self._requests}'
+        self.invariants.change_begun(request_id)
+        self[name].change(request_id, tuple(voters), tuple(learners), deadline_ticks)
+        self.carry_out(name)
+        return request_id
+
+    def change_result(self, request_id: str) -> ChangeResult | None:
+        for robot in self.robots.values():
+            for result in robot.changes:
+                if result.request_id == request_id:
+                    return result
+        return None
+
+    def lose(self, name: str) -> None:
+        """Stop a robot and destroy its disk; when it is up again, it knows that."""
+        self.crash(name)
+        robot = self.robots[name]
+        robot.losses += 1
+        robot.disk = Disk(HardState(lost=f'{name}:{robot.losses}'))
+        self.invariants.lost(name)
+
     def receive(self, name: str, message: Message) -> None:
         self[name].receive(message)
         self.carry_out(name)
@@ -339,7 +380,9 @@ class Cluster:
             for robot in self.alive:
                 if robot.stalled_until > self.now:
                     continue
-                self.tick([robot.name])
+                # Time that passed while it was stalled comes first, where it comes late at all.
+                for _ in range(self._due(robot)):
+                    self.tick([robot.name])
                 if robot.waiting and self.random.random() < self.weather.sync:
                     self._sync(robot, self.random.randint(1, len(robot.waiting)))
             posted = self._count
@@ -352,6 +395,15 @@ class Cluster:
                 elif robot.alive:
                     self.receive(to, message)
 
+    def _due(self, robot: Robot) -> int:
+        """Return how many ticks a robot's own clock makes now."""
+        pace = self._paces.get(robot.name)
+        if pace is None:
+            return 1
+        passed = self._passed.get(robot.name, 0.0)
+        self._passed[robot.name] = self.now * pace
+        return int(self.now * pace) - int(passed)
+
     # -- carrying out ---------------------------------------------------------------------------
 
     def carry_out(self, name: str) -> None:
@@ -362,7 +414,7 @@ class Cluster:
             return
         while (effects := raft.take_effects()) is not None:
             self._send(robot, effects.send_now)
-            self.invariants.saw(name, raft, effects.persist)
+            self.invariants.saw(name, raft, effects.persist, robot.log)
             persist = effects.persist
             if persist is not None and persist.snapshot is not None:
                 applied = applied_in(persist.snapshot.data)
@@ -402,6 +454,9 @@ class Cluster:
                 self.invariants.proposal_ended(result)
             for end in effects.transfers:
                 self.invariants.transfer_ended(robot.name, end)
+            for change in effects.changes:
+                self.invariants.change_ended(change)
+            robot.changes.extend(effects.changes)
             robot.transfers.extend(effects.transfers)
             robot.reads.extend(effects.reads)
             robot.proposals.extend(effects.proposals)

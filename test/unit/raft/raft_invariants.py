@@ -11,8 +11,11 @@ from collections.abc import Sequence
 
 from swarm_consensus.protocols.raft import (
     AppendEntries,
+    ChangeEnd,
+    ChangeResult,
     Entry,
     EntryKind,
+    Membership,
     Message,
     Outcome,
     Persist,
@@ -24,14 +27,20 @@ from swarm_consensus.protocols.raft import (
     SnapshotMark,
     TransferResult,
 )
+from swarm_consensus.protocols.raft.changes import decode_membership
 
 
 class Invariants:
-    """The rules, for a swarm of these voters; other robots are learners."""
+    """The rules, for a swarm that begins with these voters; other robots are learners."""
 
     def __init__(self, voters: Sequence[str]) -> None:
         self.voters = frozenset(voters)
-        self.quorum = len(voters) // 2 + 1
+        # Each membership that some robot wrote to its disk or sent, by the entry that set it.
+        self.memberships: dict[tuple[int, int], Membership] = {}
+        self.in_force = Membership(tuple(voters))
+        self.destroyed: dict[tuple[int, int], set[str]] = {}
+        self.without_log: set[str] = set()
+        self.open_changes: set[str] = set()
         self.leader_of: dict[int, str] = {}
         self.entries: dict[tuple[int, int], tuple[bytes, int]] = {}
         self.stored: dict[str, list[int]] = {}
@@ -55,14 +64,22 @@ class Invariants:
         self.role.pop(name, None)
         self.open_transfers.pop(name, None)
 
-    def saw(self, name: str, raft: Raft, persist: Persist | None) -> None:
+    def lost(self, name: str) -> None:
+        """Hear that a robot's disk is gone: what it had acknowledged it no more has."""
+        for index, term in enumerate(self.stored[name], 1):
+            self.destroyed.setdefault((index, term), set()).add(name)
+        self.stored[name] = []
+        self.without_log.add(name)
+
+    def saw(self, name: str, raft: Raft, persist: Persist | None, log: Sequence[Entry]) -> None:
         """Hold election safety, leader append-only and log matching."""
         before = self.role.get(name)
         role, term = raft.role, raft.term
         if before is not None:
             assert term >= before[1], f'{name}: term fell from {before[1]} to {term}'
         if role is Role.LEADER:
-            assert name in self.voters, f'{name} leads, and is a learner'
+            if before != (role, term):
+                self._elected(name, log)
             other = self.leader_of.setdefault(term, name)
             assert other == name, f'election safety: {other} and {name} lead term {term}'
         self.role[name] = (role, term)
@@ -70,6 +87,18 @@ class Invariants:
             first = persist.entries[0]
             if before == (Role.LEADER, term):
                 assert first.term == term, f'leader append-only: {name} writes {first}'
+
+    def _elected(self, name: str, log: Sequence[Entry]) -> None:
+        """Hold that only a voter is elected, and none that has lost its log."""
+        held = self._latest(log) or Membership(tuple(self.voters))
+        assert name in held.voters + held.outgoing, f'{name} leads, and is no voter of {held}'
+        assert name not in self.without_log, f'{name} leads, and has lost its log'
+
+    def _latest(self, log: Sequence[Entry]) -> Membership | None:
+        for entry in reversed(log):
+            if entry.kind is EntryKind.CONFIG:
+                return decode_membership(entry.data)
+        return None
 
     def sent(self, message: Message) -> None:
         """Hold log matching for what others may have come to know."""
@@ -79,6 +108,10 @@ class Invariants:
     def _match(self, entries: Sequence[Entry], previous: int | None) -> None:
         """Hold log matching: (index, term) fixes the data and, by induction, all before."""
         for entry in entries:
+            if entry.kind is EntryKind.CONFIG:
+                membership = decode_membership(entry.data)
+                assert membership is not None, entry
+                self.memberships[entry.index, entry.term] = membership
             known = self.entries.setdefault(
                 (entry.index, entry.term), (entry.data, -1 if previous is None else previous)
             )
@@ -113,6 +146,8 @@ class Invariants:
         elif persist.entries:
             del stored[persist.entries[0].index - 1 :]
             stored.extend(entry.term for entry in persist.entries)
+        if persist.hard_state is not None and not persist.hard_state.lost:
+            self.without_log.discard(name)
 
     # -- state machine --------------------------------------------------------------------------
 
@@ -129,19 +164,30 @@ class Invariants:
             return
         self.committed.append(entry)
         self.commit_term = max(self.commit_term, term)
-        holders = [
+        holders = {
             robot
             for robot, terms in self.stored.items()
-            if robot in self.voters and len(terms) >= index and terms[index - 1] == entry.term
-        ]
-        assert len(holders) >= self.quorum, f'{entry} was committed, but only {holders} store it'
+            if robot not in self.without_log
+            and len(terms) >= index
+            and terms[index - 1] == entry.term
+        }
+        holders |= self.destroyed.get((index, entry.term), set())
+        if entry.kind is EntryKind.CONFIG:
+            self.in_force = self.memberships[index, entry.term]
+        # What commits is the membership at the end of the leader's log, which may lie ahead.
+        ahead = [held for (at, _), held in self.memberships.items() if at > index]
+        assert any(_is_quorum(held, holders) for held in [self.in_force, *ahead]), (
+            f'{entry} was committed, but only {sorted(holders)} store it'
+        )
         assert entry.data not in self.refused, f'{entry} was committed after it had been refused'
 
     def snapshot(self, mark: SnapshotMark, applied: Sequence[Entry]) -> None:
         """Hold that a snapshot is what was committed up to its mark, neither more nor less."""
         assert list(applied) == self.committed[: mark.index], f'{mark} is not what was committed'
         assert len(applied) == mark.index and applied[-1].term == mark.term, f'{mark} lies'
-        assert frozenset(mark.membership.voters) == self.voters, f'{mark} has other voters'
+        held = self._latest(applied)
+        voters = mark.membership.voters
+        assert mark.membership == held if held else self.voters == set(voters), f'{mark}: {held}'
 
     # -- clients --------------------------------------------------------------------------------
 
@@ -173,6 +219,14 @@ class Invariants:
             assert result.index >= seen, f'stale read: {result} began after {seen} was applied'
             assert result.index <= applied, f'{result} is answered with {applied} applied'
 
+    def change_begun(self, request_id: str) -> None:
+        self.open_changes.add(request_id)
+
+    def change_ended(self, result: ChangeResult) -> None:
+        """Hold that a change ends once, with a reason for what was not done."""
+        self.open_changes.remove(result.request_id)
+        assert (result.reason == '') is (result.end is ChangeEnd.DONE), result
+
     def transfer_begun(self, name: str) -> None:
         self.open_transfers[name] = self.open_transfers.get(name, 0) + 1
 
@@ -181,3 +235,9 @@ class Invariants:
         if result.asked:
             assert self.open_transfers.get(name, 0) > 0, f'{name}: {result} ended before'
             self.open_transfers[name] -= 1
+
+
+def _is_quorum(membership: Membership, robots: set[str]) -> bool:
+    """More than half of the voters, and while joint of the old ones, too; counted anew here."""
+    halves = [membership.voters] + ([membership.outgoing] if membership.outgoing else [])
+    return all(2 * sum(voter in robots for voter in half) > len(half) for half in halves)

@@ -55,11 +55,12 @@ def two_votes_in_a_term(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def truncation_without_conflict(monkeypatch: pytest.MonkeyPatch) -> None:
-    def merge(log: RaftLog, entries: tuple) -> None:
+    def merge(log: RaftLog, entries: tuple) -> int:
         if entries[0].index <= log.last_index:
             log._truncate(entries[0].index)
         log._entries.extend(entries)
         log.last_index = entries[-1].index
+        return entries[0].index
 
     monkeypatch.setattr(RaftLog, 'merge', merge)
 
