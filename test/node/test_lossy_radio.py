@@ -14,7 +14,7 @@ from swarm_testing.robot_processes import RobotProcesses
 
 LOSS, DELAY = 0.2, 0.05
 PROPOSALS = 60
-PERIOD_S = 0.3
+PERIOD_S = 0.5
 
 
 @pytest.fixture
@@ -34,7 +34,8 @@ def test_proposals_commit_soon_under_loss_and_delay(fleet, figure):
     fleet.wait_until_ready(fleet.names)
     before = [fleet.at(robot, quorum_checks.term) for robot in fleet.names]
     under_way = [
-        fleet.begin(robot, latency.measure, PROPOSALS, PERIOD_S) for robot in fleet.names
+        fleet.begin(robot, latency.measure, PROPOSALS, PERIOD_S, place * PERIOD_S / 5)
+        for place, robot in enumerate(fleet.names)
     ]
     found = [future.result() for future in under_way]
     logs = [fleet.at(robot, quorum_checks.log) for robot in fleet.names]

@@ -61,8 +61,8 @@ class RaftConfig:
     :param reads_max: reads under way at once, own and forwarded ones apart; beyond it OVERLOADED.
     :param proposal_ticks: deadline of a proposal or read where the caller gives none.
     :param retry_ticks: time after which a forwarded proposal or read that got no answer is sent
-        again; 0: twice heartbeat_ticks. The leader knows repetitions for what they are: too short
-        a time costs messages only, too long a one delays by as much what was lost.
+        again; 0: one and a half heartbeat_ticks, at least 2. The leader knows repetitions for what
+        they are: too short a time costs messages only, too long a one delays what was lost.
     :param trailing_entries: entries in front of a snapshot that stay in memory, so that a follower
         that is a little behind gets entries and not the whole state.
     :param snapshot_chunk_bytes: state in one piece of a snapshot on its way; a frame must hold it.

@@ -2,10 +2,11 @@
 What a leader knows about one follower, and what it may send to it.
 
 A follower starts in PROBE: one append at a time, to find where the logs match. Its first
-acceptance moves it to REPLICATE: appends flow without waiting for answers, up to a window. A
-rejection, or a heartbeat's answer that shows that the follower lost something, moves it back. One
-that needs an entry which is no more in the leader's log is in SNAPSHOT: it gets no appends until
-it accepts something, which need not be this snapshot.
+acceptance moves it to REPLICATE: appends flow without waiting for answers, up to a window. What a
+rejection or a heartbeat's answer shows to be lost is sent again, and the flow goes on; only where
+the logs may differ is there a PROBE again. One that needs an entry which is no more in the
+leader's log is in SNAPSHOT: it gets no appends until it accepts something, which need not be this
+snapshot.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class Progress:
     :ivar inflight: REPLICATE only: last index of each append under way.
     :ivar outgoing: SNAPSHOT: what it is being sent. It stays behind for a while, in case that what
         the follower accepted meanwhile does not do.
+    :ivar resent: last index that had been sent when what follows a loss was last sent again.
     :ivar sent_commit: commit index last sent.
     :ivar priority: its rank, as it last said.
     :ivar heard: tick when it was last heard.
@@ -64,6 +66,7 @@ class Progress:
         'outgoing',
         'priority',
         'probing',
+        'resent',
         'robot',
         'round',
         'sent_commit',
@@ -78,6 +81,7 @@ class Progress:
         self.probing = False
         self.inflight: deque[int] = deque()
         self.outgoing: Outgoing | None = None
+        self.resent = 0
         self.sent_commit = 0
         self.priority = 0
         self.heard = now
@@ -103,11 +107,12 @@ class Progress:
         elif moved or (index == self.match and self.flow is Flow.PROBE):
             self.replicate()
 
-    def rejected(self, index: int, next_guess: int) -> bool:
+    def rejected(self, index: int, next_guess: int, gap: bool) -> bool:
         """
         Take note that the follower had no match at `index`, the place before an append.
 
         :param next_guess: where to try next.
+        :param gap: the logs are equal up to there, so that all it lacks is what got lost.
         :returns: False where it is an old answer, which changes nothing.
         """
         if index <= self.match:
@@ -117,7 +122,14 @@ class Progress:
         if self.flow is Flow.SNAPSHOT or (self.flow is Flow.PROBE and index != self.next - 1):
             # Probes go one at a time: this one does not answer the last.
             return False
-        self.probe(max(min(index, next_guess), self.match + 1))
+        next_index = max(min(index, next_guess), self.match + 1)
+        if self.flow is Flow.PROBE or not gap:
+            self.probe(next_index)
+        elif index < self.resent:
+            # It answers an append that left before all of this was sent again.
+            return False
+        else:
+            self._restart(next_index)
         return True
 
     def lost_log(self, token: str, round_: int) -> None:
@@ -149,6 +161,7 @@ class Progress:
         self._restart(self.match + 1)
 
     def _restart(self, next_index: int) -> None:
+        self.resent = max(self.resent, self.next - 1)
         self.next = next_index
         self.probing = False
         self.inflight.clear()

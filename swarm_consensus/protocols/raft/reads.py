@@ -86,7 +86,7 @@ class Reads(Transfer):
         self._read_results: list[ReadResult] = []
         # The answer to a question of an earlier boot must not be taken for one to ours.
         self._read_number = random.getrandbits(40) << 20
-        self._retry_ticks = config.retry_ticks or 2 * config.heartbeat_ticks
+        self._retry_ticks = config.retry_ticks or max(2, config.heartbeat_ticks * 3 // 2)
         super().__init__(config, restored, random)
 
     def _make_handlers(self) -> dict[type[Message], Callable[[Any], None]]:

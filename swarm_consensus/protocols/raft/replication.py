@@ -445,11 +445,14 @@ class Replication(Election):
             return
         if message.rejected:
             log = self._log
-            guess = message.hint_index + 1
-            if guess > log.base_index:
+            hint = message.hint_index
+            guess = hint + 1
+            if hint >= log.base_index:
                 # Else no entry that could match is here: no need to look for it.
-                guess = log.last_index_of_term(guess - 1, message.hint_term) + 1
-            if p.rejected(index, guess):
+                guess = log.last_index_of_term(hint, message.hint_term) + 1
+            # Logs with an entry in common are equal up to it (Log Matching, paper 5.3).
+            gap = hint > 0 and log.term(hint) == message.hint_term
+            if p.rejected(index, guess, gap):
                 self._flush = self._dirty = True
             return
         self._accept(p, index)

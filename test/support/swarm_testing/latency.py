@@ -26,13 +26,17 @@ class Latencies:
     term: int
 
 
-def measure(probe: SwarmProbe, robot: str, count: int, period: float) -> Latencies:
+def measure(
+    probe: SwarmProbe, robot: str, count: int, period: float, wait: float = 0.0
+) -> Latencies:
     """
     Propose one value after the other, each to be committed within its deadline.
 
     :param count: how many.
     :param period: least time between two of them, s.
+    :param wait: before the first one, so that users at several robots do not go in step, s.
     """
+    probe.turn(wait)
     leading: list[float] = []
     following: list[float] = []
     for number in range(count):
@@ -42,5 +46,5 @@ def measure(probe: SwarmProbe, robot: str, count: int, period: float) -> Latenci
         took = time.monotonic() - began
         assert answer.status == DECIDED, (robot, number, answer.status, answer.reason)
         (leading if probe.statuses[robot].leader == robot else following).append(took)
-        probe.turn(period - took)
+        probe.turn(max(0.0, period - took))
     return Latencies(tuple(leading), tuple(following), probe.statuses[robot].term)

@@ -428,3 +428,25 @@ def test_a_heartbeat_round_that_never_was_is_no_answer() -> None:
     raft = leader()
     raft.receive(HeartbeatReply(9, 'b', 5, 0))
     assert raft.status().drops == {Drop.OUT_OF_RANGE: 1}
+
+
+def test_what_got_lost_is_sent_again_once_and_the_flow_goes_on() -> None:
+    raft = leader('11')
+    for robot in 'bc':
+        answer(raft, AppendReply(9, robot, False, 3))
+    sent = []
+    for request_id in 'vwxy':
+        raft.propose(request_id, b'-')
+        sent += [send.message for send in raft.take_effects().send_now]
+    assert [append.prev_index for append in sent] == [3, 4, 5, 6]
+    # The first one never reached b, which therefore rejects the others.
+    (again,) = answer(raft, AppendReply(9, 'b', True, 4, 3, 9))
+    assert (again.prev_index, len(again.entries)) == (3, 4)
+    assert answer(raft, AppendReply(9, 'b', True, 5, 3, 9)) == []
+    assert answer(raft, AppendReply(9, 'b', True, 6, 3, 9)) == []
+    # Nothing waits for the answer; and an append that came after it shows whether it was lost too.
+    raft.propose('z', b'-')
+    (send,) = raft.take_effects().send_now
+    assert (send.to, send.message.prev_index) == (('b', 'c'), 7)
+    (again,) = answer(raft, AppendReply(9, 'b', True, 7, 3, 9))
+    assert (again.prev_index, len(again.entries)) == (3, 5)

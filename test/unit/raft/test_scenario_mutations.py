@@ -36,7 +36,7 @@ def an_old_leader_gets_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def a_late_reject_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def rejected(p: Progress, index: int, next_guess: int) -> bool:
+    def rejected(p: Progress, index: int, next_guess: int, gap: bool) -> bool:
         p.match = min(p.match, next_guess - 1)
         p.probe(next_guess)
         return True
@@ -46,7 +46,9 @@ def a_late_reject_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def a_hint_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     original = Progress.rejected
-    monkeypatch.setattr(Progress, 'rejected', lambda p, index, guess: original(p, index, index))
+    monkeypatch.setattr(
+        Progress, 'rejected', lambda p, index, guess, gap: original(p, index, index, False)
+    )
 
 
 def an_overwritten_write_counts(monkeypatch: pytest.MonkeyPatch) -> None:
