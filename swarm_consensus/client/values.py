@@ -64,6 +64,8 @@ class Reading:
     :param applied_index: the state of the log that was read.
     :param applied_digest: hash chain over the log up to there, hex.
     :param decisions: in log order; for a subject its decision in force, or none.
+    :param history_from: decisions with a smaller log index are no longer kept, except those that
+        are in force.
     """
 
     subject: str
@@ -72,6 +74,7 @@ class Reading:
     applied_index: int
     applied_digest: str
     decisions: tuple[Decision, ...]
+    history_from: int = 0
 
     @property
     def decision(self) -> Decision | None:
@@ -102,6 +105,7 @@ def reading_from(subject: str, response: Read.Response) -> Reading:
         applied_index=response.applied_index,
         applied_digest=response.applied_digest,
         decisions=tuple(decision_from(message) for message in response.decisions),
+        history_from=response.history_from,
     )
 
 

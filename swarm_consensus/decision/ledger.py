@@ -20,7 +20,7 @@ from swarm_consensus.protocols.images import ImageError
 
 # Bounds of the history; part of the state machine, the same on every robot.
 HISTORY_MAX = 10_000
-HISTORY_BYTES_MAX = 16 << 20
+HISTORY_BYTES_MAX = 8 << 20
 # What a decision counts for beside its value.
 DECISION_OVERHEAD_BYTES = 500
 # Places at the front of the list that may stand empty before they are given back.

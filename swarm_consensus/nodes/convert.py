@@ -149,6 +149,7 @@ def fill_read_response(response: object, answer: ReadAnswered, stamp: Time) -> N
     response.reason = answer.reason  # type: ignore[attr-defined]
     response.applied_index = answer.applied_index  # type: ignore[attr-defined]
     response.applied_digest = answer.applied_digest  # type: ignore[attr-defined]
+    response.history_from = answer.history_from  # type: ignore[attr-defined]
     response.decisions = [  # type: ignore[attr-defined]
         decision_to_message(decision, stamp) for decision in answer.decisions
     ]

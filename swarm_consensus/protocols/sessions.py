@@ -26,7 +26,7 @@ from swarm_consensus.protocols.images import ImageError
 # Bounds of the table; part of the state machine, the same on every robot.
 SESSIONS_MAX = 10_000
 OUTCOMES_MAX = 100_000
-OUTCOME_BYTES_MAX = 32 << 20
+OUTCOME_BYTES_MAX = 8 << 20
 # More than a robot has under way at once (runtime/requests.py).
 SESSION_OUTCOMES_MAX = 8_192
 

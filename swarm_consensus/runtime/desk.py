@@ -151,7 +151,13 @@ class Desk:
                 self._state.ledger.slice(asked.from_index, count_max, READ_VALUE_BYTES_MAX)
             )
         return ReadAnswered(
-            asked.key, Status.DECIDED, '', self._state.index, self._state.digest, decisions
+            asked.key,
+            Status.DECIDED,
+            '',
+            self._state.index,
+            self._state.digest,
+            decisions,
+            self._state.ledger.history_from,
         )
 
     def decide(self, asked: DecideAsked, now_ns: int, outputs: list[Output]) -> bool:

@@ -220,7 +220,11 @@ class ProposeAnswered:
 
 @dataclass(frozen=True, slots=True)
 class ReadAnswered:
-    """The outcome of a ReadAsked; always follows."""
+    """
+    The outcome of a ReadAsked; always follows.
+
+    :param history_from: log index from which on the log of decisions is whole; 0: not read.
+    """
 
     key: int
     status: Status
@@ -228,6 +232,7 @@ class ReadAnswered:
     applied_index: int
     applied_digest: str
     decisions: tuple[Decision, ...]
+    history_from: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,7 @@ class KeyValueDesk:
     """
     The desk of one robot for its key-value store.
 
+    :param state: as a snapshot left it, or empty.
     :param request_ids: of this robot's own proposals.
     """
 
@@ -69,7 +70,7 @@ class KeyValueDesk:
         self._raft = raft
         self._state = state
         self._request_ids = request_ids
-        self._watches = Watches()
+        self._watches = Watches(state.index + 1)
         self._changes: dict[str, list[int]] = {}
         self._ranges: dict[str, _Range] = {}
 

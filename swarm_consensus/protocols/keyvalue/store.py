@@ -26,9 +26,10 @@ from swarm_consensus.protocols.keyvalue.operations import (
 )
 from swarm_consensus.protocols.keyvalue.watch import Event, EventKind
 
-# Bounds of the whole store; part of the state machine, the same on every robot.
+# Bounds of the whole store; part of the state machine, the same on every robot. Together with the
+# sessions and the history of decisions it stays well below the largest snapshot (64 MiB).
 KEYS_MAX = 100_000
-STORE_BYTES_MAX = 64 << 20
+STORE_BYTES_MAX = 32 << 20
 # What one key costs beside its characters and its value.
 ITEM_OVERHEAD_BYTES = 200
 

@@ -98,12 +98,13 @@ class Watches:
     """
     The newest changes, and who watches them.
 
+    :param from_index: log index from which on changes will be told to it.
     :ivar from_index: the oldest log index from which all changes are kept.
     :ivar _dropped: number of events that were kept once: the number of the first one kept.
     """
 
-    def __init__(self) -> None:
-        self.from_index = 1
+    def __init__(self, from_index: int = 1) -> None:
+        self.from_index = from_index
         self._events: deque[Event] = deque()
         self._bytes = 0
         self._dropped = 0

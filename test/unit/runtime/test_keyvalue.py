@@ -7,8 +7,9 @@ from random import Random
 import pytest
 from swarm_testing.virtual_swarm import Swarm
 
-from swarm_consensus.decision.replicated import EXPIRED
-from swarm_consensus.decision.types import Status
+from swarm_consensus.decision import ledger as ledger_module
+from swarm_consensus.decision.replicated import EXPIRED, ReplicatedState
+from swarm_consensus.decision.types import Status, keyvalue_command
 from swarm_consensus.protocols.keyvalue import (
     Delete,
     EventKind,
@@ -16,22 +17,29 @@ from swarm_consensus.protocols.keyvalue import (
     Grant,
     KeepAlive,
     Put,
+    Result,
     ResultStatus,
     WatchEnd,
     WatchEnded,
     prefix_end,
 )
 from swarm_consensus.protocols.keyvalue import watch as watch_module
-from swarm_consensus.runtime.config import MILLISECOND, SECOND
+from swarm_consensus.protocols.raft import Raft, RaftConfig, Restored
+from swarm_consensus.runtime.config import MILLISECOND, SECOND, RuntimeConfig
 from swarm_consensus.runtime.desk import ID_USED
 from swarm_consensus.runtime.events import (
     KeyValueAnswered,
+    KeyValueAsked,
+    Output,
     WatchAsked,
     WatchBegun,
     WatchCancelled,
     WatchTaken,
     WatchTold,
 )
+from swarm_consensus.runtime.keyvalue_desk import KeyValueDesk
+from swarm_consensus.runtime.request_ids import RequestIds
+from swarm_consensus.runtime.snapshots import encode_state, restore_state
 from swarm_consensus.simulation.network import Faults
 
 
@@ -335,3 +343,58 @@ def test_changes_that_are_asked_until_they_are_answered_happen_once(seed: int) -
         assert answer is not None and answer.status is Status.DECIDED
         assert {item.key: item.version for item in answer.items} == wanted, f'seed {seed}'
     assert len(set(swarm.digests().values())) == 1
+
+
+def test_a_read_of_the_log_says_where_its_history_begins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is older is gone; each subject still has its decision in force."""
+    monkeypatch.setattr(ledger_module, 'HISTORY_MAX', 3)
+    swarm = Swarm(1)
+    swarm.elect()
+    for n in range(6):
+        swarm.propose('r1', f'{n}', 'first' if n == 0 else 'others')
+        swarm.run(0.1)
+    log, subject = swarm.read('r1'), swarm.read('r1', 'first')
+    swarm.run(0.1)
+    read, first = swarm.was_read(log), swarm.was_read(subject)
+    assert read is not None and first is not None
+    assert [d.choice for d in read.decisions] == ['3', '4', '5']
+    assert read.history_from <= read.decisions[0].index
+    assert read.history_from == first.decisions[0].index + 3
+    assert [d.choice for d in first.decisions] == ['0']
+
+
+def desk_of(state: ReplicatedState) -> KeyValueDesk:
+    """A desk over a state, with a log that goes nowhere."""
+    config = RuntimeConfig('zoo', 'r1', ('r1', 'r2'), ())
+    log = Raft(RaftConfig('r1', ('r1', 'r2')), Restored(), Random(1))
+    return KeyValueDesk(config, log, state, RequestIds('r1', 1))
+
+
+def test_a_snapshot_answers_what_it_holds_and_ends_the_watches_it_jumped_over() -> None:
+    """What it does not hold goes on waiting; after a boot from it watches begin behind it."""
+    far = ReplicatedState()
+    for request_id in ('mine#1', 'other#1'):
+        far.apply(far.index + 1, 1, b'', keyvalue_command(request_id, Put('k', b''), 0, 0))
+    state = ReplicatedState()
+    desk = desk_of(state)
+    outputs: list[Output] = []
+    for key, request_id in ((1, 'mine#1'), (2, 'late#1')):
+        desk.ask(KeyValueAsked(key, Put('k', b''), request_id, SECOND), 0, False, outputs)
+    desk.ask(WatchAsked(3, '', '', 1), 0, False, outputs)
+    desk.ask(WatchAsked(4, '', '', 3), 0, False, outputs)
+    assert outputs == [WatchBegun(3, 1), WatchBegun(4, 3)]
+    restore_state(state, encode_state(far))
+    outputs.clear()
+    desk.installed(outputs)
+    assert outputs == [
+        WatchEnded(3, WatchEnd.COMPACTED, 3),
+        KeyValueAnswered(1, Status.DECIDED, '', Result(ResultStatus.DONE, 1, 1, 1)),
+    ]
+    assert desk.any
+    booted = desk_of(state)
+    outputs.clear()
+    booted.ask(WatchAsked(5, '', '', 2), 0, False, outputs)
+    booted.ask(WatchAsked(6, '', '', 0), 0, False, outputs)
+    assert outputs == [WatchEnded(5, WatchEnd.COMPACTED, 3), WatchBegun(6, 3)]
