@@ -14,7 +14,14 @@ import itertools
 from operator import attrgetter
 from typing import Annotated
 
-from swarm_consensus.decision.types import ANY_REVISION, Command, Decision, Level, Status
+from swarm_consensus.decision.types import (
+    ANY_REVISION,
+    Command,
+    Decision,
+    Level,
+    Status,
+    no_answer,
+)
 from swarm_consensus.protocols.bounds import Bounds
 from swarm_consensus.protocols.images import ImageError
 
@@ -25,6 +32,9 @@ HISTORY_BYTES_MAX = 8 << 20
 DECISION_OVERHEAD_BYTES = 500
 # Places at the front of the list that may stand empty before they are given back.
 _SLACK = 1_000
+
+# Stands in such a place: it must not keep what was in it.
+_DROPPED = no_answer('', Level.COMMITTED, Status.UNDECIDED, 'no longer kept')
 
 _REASON = Bounds(length_max=1024)
 _SUBJECTS = Bounds(length_max=1_000_000)
@@ -166,13 +176,11 @@ class Ledger:
         oldest = self._history[self._start]
         self._bytes -= decision_bytes(oldest)
         self.history_from = oldest.index + 1
+        self._history[self._start] = _DROPPED
         self._start += 1
         if self._start >= _SLACK:
             del self._history[: self._start]
             self._start = 0
-        else:
-            # The place stands empty, and must not keep what was in it.
-            self._history[self._start - 1] = self._history[self._start]
 
     # -- images -----------------------------------------------------------------------------------
 

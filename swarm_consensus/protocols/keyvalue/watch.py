@@ -154,21 +154,19 @@ class Watches:
 
     def _drop_oldest(self, slow: set[int]) -> None:
         """
-        Drop all changes of the oldest index: half of them would be no place to go on from.
+        Drop the oldest change, and with it its index as a place to begin at.
 
         :param slow: takes in the watches that lose something by that.
         """
-        index = self._events[0].index
-        while self._events and self._events[0].index == index:
-            event = self._events.popleft()
-            self._bytes -= _size(event)
-            slow.update(
-                key
-                for key, watch in self._watches.items()
-                if watch.place <= self._dropped and watch.wants(event)
-            )
-            self._dropped += 1
-        self.from_index = index + 1
+        event = self._events.popleft()
+        self._bytes -= _size(event)
+        slow.update(
+            key
+            for key, watch in self._watches.items()
+            if watch.place <= self._dropped and watch.wants(event)
+        )
+        self._dropped += 1
+        self.from_index = event.index + 1
 
     def _end(self, key: int, end: WatchEnd) -> WatchEnded:
         del self._watches[key]

@@ -80,6 +80,7 @@ def test_history_is_bounded_and_says_where_it_begins(
     assert ledger.history_from == 49
     assert [d.index for d in ledger.slice(1, 100, 10**9)] == [49, 50, 51]
     assert [d.index for d in ledger.slice(50, 100, 10**9)] == [50, 51]
+    assert len({id(decision) for decision in ledger._history}) <= 4, 'kept in memory'
     old = ledger.current('old')
     assert old is not None and old.index == 1
     again = Ledger.restored(ledger.image(), 51)

@@ -41,7 +41,7 @@ def test_a_watch_is_told_what_is_in_its_range_from_its_index_on_once() -> None:
 def test_older_than_what_is_kept_is_answered_with_where_to_go_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """All changes of one index are kept or none."""
+    """An index of which a change is dropped is none to begin at."""
     monkeypatch.setattr(watch_module, 'EVENTS_MAX', 3)
     watches = Watches()
     for index in (1, 4, 4, 4, 9):
