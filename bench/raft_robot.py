@@ -21,7 +21,7 @@ from swarm_consensus.nodes.executor import run
 from swarm_consensus.protocols.raft import Role
 from swarm_consensus.runtime.config import SECOND
 from swarm_consensus.runtime.events import Output, ProposeAnswered, ProposeAsked
-from swarm_consensus.storage import MemoryDisk, Place
+from swarm_consensus.storage import MemoryStorage, Storage
 
 
 class LoadedNode(ConsensusNode):
@@ -37,9 +37,9 @@ class LoadedNode(ConsensusNode):
         self.load = Load(self._begin)
         threading.Thread(target=self._serve, daemon=True).start()
 
-    def storage_place(self, folder: Path) -> Place:
-        """Keep the log where the bench wants it."""
-        return MemoryDisk() if self._in_memory else super().storage_place(folder)
+    def open_storage(self, folder: Path) -> Storage:
+        """Open the log where the bench wants it."""
+        return MemoryStorage() if self._in_memory else super().open_storage(folder)
 
     def _serve(self) -> None:
         serve(self.load, self._leads)

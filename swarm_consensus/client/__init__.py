@@ -18,7 +18,7 @@ from swarm_consensus.client.errors import (
     SwarmClientError,
 )
 from swarm_consensus.client.robot_client import SwarmClient
-from swarm_consensus.client.values import Decision, Progress, Reading
+from swarm_consensus.client.values import Decision, Leadership, Members, Progress, Reading
 from swarm_consensus.decision.types import ANY_REVISION, Level, Status
 from swarm_consensus.protocols.raft import Role
 from swarm_consensus.runtime.events import RobotStatus
@@ -28,7 +28,9 @@ __all__ = [
     'AsyncioSwarmClient',
     'ClientClosedError',
     'Decision',
+    'Leadership',
     'Level',
+    'Members',
     'NoAnswerError',
     'OverrunError',
     'Progress',

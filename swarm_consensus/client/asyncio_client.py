@@ -24,7 +24,7 @@ from rclpy.task import Future
 from swarm_consensus.client.calls import DISCOVERY_TIMEOUT_S
 from swarm_consensus.client.errors import ClientClosedError
 from swarm_consensus.client.robot_client import SwarmClient
-from swarm_consensus.client.values import Decision, Progress, Reading
+from swarm_consensus.client.values import Decision, Leadership, Members, Progress, Reading
 from swarm_consensus.client.watches import BACKLOG_MAX, Watch, overrun
 from swarm_consensus.decision.types import ANY_REVISION
 from swarm_consensus.nodes.executor import SPIN_PERIOD, make_executor
@@ -177,6 +177,22 @@ class AsyncioSwarmClient:
     async def status(self, *, timeout: float = DISCOVERY_TIMEOUT_S) -> RobotStatus:
         """Ask how the swarm stands, as the robot sees it; see `SwarmClient.status`."""
         return await self._ask(lambda client: client.status(timeout=timeout))
+
+    async def transfer_leadership(
+        self, target: str = '', *, timeout: float = 2.0
+    ) -> Leadership:
+        """Have another robot lead; see `SwarmClient.transfer_leadership`."""
+        return await self._ask(
+            lambda client: client.transfer_leadership(target, timeout=timeout)
+        )
+
+    async def change_membership(
+        self, voters: Sequence[str], learners: Sequence[str] = (), *, timeout: float = 10.0
+    ) -> Members:
+        """Say which robots vote; see `SwarmClient.change_membership`."""
+        return await self._ask(
+            lambda client: client.change_membership(voters, learners, timeout=timeout)
+        )
 
     # -- watching -----------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 import uuid
 
@@ -13,6 +13,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.task import Future
 
 from swarm_consensus.action import Decide
+from swarm_consensus.client.administration import Administration
 from swarm_consensus.client.calls import (
     DISCOVERY_TIMEOUT_S,
     Calls,
@@ -23,6 +24,8 @@ from swarm_consensus.client.calls import (
 from swarm_consensus.client.errors import ClientClosedError, RobotNotFoundError
 from swarm_consensus.client.values import (
     Decision,
+    Leadership,
+    Members,
     Progress,
     Reading,
     decision_from,
@@ -88,6 +91,15 @@ class SwarmClient:
         # An action is five endpoints; made when first needed.
         self._decide: ActionClient | None = None
         self._calls = Calls(node, self._group)
+        self._administration = Administration(
+            node,
+            self._prefix,
+            self._calls,
+            self._group,
+            discovery_timeout=discovery_timeout,
+            missing=self._missing,
+            unanswered=self._unanswered,
+        )
         self._watches: set[Watch] = set()
         self._closed = False
 
@@ -283,6 +295,32 @@ class SwarmClient:
             )
         )
 
+    # -- who leads and who votes -----------------------------------------------------------------
+
+    def transfer_leadership(
+        self, target: str = '', *, timeout: float = 2.0
+    ) -> Future[Leadership]:
+        """
+        Have another robot lead, before this one goes down for instance.
+
+        :param target: a voter; empty: the one that is most fit.
+        :param timeout: s; afterwards the status is NO_QUORUM or UNKNOWN.
+        :returns: future of the `Leadership`.
+        """
+        return self._administration.transfer_leadership(target, timeout)
+
+    def change_membership(
+        self, voters: Sequence[str], learners: Sequence[str] = (), *, timeout: float = 10.0
+    ) -> Future[Members]:
+        """
+        Say which robots vote and which hold the log without a vote; a robot in neither leaves.
+
+        :param voters: each a voter or a learner already.
+        :param timeout: s; afterwards the status is NO_QUORUM or UNKNOWN.
+        :returns: future of the `Members`.
+        """
+        return self._administration.change_membership(voters, learners, timeout)
+
     def wait_until_found(self, timeout: float | None = None) -> Future[SwarmClient]:
         """
         Wait for the robot's services.
@@ -419,6 +457,7 @@ class SwarmClient:
             watch.close()
         self._watches.clear()
         self._calls.close()
+        self._administration.close()
         self.node.destroy_client(self._propose)
         self.node.destroy_client(self._read)
         if self._decide is not None:
@@ -431,11 +470,11 @@ class SwarmClient:
     # -- what it means that nobody answers ------------------------------------------------------
 
     def _unknown(self, subject: str, timeout: float, more: str = '') -> Decision:
-        reason = (
-            f'consensus_node of {self.namespace} gave no answer within {timeout:g} s: it {GONE}'
-            f'{more}'
-        )
+        reason = self._unanswered(timeout) + more
         return with_stamp(no_answer(subject, Level.COMMITTED, Status.UNKNOWN, reason))
+
+    def _unanswered(self, timeout: float) -> str:
+        return f'consensus_node of {self.namespace} gave no answer within {timeout:g} s: it {GONE}'
 
     def _missing(self) -> RobotNotFoundError:
         domain = self.node.context.get_domain_id()

@@ -10,7 +10,7 @@ from swarm_consensus.decision import types
 from swarm_consensus.decision.types import Status
 from swarm_consensus.msg import Decision as DecisionMessage
 from swarm_consensus.nodes.convert import decision_from_message, stamp_to_ns
-from swarm_consensus.srv import Read
+from swarm_consensus.srv import ChangeMembership, Read, TransferLeadership
 
 _DECISION_FIELDS = tuple(field.name for field in fields(types.Decision))
 
@@ -106,6 +106,79 @@ def reading_from(subject: str, response: Read.Response) -> Reading:
         applied_digest=response.applied_digest,
         decisions=tuple(decision_from(message) for message in response.decisions),
         history_from=response.history_from,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Leadership:
+    """
+    What became of a transfer of leadership.
+
+    :param status: DECIDED where the target leads; REFUSED, NO_QUORUM or UNKNOWN otherwise.
+    :param leader: who leads now, as far as the robot that was asked knows; '' for nobody.
+    """
+
+    status: Status
+    reason: str
+    leader: str
+
+    def raise_for_status(self) -> Leadership:
+        """
+        Return itself if the target leads.
+
+        :raises NoAnswerError: it does not; with status and reason.
+        """
+        if self.status is not Status.DECIDED:
+            raise NoAnswerError('leadership', self.status, self.reason)
+        return self
+
+
+def leadership_from(response: TransferLeadership.Response) -> Leadership:
+    """
+    Return what the `TransferLeadership` service answered.
+
+    :raises ValueError: a status that this version does not know.
+    """
+    return Leadership(Status(response.status), response.reason, response.leader)
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """
+    What became of a change of membership.
+
+    :param status: DECIDED where it is in force; REFUSED, NO_QUORUM or UNKNOWN otherwise.
+    :param voters: who votes now, as far as the robot that was asked knows.
+    :param learners: who holds the log without a vote.
+    """
+
+    status: Status
+    reason: str
+    voters: tuple[str, ...]
+    learners: tuple[str, ...]
+
+    def raise_for_status(self) -> Members:
+        """
+        Return itself if the change is in force.
+
+        :raises NoAnswerError: it is not; with status and reason.
+        """
+        if self.status is not Status.DECIDED:
+            raise NoAnswerError('membership', self.status, self.reason)
+        return self
+
+
+def members_from(response: ChangeMembership.Response) -> Members:
+    """
+    Return what the `ChangeMembership` service answered.
+
+    :raises ValueError: a status that this version does not know.
+    """
+    return Members(
+        Status(response.status),
+        response.reason,
+        tuple(response.voters),
+        tuple(response.learners),
     )
 
 

@@ -29,13 +29,6 @@ CONSENSUS_PARAMETERS: tuple[Parameter, ...] = (
         'Folder under which this robot keeps its log; empty: the state directory of the user.',
     ),
     Parameter(
-        'storage_on_damage',
-        'rejoin',
-        'Where the log is damaged: `rejoin` keeps the damaged files aside and comes back without '
-        'the log, as a robot that does not vote; `refuse` does not start.',
-        choices=('rejoin', 'refuse'),
-    ),
-    Parameter(
         'tick',
         0.02,
         'Length of a tick, the unit of all protocol timers.',
@@ -58,6 +51,63 @@ CONSENSUS_PARAMETERS: tuple[Parameter, ...] = (
         'ticks',
         minimum=2,
         maximum=10_000,
+    ),
+    Parameter(
+        'priority',
+        0,
+        'Rank of this robot as leader: the swarm prefers the highest that is there. Higher for '
+        'mains power or the best radio.',
+        minimum=0,
+        maximum=1000,
+    ),
+    Parameter(
+        'voters_max',
+        5,
+        'Most robots that vote; the first of the swarm begin. The others hold the log and take the '
+        'place of voters that are gone. 0: all vote, nobody is replaced. The same for all robots.',
+        minimum=0,
+        maximum=99,
+    ),
+    Parameter(
+        'replace_after',
+        30.0,
+        'Silence after which a voter is replaced by a robot that is there and has the log.',
+        's',
+        minimum=1.0,
+        maximum=86_400.0,
+    ),
+    Parameter(
+        'clock_drift',
+        -1,
+        "Bound on how much faster one robot's clock runs than another's; with it the leader serves "
+        'reads without asking. -1: no bound is known, it asks. The same for all robots.',
+        '%',
+        minimum=-1,
+        maximum=50,
+    ),
+    Parameter(
+        'snapshot_entries',
+        10_000,
+        'Entries applied after which a snapshot takes the place of the log before it.',
+        'entries',
+        minimum=10,
+        maximum=10_000_000,
+    ),
+    Parameter(
+        'snapshot_log_bytes',
+        16_777_216,
+        'Data in the entries applied after which a snapshot takes the place of the log, too.',
+        'bytes',
+        minimum=10_000,
+        maximum=1_073_741_824,
+    ),
+    Parameter(
+        'trailing_entries',
+        1_000,
+        'Entries before a snapshot that are kept in memory, for robots that are a little behind.',
+        'entries',
+        minimum=0,
+        maximum=1_000_000,
     ),
     Parameter(
         'presence_period',

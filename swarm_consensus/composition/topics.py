@@ -154,6 +154,22 @@ NAMES: tuple[Name, ...] = (
         'Read what is committed.',
     ),
     Name(
+        'transfer_leadership',
+        'transfer_leadership',
+        Kind.SERVICE,
+        'swarm_consensus/srv/TransferLeadership',
+        ((CONSENSUS_NODE, End.SERVER),),
+        'Have another robot lead.',
+    ),
+    Name(
+        'change_membership',
+        'change_membership',
+        Kind.SERVICE,
+        'swarm_consensus/srv/ChangeMembership',
+        ((CONSENSUS_NODE, End.SERVER),),
+        'Say which robots vote and which only hold the log.',
+    ),
+    Name(
         'decide',
         'decide',
         Kind.ACTION,

@@ -8,7 +8,7 @@ back as its bounds reach, and says from which log index on it is whole.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 import itertools
 from operator import attrgetter
@@ -90,6 +90,11 @@ class Ledger:
     def current(self, subject: str) -> Decision | None:
         """Return the decision in force for a subject."""
         return self._by_subject.get(subject)
+
+    @property
+    def in_force(self) -> Mapping[str, Decision]:
+        """Return the decision in force for each subject; a view, not to be changed."""
+        return self._by_subject
 
     def revision(self, subject: str) -> int:
         """Return the revision at which a subject stands; 0: undecided."""

@@ -20,12 +20,18 @@ def diagnosis(status: RobotStatus, node: str) -> DiagnosticStatus:
         )
     elif not has_leader:
         level, text = DiagnosticStatus.WARN, 'no leader known'
+    elif status.lost:
+        level = DiagnosticStatus.WARN
+        text = 'the log of this robot was lost; it does not count until it is let in again'
     values = {
         'role': status.role.name.lower(),
         'leader': status.leader,
         'term': status.term,
         'commit_index': status.commit_index,
         'applied_index': status.applied_index,
+        'first_index': status.first_index,
+        'voters': ' '.join(status.voters),
+        'learners': ' '.join(status.learners),
         'alive': ' '.join(status.alive),
         'frames received': frames.received,
         'frames accepted': frames.accepted,

@@ -45,7 +45,6 @@ from swarm_consensus.nodes.consensus_diagnostics import diagnosis
 from swarm_consensus.nodes.consensus_settings import (
     config_from,
     folder_from,
-    on_damage_from,
     policy_from,
     tuned_from,
 )
@@ -57,6 +56,8 @@ from swarm_consensus.nodes.usage import usage, wants_help
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.driver import Driver, MonotonicClock
 from swarm_consensus.runtime.events import (
+    ChangeAnswered,
+    ChangeAsked,
     DecideAnswered,
     DecideAsked,
     DecideCancelled,
@@ -71,24 +72,27 @@ from swarm_consensus.runtime.events import (
     ReadAsked,
     RobotStatus,
     StatusReport,
+    TransferAnswered,
+    TransferAsked,
 )
 from swarm_consensus.runtime.robot import RobotRuntime
-from swarm_consensus.srv import Propose, Read
+from swarm_consensus.srv import ChangeMembership, Propose, Read, TransferLeadership
 from swarm_consensus.storage import (
-    Place,
-    SqlitePlace,
+    SqliteStorage,
+    Storage,
     StorageDamaged,
     StorageError,
     StorageForeign,
     StorageVersionError,
-    open_recovering,
 )
 
 INACTIVE = 'the node is not active'
 # What is wrong with a storage for good. A lock or a full disk may be gone a moment later.
 LASTING = (StorageDamaged, StorageForeign, StorageVersionError)
 
-Answer = ProposeAnswered | ReadAnswered | DecideAnswered
+Answer = (
+    ProposeAnswered | ReadAnswered | DecideAnswered | TransferAnswered | ChangeAnswered
+)
 
 
 class RosClock:
@@ -201,6 +205,8 @@ class ConsensusNode(ManagedNode):
         for kind, name, callback in (
             (Propose, 'propose', self._on_propose),
             (Read, 'read', self._on_read),
+            (TransferLeadership, 'transfer_leadership', self._on_transfer),
+            (ChangeMembership, 'change_membership', self._on_change),
         ):
             service = self.create_service(
                 kind, name, callback, callback_group=self._waiting_group
@@ -225,31 +231,25 @@ class ConsensusNode(ManagedNode):
         clock = RosClock(self) if sim_time else MonotonicClock()
         try:
             folder = folder_from(self._settings.values)
-            on_damage = on_damage_from(self._settings.values)
         except (ValueError, StorageError) as error:
             raise StartError(str(error), lasting=True) from None
 
         def open_runtime() -> RobotRuntime:
-            opened = open_recovering(
-                self.storage_place(folder),
-                robot=config.robot,
-                now_ms=time.time_ns() // 1_000_000,
-                on_damage=on_damage,
-            )
-            if opened.notice:
-                self.get_logger().error(opened.notice)
+            storage = self.open_storage(folder)
             try:
+                incarnation = storage.boot(time.time_ns() // 1_000_000)
+                restored = storage.load().restored
                 return RobotRuntime(
                     config,
                     clock=clock,
                     transport=frames,
-                    storage=opened.storage,
-                    incarnation=opened.incarnation,
-                    restored=opened.restored,
+                    storage=storage,
+                    incarnation=incarnation,
+                    restored=restored,
                     random=SystemRandom(),
                 )
             except BaseException:
-                opened.storage.close()
+                storage.close()
                 raise
 
         frames.forget()
@@ -260,10 +260,14 @@ class ConsensusNode(ManagedNode):
             self._driver = None
             raise StartError(str(error), lasting=isinstance(error, LASTING)) from None
 
-    def storage_place(self, folder: Path) -> Place:
-        """Return where this robot keeps its log; called in the thread of the runtime."""
+    def open_storage(self, folder: Path) -> Storage:
+        """
+        Open the log of this robot; called in the thread of the runtime.
+
+        :raises StorageError: it cannot be used.
+        """
         assert self._config is not None
-        return SqlitePlace(folder, self._config.swarm, self._config.robot)
+        return SqliteStorage(folder, swarm=self._config.swarm, robot=self._config.robot)
 
     def deactivate(self) -> None:
         """Leave the swarm; whoever waits is told so."""
@@ -361,6 +365,39 @@ class ConsensusNode(ManagedNode):
         if answer is None:
             answer = ReadAnswered(0, Status.REFUSED, INACTIVE, 0, '', ())
         convert.fill_read_response(response, answer, self._stamp())
+        return response
+
+    async def _on_transfer(
+        self, request: TransferLeadership.Request, response: TransferLeadership.Response
+    ) -> TransferLeadership.Response:
+        answer = None
+        if self._driver is not None:
+            key, future = self._ask()
+            self._driver.put(TransferAsked(key, request.target, _nanoseconds(request.timeout)))
+            answer = await future
+        if answer is None:
+            answer = TransferAnswered(0, Status.REFUSED, INACTIVE, '')
+        convert.fill_transfer_response(response, answer)
+        return response
+
+    async def _on_change(
+        self, request: ChangeMembership.Request, response: ChangeMembership.Response
+    ) -> ChangeMembership.Response:
+        answer = None
+        if self._driver is not None:
+            key, future = self._ask()
+            self._driver.put(
+                ChangeAsked(
+                    key=key,
+                    voters=tuple(request.voters),
+                    learners=tuple(request.learners),
+                    timeout_ns=_nanoseconds(request.timeout),
+                )
+            )
+            answer = await future
+        if answer is None:
+            answer = ChangeAnswered(0, Status.REFUSED, INACTIVE, (), ())
+        convert.fill_change_response(response, answer)
         return response
 
     def _on_goal(self, _request: Decide.Goal) -> GoalResponse:

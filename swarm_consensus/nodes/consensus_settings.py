@@ -10,7 +10,7 @@ from swarm_consensus.decision.policy import Policy, quorum_of
 from swarm_consensus.decision.types import Level
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.events import Tuned
-from swarm_consensus.storage import OnDamage, default_folder, robot_folder
+from swarm_consensus.storage import default_folder, robot_folder
 from swarm_consensus.transport.hashes import labels_hash
 
 LEVELS = {'fused': Level.FUSED, 'committed': Level.COMMITTED}
@@ -74,6 +74,13 @@ def config_from(values: Mapping[str, Value], policies: tuple[Policy, ...]) -> Ru
         tick_ns=nanoseconds(values['tick']),
         heartbeat_ticks=int(values['heartbeat_ticks']),  # type: ignore[arg-type]
         election_ticks=int(values['election_ticks']),  # type: ignore[arg-type]
+        priority=int(values['priority']),  # type: ignore[arg-type]
+        voters_max=int(values['voters_max']),  # type: ignore[arg-type]
+        replace_ns=nanoseconds(values['replace_after']),
+        clock_drift_percent=int(values['clock_drift']),  # type: ignore[arg-type]
+        snapshot_entries=int(values['snapshot_entries']),  # type: ignore[arg-type]
+        snapshot_log_bytes=int(values['snapshot_log_bytes']),  # type: ignore[arg-type]
+        trailing_entries=int(values['trailing_entries']),  # type: ignore[arg-type]
         presence_period_ns=nanoseconds(values['presence_period']),
         peer_timeout_ns=nanoseconds(values['peer_timeout']),
         name_probe_ns=nanoseconds(values['name_probe']),
@@ -99,15 +106,6 @@ def folder_from(values: Mapping[str, Value]) -> Path:
     if not base:
         return default_folder(swarm, robot)
     return robot_folder(Path(base).expanduser(), swarm, robot)
-
-
-def on_damage_from(values: Mapping[str, Value]) -> OnDamage:
-    """
-    Return what to do where the log is damaged.
-
-    :raises ValueError: no such choice.
-    """
-    return OnDamage(str(values['storage_on_damage']))
 
 
 def tuned_from(values: Mapping[str, Value]) -> Tuned:

@@ -24,10 +24,12 @@ from swarm_consensus.protocols.raft import Role
 from swarm_consensus.runtime.events import (
     BeliefSeen,
     BeliefUnreadable,
+    ChangeAnswered,
     FrameArrived,
     Peer,
     ReadAnswered,
     RobotStatus,
+    TransferAnswered,
 )
 from swarm_consensus.transport.frame import FrameCounters, FrameHeader, TrafficClass
 from swarm_consensus.transport.hashes import labels_hash
@@ -155,6 +157,21 @@ def fill_read_response(response: object, answer: ReadAnswered, stamp: Time) -> N
     ]
 
 
+def fill_transfer_response(response: object, answer: TransferAnswered) -> None:
+    """Write what became of a transfer into the response of the `TransferLeadership` service."""
+    response.status = int(answer.status)  # type: ignore[attr-defined]
+    response.reason = answer.reason  # type: ignore[attr-defined]
+    response.leader = answer.leader  # type: ignore[attr-defined]
+
+
+def fill_change_response(response: object, answer: ChangeAnswered) -> None:
+    """Write what became of a change into the response of the `ChangeMembership` service."""
+    response.status = int(answer.status)  # type: ignore[attr-defined]
+    response.reason = answer.reason  # type: ignore[attr-defined]
+    response.voters = list(answer.voters)  # type: ignore[attr-defined]
+    response.learners = list(answer.learners)  # type: ignore[attr-defined]
+
+
 def fill_decide_feedback(feedback: object, view: View, has_quorum: bool) -> None:
     """Write what the evidence says into the feedback of the `Decide` action."""
     feedback.robots = list(view.robots)  # type: ignore[attr-defined]
@@ -186,6 +203,10 @@ def status_to_message(status: RobotStatus, stamp: Time) -> SwarmStatusMessage:
     message.last_index = status.last_index
     message.applied_digest = status.applied_digest
     message.voters = list(status.voters)
+    message.learners = list(status.learners)
+    message.changing_membership = status.changing_membership
+    message.first_index = status.first_index
+    message.lost = status.lost
     message.quorum_size = status.quorum_size
     message.has_quorum = status.has_quorum
     message.alive = list(status.alive)
@@ -231,6 +252,10 @@ def status_from_message(message: SwarmStatusMessage) -> RobotStatus:
         last_index=message.last_index,
         applied_digest=message.applied_digest,
         voters=tuple(message.voters),
+        learners=tuple(message.learners),
+        changing_membership=message.changing_membership,
+        first_index=message.first_index,
+        lost=message.lost,
         quorum_size=message.quorum_size,
         has_quorum=message.has_quorum,
         alive=tuple(message.alive),

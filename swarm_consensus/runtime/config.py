@@ -26,6 +26,14 @@ class RuntimeConfig:
     :param propose_patience_ns: how long robots other than the leader leave a decision from
         beliefs to the leader.
     :param priority: rank of this robot as leader, 0 the lowest; the swarm prefers the highest.
+    :param voters_max: most robots that vote, of whom the first in `robots` begin; the others hold
+        the log and take the place of voters that are gone. 0: all vote, and nobody is replaced.
+    :param replace_ns: silence after which a voter is replaced by the freshest learner.
+    :param clock_drift_percent: most by which the clocks of two robots go faster or slower than each
+        other; the leader then serves reads without asking the others. -1: it asks.
+    :param snapshot_entries: entries applied after which the log is replaced by a snapshot.
+    :param snapshot_log_bytes: data in the entries applied after which it is, too.
+    :param trailing_entries: entries before a snapshot that stay in memory, for slow robots.
     :raises ValueError: settings that contradict each other, with what to change.
     """
 
@@ -49,6 +57,12 @@ class RuntimeConfig:
     value_bytes_max: int = 32_768
     subjects_open_max: int = 1024
     priority: int = 0
+    voters_max: int = 5
+    replace_ns: int = 30 * SECOND
+    clock_drift_percent: int = -1
+    snapshot_entries: int = 10_000
+    snapshot_log_bytes: int = 16 << 20
+    trailing_entries: int = 1_000
 
     def __post_init__(self) -> None:
         if self.robot not in self.robots:

@@ -348,7 +348,14 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class RobotStatus:
-    """How the swarm stands, seen from one robot (msg/SwarmStatus.msg)."""
+    """
+    How the swarm stands, seen from one robot (msg/SwarmStatus.msg).
+
+    :param learners: robots that hold the log without a vote.
+    :param changing_membership: two memberships hold at once, and both need their quorum.
+    :param first_index: the log stored here begins here; a snapshot covers what was before.
+    :param lost: this robot's log was lost; it does not count until the swarm lets it in again.
+    """
 
     swarm: str
     robot: str
@@ -361,6 +368,10 @@ class RobotStatus:
     last_index: int
     applied_digest: str
     voters: tuple[str, ...]
+    learners: tuple[str, ...]
+    changing_membership: bool
+    first_index: int
+    lost: bool
     quorum_size: int
     has_quorum: bool
     alive: tuple[str, ...]

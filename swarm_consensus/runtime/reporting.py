@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from swarm_consensus.decision.replicated import ReplicatedState
-from swarm_consensus.protocols.raft import Raft, RaftStatus
+from swarm_consensus.protocols.raft import Membership, Raft, RaftStatus
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.events import Notice, Output, Peer, RobotStatus, StatusReport
 from swarm_consensus.runtime.members import Members
@@ -23,6 +23,8 @@ class Reporter:
         self._alive: tuple[str, ...] = (config.robot,)
         self._leader = ''
         self._had_quorum = False
+        self._membership: Membership | None = None
+        self._lost = ''
         self.period_ns = config.status_period_ns
 
     def report(
@@ -44,6 +46,7 @@ class Reporter:
         status = raft.status()
         alive = members.alive(now_ns)
         changed |= alive != self._alive or status.has_quorum != self._had_quorum
+        changed |= status.membership != self._membership or status.lost != self._lost
         if not changed and now_ns < self.due_ns:
             return
         self._notices(status, alive, outputs)
@@ -69,6 +72,10 @@ class Reporter:
                     last_index=status.last_index,
                     applied_digest=state.digest,
                     voters=status.membership.voters,
+                    learners=status.membership.learners,
+                    changing_membership=status.membership.joint,
+                    first_index=status.first_index,
+                    lost=bool(status.lost),
                     quorum_size=status.quorum_size,
                     has_quorum=status.has_quorum,
                     alive=alive,
@@ -103,3 +110,21 @@ class Reporter:
         elif status.has_quorum and not self._had_quorum:
             outputs.append(Notice('in contact with a quorum'))
         self._had_quorum = status.has_quorum
+        self._notices_of_members(status, outputs)
+
+    def _notices_of_members(self, status: RaftStatus, outputs: list[Output]) -> None:
+        """Tell how the membership changed, and whether this robot counts."""
+        new, old = status.membership, self._membership
+        self._membership = new
+        if old is not None and (new.voters, new.learners) != (old.voters, old.learners):
+            learners = f'; learners: {", ".join(new.learners)}' if new.learners else ''
+            outputs.append(Notice(f'voters: {", ".join(new.voters)}{learners}'))
+        if status.lost and not self._lost:
+            text = (
+                'this robot lost its log: it does not vote until the others have let it in again '
+                'as a learner, which needs a quorum without it'
+            )
+            outputs.append(Notice(text, warning=True))
+        elif self._lost and not status.lost:
+            outputs.append(Notice('this robot was let in again, as a learner'))
+        self._lost = status.lost

@@ -23,6 +23,11 @@ class RequestIds:
         """Return the lowest sequence number that this robot may still ask the outcome of."""
         return next(iter(self._open.values()), self._sequence + 1)
 
+    @property
+    def open(self) -> tuple[str, ...]:
+        """Return the ids of the proposals that have not ended."""
+        return tuple(self._open)
+
     def new(self) -> str:
         """Return the id of a new proposal; `ended` is to be called once it has ended."""
         self._sequence += 1

@@ -73,6 +73,11 @@ class Requests:
         waiting.append(_Propose(asked, now_ns))
         return len(waiting) == 1
 
+    @property
+    def proposals(self) -> tuple[str, ...]:
+        """Return the ids of the proposals that somebody waits for."""
+        return tuple(self._proposals)
+
     def proposal_ended(
         self, request_id: str, decision: Decision, now_ns: int, outputs: list[Output]
     ) -> None:

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from random import Random
 
+from swarm_consensus.decision.replicated import Outcome as StateOutcome
 from swarm_consensus.decision.replicated import ReplicatedState
 from swarm_consensus.decision.types import (
     AnyCommand,
     Contribution,
+    Decision,
     Level,
     Status,
     TimeCommand,
@@ -30,6 +32,7 @@ from swarm_consensus.protocols.raft import (
     Refusal,
     Restored,
     Role,
+    Snapshot,
 )
 from swarm_consensus.runtime.config import SECOND, RuntimeConfig
 from swarm_consensus.runtime.deciding import Deciding
@@ -38,6 +41,7 @@ from swarm_consensus.runtime.events import (
     KEY_VALUE_INPUTS,
     BeliefSeen,
     BeliefUnreadable,
+    ChangeAsked,
     DecideAsked,
     DecideCancelled,
     DecisionMade,
@@ -56,10 +60,12 @@ from swarm_consensus.runtime.handover import Handover, HandoverReply, HandoverRe
 from swarm_consensus.runtime.keyvalue_desk import KeyValueDesk
 from swarm_consensus.runtime.lease_clock import LeaseClock
 from swarm_consensus.runtime.members import Members, NameInUse, Presence
+from swarm_consensus.runtime.membership import Changes, begin
 from swarm_consensus.runtime.ports import Clock, Transport
 from swarm_consensus.runtime.reporting import Reporter
 from swarm_consensus.runtime.request_ids import RequestIds
 from swarm_consensus.runtime.requests import Requests
+from swarm_consensus.runtime.snapshots import encode_state, restore_state
 from swarm_consensus.runtime.wire import COMMANDS, MESSAGES, traffic_class
 from swarm_consensus.storage import Storage, StorageFull
 from swarm_consensus.transport.errors import MalformedError
@@ -72,6 +78,8 @@ from swarm_consensus.transport.outbox import Outbox
 FRAME_OVERHEAD_BYTES = 1_000
 # What a command holds beside its value: names, ids, voters.
 COMMAND_OVERHEAD_BYTES = 8_000
+# Largest state that travels to a robot that was away; it is held in memory as a whole.
+SNAPSHOT_BYTES_MAX = 64 << 20
 
 REFUSALS = {
     Refusal.OVERLOADED: 'too many proposals are under way; try again later',
@@ -131,8 +139,14 @@ class RobotRuntime:
             frame_bytes_max=config.frame_bytes_max,
             counters=self._counters,
         )
+        restored = begin(config, storage, restored)
         self._raft = Raft(_raft_config(config), restored, random)
         self._state = ReplicatedState()
+        if restored.snapshot is not None and restored.snapshot.mark.index:
+            restore_state(self._state, restored.snapshot.data)
+        # Where the log begins again after the latest snapshot, and data applied since.
+        self._snapshot_index = self._state.index
+        self._applied_bytes = 0
         self._request_ids = RequestIds(config.robot, incarnation)
         self._members = Members(config, incarnation, nonce, now_ns)
         self._deciding = Deciding(config, self._state, incarnation, self._request_ids)
@@ -148,6 +162,7 @@ class RobotRuntime:
         self._keyvalue = KeyValueDesk(config, self._raft, self._state, self._request_ids)
         self._lease_clock = LeaseClock(config.time_period_ns)
         self._handover = Handover(config, self._raft, self._request_ids.new_read, self._offer)
+        self._changes = Changes(config, self._raft, self._request_ids.new_read)
         self._reporter = Reporter(config, incarnation)
         self._origin_ns = now_ns
         self._ticks_done = 0
@@ -241,7 +256,10 @@ class RobotRuntime:
             # After a stall (a suspended laptop, a blocked disk) the messages that came meanwhile
             # are still unread: letting all the time pass at once would call an election for
             # nothing.
-            for _ in range(min(passed, self._planned_ticks + self._config.heartbeat_ticks)):
+            # With leases it must pass nonetheless: they are kept by it.
+            if self._config.clock_drift_percent < 0:
+                passed = min(passed, self._planned_ticks + self._config.heartbeat_ticks)
+            for _ in range(passed):
                 self._raft.tick()
         return True
 
@@ -287,6 +305,8 @@ class RobotRuntime:
             self._requests.cancel_decide(item.key)
         elif isinstance(item, KEY_VALUE_INPUTS):
             self._keyvalue.ask(item, now_ns, self._held is not None, outputs)
+        elif isinstance(item, ChangeAsked):
+            self._changes.ask(item, outputs)
         elif isinstance(item, TransferAsked):
             self._handover.ask(item, now_ns, outputs)
 
@@ -400,7 +420,10 @@ class RobotRuntime:
         while True:
             effects = self._held or self._raft.take_effects()
             if effects is None:
-                return
+                if not self._snapshot_due:
+                    return
+                self._take_snapshot(outputs)
+                continue
             if self._held is None:
                 for send in effects.send_now:
                     self._offer(send.message, send.to)
@@ -421,6 +444,8 @@ class RobotRuntime:
                     self._raft.persisted(*effects.persist.end)
             for send in effects.send_after:
                 self._offer(send.message, send.to)
+            if effects.install is not None:
+                self._install(effects.install, now_ns, outputs)
             for entry in effects.committed:
                 self._apply(entry, now_ns, outputs)
             for read in effects.reads:
@@ -432,10 +457,49 @@ class RobotRuntime:
                         desk.read_failed(read.request_id, status, reason, outputs)
             for result in effects.proposals:
                 self._proposal_ended(result, now_ns, outputs)
+            for change in effects.changes:
+                self._changes.ended(change, outputs)
             for transfer in effects.transfers:
                 self._handover.ended(transfer, outputs)
             self._requests.applied(self._state.index, self._desk.answer_read, outputs)
             self._keyvalue.caught_up(outputs)
+
+    @property
+    def _snapshot_due(self) -> bool:
+        return (
+            self._state.index - self._snapshot_index >= self._config.snapshot_entries
+            or self._applied_bytes >= self._config.snapshot_log_bytes
+        )
+
+    def _take_snapshot(self, outputs: list[Output]) -> None:
+        """Put the state in the place of the log."""
+        self._snapshot_index, self._applied_bytes = self._state.index, 0
+        data = encode_state(self._state)
+        if len(data) > SNAPSHOT_BYTES_MAX:
+            outputs.append(
+                Notice(
+                    f'the state has {len(data)} bytes, a snapshot may have {SNAPSHOT_BYTES_MAX}: '
+                    'the log grows on; remove keys, or make subjects fewer',
+                    warning=True,
+                )
+            )
+            return
+        self._raft.snapshot(self._state.index, data)
+
+    def _install(self, snapshot: Snapshot, now_ns: int, outputs: list[Output]) -> None:
+        """Take over the state that another robot sent, and tell what came with it."""
+        before = dict(self._state.ledger.in_force)
+        restore_state(self._state, snapshot.data)
+        self._snapshot_index, self._applied_bytes = self._state.index, 0
+        for request_id in dict.fromkeys(self._requests.proposals + self._request_ids.open):
+            outcome = self._state.outcome(request_id)
+            if outcome is not None:
+                self._raft.settle(request_id, self._state.index, self._state.term)
+                self._settled(request_id, outcome, now_ns, outputs)
+        self._keyvalue.installed(outputs)
+        for subject, decision in self._state.ledger.in_force.items():
+            if before.get(subject) != decision:
+                self._decided(decision, now_ns, outputs)
 
     def _offer(self, message: object, to: tuple[str, ...] = (), key: str = '') -> None:
         if len(to) == self._others > 1:
@@ -454,23 +518,36 @@ class RobotRuntime:
     # -- apply --------------------------------------------------------------------------------
 
     def _apply(self, entry: Entry, now_ns: int, outputs: list[Output]) -> None:
+        self._applied_bytes += len(entry.data)
         command = self._command(entry, outputs)
         applied = self._state.apply(entry.index, entry.term, entry.data, command)
         if applied is None:
             return
         self._raft.settle(applied.request_id, entry.index, entry.term)
-        self._deciding.settled(applied.request_id)
         self._keyvalue.applied(applied, outputs)
         if applied.outcome is None:
+            self._deciding.settled(applied.request_id)
             if applied.fresh:
                 self._lease_clock.applied(applied.request_id, entry.index, entry.term)
             return
-        decision = decision_of(applied.outcome)
-        if applied.fresh and decision is applied.outcome:
-            decision = self._deciding.applied(decision, now_ns)
-            outputs.append(DecisionMade(decision))
-            self._requests.decided(decision, outputs)
-        self._requests.proposal_ended(applied.request_id, decision, now_ns, outputs)
+        outcome = applied.outcome
+        if applied.fresh and isinstance(outcome, Decision):
+            outcome = self._decided(outcome, now_ns, outputs)
+        self._settled(applied.request_id, outcome, now_ns, outputs)
+
+    def _decided(self, decision: Decision, now_ns: int, outputs: list[Output]) -> Decision:
+        """Tell of a decision from the log; returns it with the latency as seen here."""
+        decision = self._deciding.applied(decision, now_ns)
+        outputs.append(DecisionMade(decision))
+        self._requests.decided(decision, outputs)
+        return decision
+
+    def _settled(
+        self, request_id: str, outcome: StateOutcome, now_ns: int, outputs: list[Output]
+    ) -> None:
+        """Answer whoever waits for a request that has had its effect, if any."""
+        self._deciding.settled(request_id)
+        self._requests.proposal_ended(request_id, decision_of(outcome), now_ns, outputs)
 
     def _command(self, entry: Entry, outputs: list[Output]) -> AnyCommand | None:
         if entry.kind is not EntryKind.COMMAND:
@@ -520,5 +597,11 @@ def _raft_config(config: RuntimeConfig) -> RaftConfig:
         snapshot_chunk_bytes=config.frame_bytes_max // 2,
         entry_bytes_max=config.value_bytes_max + COMMAND_OVERHEAD_BYTES,
         proposal_ticks=max(1, config.proposal_timeout_ns // config.tick_ns),
+        robots=config.robots,
         priority=config.priority,
+        voters_max=config.voters_max,
+        replace_ticks=config.replace_ns // config.tick_ns,
+        clock_drift_percent=config.clock_drift_percent,
+        trailing_entries=config.trailing_entries,
+        snapshot_bytes_max=SNAPSHOT_BYTES_MAX,
     )

@@ -23,12 +23,16 @@ def require_joined(
         the mark's entry, of the mark's term. True without a snapshot.
     :raises InvariantError: a snapshot older than the stored one, or entries with a gap.
     """
-    first_index = 1 if stored_mark is None else stored_mark.index + 1
+    # Before the first entry stands one of index and term 0, in every log.
+    before_index, before_term = (
+        (0, 0) if stored_mark is None else (stored_mark.index, stored_mark.term)
+    )
+    first_index = before_index + 1
     stays = True
     if persist.snapshot is not None:
         mark = persist.snapshot.mark
-        if stored_mark is not None and mark.index == stored_mark.index:
-            stays = mark.term == stored_mark.term
+        if mark.index == before_index:
+            stays = mark.term == before_term
         else:
             stays = mark.index >= first_index and term_at(mark.index) == mark.term
         if mark.index < first_index - 1 or (mark.index == first_index - 1 and not stays):

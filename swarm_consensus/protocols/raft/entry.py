@@ -125,7 +125,8 @@ class Restored:
 
     :param hard_state: last durable term and vote.
     :param entries: durable log after the snapshot, without gaps.
-    :param snapshot: the snapshot under the log, if any.
+    :param snapshot: the snapshot under the log, if any. One with index and term 0 says only which
+        membership a robot that never ran begins with.
     :param applied: last entry that a durable state machine holds; entries up to it are not
         handed out again. 0 where the state machine is rebuilt from snapshot and log.
     """

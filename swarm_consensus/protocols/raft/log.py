@@ -55,7 +55,9 @@ class RaftLog:
     """
 
     def __init__(self, restored: Restored) -> None:
-        self.snapshot = restored.snapshot
+        # One that stands before the first entry holds the first membership, and no state.
+        begun = restored.snapshot is not None and restored.snapshot.mark.index > 0
+        self.snapshot = restored.snapshot if begun else None
         mark = None if restored.snapshot is None else restored.snapshot.mark
         self.snapshot_index = self.base_index = 0 if mark is None else mark.index
         self._base_term = 0 if mark is None else mark.term
@@ -77,7 +79,7 @@ class RaftLog:
 
     def _check(self, restored: Restored) -> None:
         index, term = self.base_index, self._base_term
-        if restored.snapshot is not None and (index < 1 or term < 1):
+        if restored.snapshot is not None and (index < 0 or (index > 0) != (term > 0)):
             raise InvariantError('a snapshot stands at an entry', mark=restored.snapshot.mark)
         for entry in restored.entries:
             if entry.index != index + 1 or entry.term < max(term, 1):

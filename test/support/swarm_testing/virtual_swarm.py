@@ -14,6 +14,8 @@ from swarm_consensus.protocols.keyvalue import Event, Operation
 from swarm_consensus.runtime.config import MILLISECOND, SECOND, RuntimeConfig
 from swarm_consensus.runtime.events import (
     BeliefSeen,
+    ChangeAnswered,
+    ChangeAsked,
     DecideAnswered,
     DecideAsked,
     DecisionMade,
@@ -219,6 +221,25 @@ class Swarm:
         answers = [o for _, _, o in self.told if isinstance(o, TransferAnswered) and o.key == key]
         assert len(answers) <= 1, f'transfer {key} was answered {len(answers)} times'
         return answers[0] if answers else None
+
+    def change_members(
+        self, robot: str, voters: Sequence[str], learners: Sequence[str], timeout: float = 5.0
+    ) -> int:
+        """Ask a robot for another membership; returns the key of the answer."""
+        key = next(self._keys)
+        asked = ChangeAsked(key, tuple(voters), tuple(learners), int(timeout * SECOND))
+        self.world.put(robot, asked)
+        return key
+
+    def was_changed(self, key: int) -> ChangeAnswered | None:
+        """The answer to a change of membership."""
+        answers = [o for _, _, o in self.told if isinstance(o, ChangeAnswered) and o.key == key]
+        assert len(answers) <= 1, f'change {key} was answered {len(answers)} times'
+        return answers[0] if answers else None
+
+    def reconfigure(self, robot: str, **changes: object) -> None:
+        """Give a robot other settings, from its next boot on."""
+        self.world.configure(robot, lambda config: replace(config, **changes))  # type: ignore[arg-type]
 
     def proposed(self, key: int) -> Decision | None:
         """The answer to a proposal."""
