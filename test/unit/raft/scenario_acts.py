@@ -31,6 +31,7 @@ SETTINGS = frozenset(field.name for field in fields(RaftConfig)) - {
     'robot',
     'voters',
     'learners',
+    'robots',
     'priority',
 }
 
@@ -54,7 +55,7 @@ def swarm_(stage: Stage, args: Args) -> None:
     longest = 2 * settings['election_ticks'] - 1
     for place, name in enumerate(robots):
         try:
-            config = RaftConfig(name, voters, learners, **settings)
+            config = RaftConfig(name, voters, learners, robots=robots, **settings)
         except ConfigError as error:
             raise args.error(str(error)) from error
         # All later than the shortest timeout, the first named soonest.
@@ -242,6 +243,16 @@ def snapshot(stage: Stage, args: Args) -> None:
         raise args.failure(f'{name} has applied {state.index} only')
     data = state.snapshot(index, size)
     stage.swarm.do(name, lambda raft: raft.snapshot(index, data))
+
+
+@verb('change NAME ID voters=.. [learners=..] [deadline=N]')
+def change(stage: Stage, args: Args) -> None:
+    """Ask for a change of membership."""
+    name, id_ = stage.runner(args), args.word('a request id')
+    voters, learners = args.list_option('voters'), args.list_option('learners')
+    deadline = args.number_option('deadline')
+    args.done()
+    stage.swarm.do(name, lambda raft: raft.change(id_, voters, learners, deadline))
 
 
 # -- the air ------------------------------------------------------------------------------------

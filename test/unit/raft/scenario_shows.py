@@ -46,7 +46,8 @@ def roles(stage: Stage, args: Args) -> None:
         role = status.role.name.lower().replace('_', '-')
         vote = f' vote {status.vote}' if status.vote else ''
         leader = f' of {status.leader}' if status.leader not in ('', robot.name) else ''
-        stage.say(f'{robot.name} {role}{leader}, term {status.term}{vote}')
+        lost = f' lost {status.lost}' if status.lost else ''
+        stage.say(f'{robot.name} {role}{leader}, term {status.term}{vote}{lost}')
 
 
 @verb('logs [NAME..]')

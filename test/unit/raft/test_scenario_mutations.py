@@ -10,9 +10,17 @@ from scenario_play import play
 from scenario_text import ScenarioFailure
 import test_mutations as known
 
-from swarm_consensus.protocols.raft import Raft
+from swarm_consensus.protocols.raft import (
+    Membership,
+    Raft,
+    election,
+    quorum,
+    reconfiguration,
+    replication,
+)
 from swarm_consensus.protocols.raft.chunks import Incoming
 from swarm_consensus.protocols.raft.log import RaftLog
+from swarm_consensus.protocols.raft.memberships import Memberships
 from swarm_consensus.protocols.raft.progress import Flow, Progress
 
 Mutation = Callable[[pytest.MonkeyPatch], None]
@@ -143,7 +151,140 @@ def pieces_that_come_early_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Incoming, 'take', take)
 
 
+def the_new_half_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (quorum, replication, election):
+        monkeypatch.setattr(module, 'halves', lambda membership: (membership.voters,))
+
+
+def the_old_half_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (quorum, replication, election):
+        monkeypatch.setattr(
+            module, 'halves', lambda membership: (membership.outgoing or membership.voters,)
+        )
+
+
+def a_joint_phase_is_left_to_who_began_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Raft._settle_membership
+
+    def settle(raft: Raft) -> None:
+        if raft._change is not None:
+            original(raft)
+
+    monkeypatch.setattr(Raft, '_settle_membership', settle)
+
+
+def what_is_cut_off_stays_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Memberships, 'truncate', lambda memberships, first: False)
+
+
+def a_second_change_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Raft._take_change
+
+    def take(raft: Raft, *args: object) -> object:
+        raft._settling = 0
+        return original(raft, *args)
+
+    monkeypatch.setattr(Raft, '_take_change', take)
+
+
+def a_stranger_is_made_a_voter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconfiguration, 'fault', lambda membership, voters, learners: '')
+
+
+def a_removed_leader_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Raft._settle_membership
+
+    def settle(raft: Raft) -> None:
+        original(raft)
+        raft._leaving = False
+
+    monkeypatch.setattr(Raft, '_settle_membership', settle)
+
+
+def only_members_are_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    def is_peer(raft: Raft, robot: str) -> bool:
+        return robot != raft._robot and robot in raft._membership.robots
+
+    monkeypatch.setattr(Raft, '_is_peer', is_peer)
+
+
+def a_lost_log_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Raft, '_counted', lambda raft, voter: raft._progress.get(voter))
+
+
+def any_membership_frees_a_lost_robot(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Raft._forget_loss
+
+    def forget(raft: Raft) -> None:
+        latest = raft._memberships
+        raft._memberships = Memberships(0, Membership(('a', 'b'), ('c',), readmitted=(raft._lost,)))
+        original(raft)
+        raft._memberships = latest
+
+    monkeypatch.setattr(Raft, '_forget_loss', forget)
+
+
+def a_loss_is_forgotten_by_any_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def note(raft: Raft, p: Progress, token: str, round_: int = 0) -> bool:
+        p.lost = token
+        return True
+
+    monkeypatch.setattr(Raft, '_note_loss', note)
+
+
+def a_lease_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Raft, '_holds_lease', property(lambda raft: raft._lease_until > 0))
+
+
+def a_promise_ends_with_the_term(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Raft, '_keeps_promise', property(lambda raft: False))
+
+
+def a_lease_outlives_the_word_to_campaign(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Raft, '_holds_lease', property(lambda raft: raft._now < raft._lease_until))
+
+
+def a_repeated_change_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Raft._take_change
+
+    def take(raft: Raft, *args: object) -> object:
+        raft._change_ends.clear()
+        return original(raft, *args)
+
+    monkeypatch.setattr(Raft, '_take_change', take)
+    monkeypatch.setattr(reconfiguration, 'same', lambda membership, voters, learners: False)
+
+
+def an_installed_snapshot_leaves_the_membership(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Memberships, 'reset', lambda memberships, index, membership: None)
+
+
+def a_transfer_to_no_voter_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Raft, '_check_target', lambda raft: None)
+
+
 CASES: list[tuple[str, Mutation]] = [
+    ('change_repeated', a_repeated_change_is_made_again),
+    ('joint_cut_off', what_is_cut_off_stays_in_force),
+    ('joint_election', the_old_half_is_enough),
+    ('joint_needs_both', the_old_half_is_enough),
+    ('joint_needs_both', the_new_half_is_enough),
+    ('joint_new_leader', a_joint_phase_is_left_to_who_began_it),
+    ('learners_first', a_stranger_is_made_a_voter),
+    ('lease', a_lease_never_ends),
+    ('lease_term', a_promise_ends_with_the_term),
+    ('lease_transfer', a_lease_outlives_the_word_to_campaign),
+    ('lost_old_answer', a_loss_is_forgotten_by_any_answer),
+    ('lost_old_membership', any_membership_frees_a_lost_robot),
+    ('lost_voter_counts_not', a_lost_log_counts),
+    ('removed_leader', a_removed_leader_stays),
+    ('removed_robot', a_heard_leader_does_not_matter),
+    ('second_change', a_second_change_is_begun),
+    ('snapshot_cuts_membership', an_installed_snapshot_leaves_the_membership),
+    ('snapshot_joint', a_joint_phase_is_left_to_who_began_it),
+    ('snapshot_membership', an_installed_snapshot_leaves_the_membership),
+    ('transfer_removed', a_transfer_to_no_voter_goes_on),
+    ('unknown_leader', only_members_are_listened_to),
     ('conflict_hint', a_hint_is_ignored),
     ('figure_7', known.no_match_check_on_append),
     ('figure_8', known.commit_by_counting_an_old_term),
