@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 import sys
 from typing import TYPE_CHECKING
 
@@ -83,7 +84,13 @@ def run(arguments: argparse.Namespace) -> int:
             if not answer.status.answered:
                 print(f'{answer.status.name}: {answer.reason}', file=sys.stderr)
                 return 1
-            status = await client.status()
+            # The newest status may be of the moment before.
+            status = replace(
+                status,
+                voters=answer.voters,
+                learners=answer.learners,
+                changing_membership=False,
+            )
         print('\n'.join(describe(status)))
         return 0
 

@@ -59,7 +59,7 @@ def test_transfer_and_members_by_the_command_line(swarm, probe):
     )
     assert code == 0, error
     probe.wait_for(lambda: all('robot_4' in voters(probe, r) for r in swarm.names))
-    assert all(other in probe.statuses[r].learners for r in swarm.names)
+    probe.wait_for(lambda: all(other in probe.statuses[r].learners for r in swarm.names))
     code, out, error = swarm_command('members', '--robot', 'robot_1')
     assert (code, error) == (0, '')
     rows = dict(line.split(maxsplit=1) for line in out.splitlines()[1:])
