@@ -2,8 +2,8 @@
 One consensus_node as a process of its own that takes commands of the bench.
 
 The node is the real one, with its executor, its topics and its runtime's thread. What differs: it
-keeps its log where the first argument says, in `memory` or on `disk`, and the proposals come from
-a load inside the process and not from the service.
+keeps its log where the first argument says, in `memory` or on `disk`, and the proposals, puts to
+its key-value store, come from a load inside the process and not from a service.
 """
 
 from __future__ import annotations
@@ -18,10 +18,13 @@ import threading
 from bench.load import KEYS, VALUE, Load, serve
 from swarm_consensus.nodes.consensus_node import ConsensusNode
 from swarm_consensus.nodes.executor import run
+from swarm_consensus.protocols.keyvalue import Put
 from swarm_consensus.protocols.raft import Role
 from swarm_consensus.runtime.config import SECOND
-from swarm_consensus.runtime.events import Output, ProposeAnswered, ProposeAsked
+from swarm_consensus.runtime.events import KeyValueAnswered, KeyValueAsked, Output
 from swarm_consensus.storage import MemoryStorage, Storage
+
+TIMEOUT_NS = 10 * SECOND
 
 
 class LoadedNode(ConsensusNode):
@@ -58,24 +61,15 @@ class LoadedNode(ConsensusNode):
         driver = self._driver
         assert driver is not None
         # Below 0: never the key of a service's request.
-        driver.put(
-            ProposeAsked(
-                key=-number,
-                subject=f'load/{number % KEYS}',
-                choice='',
-                value=VALUE,
-                expected_revision=-1,
-                request_id='',
-                timeout_ns=10 * SECOND,
-            )
-        )
+        # Below 0: never the key of a service's request.
+        put = Put(f'load/{number % KEYS}', VALUE)
+        driver.put(KeyValueAsked(-number, put, '', TIMEOUT_NS))
 
     def _deliver(self, outputs: list[Output]) -> None:
         others = []
         for output in outputs:
-            if isinstance(output, ProposeAnswered) and output.key < 0:
-                answered = output.decision.status.answered
-                self.load.ended(-output.key, '' if answered else output.decision.reason)
+            if isinstance(output, KeyValueAnswered) and output.key < 0:
+                self.load.ended(-output.key, output.reason)
             else:
                 others.append(output)
         super()._deliver(others)

@@ -125,7 +125,8 @@ class KeyValueCommand:
     revoke: Revoke | None = None
 
     def __post_init__(self) -> None:
-        if sum(each is not None for each in self._operations) != 1:
+        operations = self._operations
+        if operations.count(None) != len(operations) - 1:
             raise ValueError('a command of the key-value store has exactly one operation')
 
     @property

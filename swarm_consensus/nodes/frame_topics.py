@@ -55,6 +55,8 @@ class FrameTopics:
                     Frame, topic, _never, qos, qos_overriding_options=overridable, raw=True
                 )
             )
+        # Sender and nonce of what leaves here. DDS hands it back to us as well.
+        self._own: tuple[str, int] | None = None
         self._handles = [subscription.handle for subscription in self.subscriptions]
         self._alarm = GuardCondition(None, None, node.context)
         with node.context.handle:
@@ -74,6 +76,7 @@ class FrameTopics:
         """Publish frames."""
         for header, batch in frames:
             publisher = self._by_class[header.traffic_class]  # type: ignore[index]
+            self._own = header.sender, header.nonce
             publisher.publish(frame_to_serialized(header, batch))
 
     def wait(self, timeout_s: float) -> None:
@@ -91,20 +94,29 @@ class FrameTopics:
         self._alarm.trigger()
 
     def take(self, count_max: int) -> list[FrameArrived | FrameUnreadable]:
-        """Return the frames that are there, the topic of the most urgent classes first."""
+        """
+        Return the frames that are there, the topic of the most urgent classes first.
+
+        Those that came back to their sender are left out, as its guard would do.
+        """
         taken: list[FrameArrived | FrameUnreadable] = []
         for handle in self._handles:
             while len(taken) < count_max:
                 found = handle.take_message(Frame, True)
                 if found is None:
                     break
-                taken.append(frame_from_serialized(found[0]))
+                frame = frame_from_serialized(found[0])
+                if isinstance(frame, FrameUnreadable) or (
+                    (frame.header.sender, frame.header.nonce) != self._own
+                ):
+                    taken.append(frame)
         return taken
 
     def forget(self) -> None:
         """Drop what came while nobody listened."""
-        while self.take(1):
-            pass
+        for handle in self._handles:
+            while handle.take_message(Frame, True) is not None:
+                pass
 
 
 def _never(_data: bytes) -> None:

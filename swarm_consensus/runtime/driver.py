@@ -36,6 +36,9 @@ class Steppable(Protocol):
     def step(self, inputs: Sequence[Input]) -> list[Output]:
         """Take inputs in, do everything that is due, return what is to be told."""
 
+    def flush(self) -> None:
+        """Send what waited for more to go with it."""
+
     def sleep_ns(self) -> int:
         """Return how long nothing is due unless an input comes."""
 
@@ -123,6 +126,8 @@ class Driver:
 
     def _loop(self, runtime: Steppable) -> None:
         while not self._stopping:
+            if not self._inputs:
+                runtime.flush()
             timeout_s = runtime.sleep_ns() * 1e-9
             self._asleep = True
             if not self._inputs and not self._stopping and timeout_s > 0:
@@ -130,7 +135,11 @@ class Driver:
             self._asleep = False
             if self._stopping:
                 return
-            outputs = runtime.step(self._take())
+            inputs = self._take()
+            if not inputs and runtime.sleep_ns() > 0:
+                # Woken for nothing: by a frame of our own that came back.
+                continue
+            outputs = runtime.step(inputs)
             if outputs:
                 self._deliver(outputs)
 

@@ -78,6 +78,10 @@ class Requests:
         """Return the ids of the proposals that somebody waits for."""
         return tuple(self._proposals)
 
+    def waits(self, request_id: str) -> bool:
+        """Return whether anybody waits for a proposal."""
+        return request_id in self._proposals
+
     def proposal_ended(
         self, request_id: str, decision: Decision, now_ns: int, outputs: list[Output]
     ) -> None:

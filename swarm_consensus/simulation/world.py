@@ -166,7 +166,9 @@ class World:
     def _step(self, host: _Host, inputs: list[Input]) -> None:
         if host.runtime is None:
             return
-        for output in host.runtime.step(inputs):
+        outputs = host.runtime.step(inputs)
+        host.runtime.flush()
+        for output in outputs:
             if self._listener is not None:
                 self._listener(self.now_ns, host.place, output)
 
