@@ -179,6 +179,9 @@ class RobotRuntime:
         self._notice: Send | None = None
         # Work whose write found the disk full: nothing else of the log happens before it.
         self._held: Effects | None = None
+        self._missed_ticks = 0
+        # A lease of the leader ends by its ticks, so none may be left out.
+        self._leases = config.clock_drift_percent >= 0
         self._stopped = False
 
     # -- the loop -----------------------------------------------------------------------------
@@ -266,16 +269,26 @@ class RobotRuntime:
         if passed <= 0:
             return False
         self._ticks_done = due
-        if self._held is None and not self._members.probing:
+        if self._members.probing:
+            return True
+        if self._held is not None:
+            self._missed_ticks += passed
+            return True
+        if not self._leases:
             # After a stall (a suspended laptop, a blocked disk) the messages that came meanwhile
             # are still unread: letting all the time pass at once would call an election for
             # nothing.
-            # With leases it must pass nonetheless: they are kept by it.
-            if self._config.clock_drift_percent < 0:
-                passed = min(passed, self._planned_ticks + self._config.heartbeat_ticks)
-            for _ in range(passed):
-                self._raft.tick()
+            passed = min(passed, self._planned_ticks + self._config.heartbeat_ticks)
+        for _ in range(passed):
+            self._raft.tick()
         return True
+
+    def _let_missed_time_pass(self) -> None:
+        """Give Raft the ticks of a full disk, where leases end by them; else an election waits."""
+        missed, self._missed_ticks = self._missed_ticks, 0
+        if self._leases:
+            for _ in range(missed):
+                self._raft.tick()
 
     def _on_tick(self, now_ns: int, outputs: list[Output]) -> None:
         if self._members.probe_ended(now_ns):
@@ -454,6 +467,7 @@ class RobotRuntime:
                 if self._held is not None:
                     outputs.append(Notice('there is room on the disk; the log goes on'))
                     self._held = None
+                    self._let_missed_time_pass()
                 if effects.persist.end is not None:
                     self._raft.persisted(*effects.persist.end)
             for send in effects.send_after:
