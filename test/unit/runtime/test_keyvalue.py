@@ -398,3 +398,31 @@ def test_a_snapshot_answers_what_it_holds_and_ends_the_watches_it_jumped_over() 
     booted.ask(WatchAsked(5, '', '', 2), 0, False, outputs)
     booted.ask(WatchAsked(6, '', '', 0), 0, False, outputs)
     assert outputs == [WatchEnded(5, WatchEnd.COMPACTED, 3), WatchBegun(6, 3)]
+
+
+def test_a_robot_that_a_snapshot_brings_back_has_keys_sessions_and_leases() -> None:
+    """Its watches end, a repetition there gets the first outcome, and the lease still ends."""
+    swarm = Swarm(3, snapshot_entries=20, trailing_entries=5)
+    leader = swarm.elect()
+    cut = next(robot for robot in swarm.robots if robot != leader)
+    watch = swarm.watch(cut)
+    swarm.run(0.5)
+    swarm.world.network.split([[cut], [robot for robot in swarm.robots if robot != cut]])
+    for operation, request_id in ((Grant(30_000, 5), 'c#1'), (Put('k', b'1', 5), 'c#2')):
+        first = swarm.change(leader, operation, request_id)
+        swarm.run(0.2)
+    for n in range(60):
+        swarm.change(leader, Put('busy', bytes([n])))
+        swarm.run(0.1)
+    swarm.world.network.heal()
+    swarm.run(6.0)
+    assert [end.end for end in swarm.outputs(cut, WatchEnded)] == [WatchEnd.COMPACTED]
+    assert swarm.watched(watch) == []
+    again = swarm.change(cut, Put('k', b'2'), 'c#2')
+    swarm.run(0.5)
+    assert done(swarm, again).result == done(swarm, first).result
+    anew = swarm.watch(cut, from_index=0)
+    assert 5.0 < expiry_s(swarm, cut, anew, 30.0)
+    swarm.run(1.0)
+    assert [event.key for event in swarm.watched(anew)] == ['k']
+    assert len(set(swarm.digests().values())) == 1
