@@ -44,8 +44,17 @@ class Election(Core):
 
     @property
     def _may_campaign(self) -> bool:
-        """Whether this robot is a voter that has kept its promises."""
-        return self._is_voter and not self._lost
+        """
+        Whether this robot is, or may yet be, a voter, and has kept its promises.
+
+        Its log may be the only one with the change that takes its vote: then the others cannot
+        be elected, and it leads until that is committed (thesis 4.2.2). Its own vote does not
+        count there.
+        """
+        return not self._lost and any(
+            self._robot in membership.voters or self._robot in membership.outgoing
+            for membership in self._memberships.last_two(self._log.commit)
+        )
 
     def _tick_election(self) -> None:
         """Campaign when the leader has been silent for too long."""

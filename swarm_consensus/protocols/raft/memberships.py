@@ -63,6 +63,10 @@ class Memberships:
             )
         return self._history[place - 1][1]
 
+    def last_two(self, index: int) -> tuple[Membership, ...]:
+        """Return the latest, and where an entry behind `index` set it also the one before."""
+        return tuple(entry[1] for entry in self._history[-2 if self.latest_index > index else -1 :])
+
     def truncate(self, first: int) -> bool:
         """
         Forget what the entries from `first` on set, since they are cut off.

@@ -44,6 +44,10 @@ def test_each_place_has_the_membership_that_a_slow_twin_gives_it() -> None:
                     twin = {first: membership(number)}
             assert [history.at(index) for index in twin] == list(twin.values())
             assert history.latest == twin[max(twin)]
+            order = list(dict.fromkeys(twin.values()))
+            for index in twin:
+                known = twin[index] == history.latest
+                assert history.last_two(index) == tuple(order[-1 if known else -2 :])
 
 
 def test_what_cannot_be_is_refused() -> None:

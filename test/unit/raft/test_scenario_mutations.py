@@ -201,6 +201,10 @@ def a_removed_leader_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Raft, '_settle_membership', settle)
 
 
+def only_voters_of_the_latest_membership_campaign(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Raft, '_may_campaign', property(lambda raft: raft._is_voter))
+
+
 def only_members_are_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
     def is_peer(raft: Raft, robot: str) -> bool:
         return robot != raft._robot and robot in raft._membership.robots
@@ -278,6 +282,7 @@ CASES: list[tuple[str, Mutation]] = [
     ('lost_old_membership', any_membership_frees_a_lost_robot),
     ('lost_voter_counts_not', a_lost_log_counts),
     ('removed_leader', a_removed_leader_stays),
+    ('removed_leader_crashes', only_voters_of_the_latest_membership_campaign),
     ('removed_robot', a_heard_leader_does_not_matter),
     ('second_change', a_second_change_is_begun),
     ('snapshot_cuts_membership', an_installed_snapshot_leaves_the_membership),
