@@ -472,6 +472,9 @@ class RobotRuntime:
                     self._raft.persisted(*effects.persist.end)
             for send in effects.send_after:
                 self._offer(send.message, send.to)
+            if effects.send_after:
+                # Who waits for the answer need not wait until all is applied here.
+                self._flush()
             if effects.install is not None:
                 self._install(effects.install, now_ns, outputs)
             for entry in effects.committed:
