@@ -61,6 +61,12 @@ CONSENSUS_PARAMETERS: tuple[Parameter, ...] = (
         maximum=1000,
     ),
     Parameter(
+        'rejoin',
+        False,
+        'This robot took part before and its folder is empty now, as on a new disk: it must not '
+        'vote before the swarm has let it in again. Changes nothing where there is a log.',
+    ),
+    Parameter(
         'voters_max',
         5,
         'Most robots that vote; the first of the swarm begin. The others hold the log and take the '

@@ -75,6 +75,7 @@ def config_from(values: Mapping[str, Value], policies: tuple[Policy, ...]) -> Ru
         heartbeat_ticks=int(values['heartbeat_ticks']),  # type: ignore[arg-type]
         election_ticks=int(values['election_ticks']),  # type: ignore[arg-type]
         priority=int(values['priority']),  # type: ignore[arg-type]
+        rejoin=bool(values['rejoin']),
         voters_max=int(values['voters_max']),  # type: ignore[arg-type]
         replace_ns=nanoseconds(values['replace_after']),
         clock_drift_percent=int(values['clock_drift']),  # type: ignore[arg-type]

@@ -26,6 +26,8 @@ class RuntimeConfig:
     :param propose_patience_ns: how long robots other than the leader leave a decision from
         beliefs to the leader.
     :param priority: rank of this robot as leader, 0 the lowest; the swarm prefers the highest.
+    :param rejoin: this robot took part before, and its storage is empty because the disk is new. It
+        then comes back like one whose log was damaged. Changes nothing where there is a log.
     :param voters_max: most robots that vote, of whom the first in `robots` begin; the others hold
         the log and take the place of voters that are gone. 0: all vote, and nobody is replaced.
     :param replace_ns: silence after which a voter is replaced by the freshest learner.
@@ -57,6 +59,7 @@ class RuntimeConfig:
     value_bytes_max: int = 32_768
     subjects_open_max: int = 1024
     priority: int = 0
+    rejoin: bool = False
     voters_max: int = 5
     replace_ns: int = 30 * SECOND
     clock_drift_percent: int = -1

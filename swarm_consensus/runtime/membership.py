@@ -45,20 +45,26 @@ def first_membership(config: RuntimeConfig) -> Membership:
     return Membership(config.robots[:count], config.robots[count:])
 
 
-def begin(config: RuntimeConfig, storage: Storage, restored: Restored) -> Restored:
+def begin(
+    config: RuntimeConfig, storage: Storage, incarnation: int, restored: Restored
+) -> Restored:
     """
     Return what Raft begins with; a robot that never ran keeps from now on whom it began with.
 
     So the first membership is what was agreed when the swarm was made, and not what a swarm.yaml
-    says later, when some robots have read it and others have not.
+    says later, when some robots have read it and others have not. With `rejoin` the storage is
+    empty because its disk is new, and the robot must not count before it is let in again.
 
     :raises StorageFull: no room to keep it.
     """
     if restored.snapshot is not None or restored.entries:
         return restored
     first = Snapshot(SnapshotMark(0, 0, first_membership(config)), b'')
-    storage.write(Persist(snapshot=first))
-    return replace(restored, snapshot=first)
+    hard_state = restored.hard_state
+    if config.rejoin and not hard_state.lost:
+        hard_state = replace(hard_state, lost=f'{config.robot}:{incarnation}')
+    storage.write(Persist(hard_state=hard_state, snapshot=first))
+    return replace(restored, hard_state=hard_state, snapshot=first)
 
 
 class Changes:

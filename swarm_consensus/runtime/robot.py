@@ -142,7 +142,7 @@ class RobotRuntime:
             frame_bytes_max=config.frame_bytes_max,
             counters=self._counters,
         )
-        restored = begin(config, storage, restored)
+        restored = begin(config, storage, incarnation, restored)
         self._raft = Raft(_raft_config(config), restored, random)
         self._state = ReplicatedState()
         if restored.snapshot is not None and restored.snapshot.mark.index:

@@ -93,6 +93,10 @@ class World:
         """Return a robot's disk, to switch its faults on."""
         return self._hosts[robot].disk
 
+    def replace_disk(self, robot: str) -> None:
+        """Give a robot that is down an empty disk."""
+        self._hosts[robot].disk = MemoryDisk()
+
     def up(self, robot: str) -> bool:
         """Return whether a robot runs."""
         return self._hosts[robot].runtime is not None

@@ -88,6 +88,26 @@ def test_a_large_state_travels_in_pieces() -> None:
     assert len(set(swarm.digests().values())) == 1
 
 
+def test_a_robot_with_a_new_disk_rejoins_and_does_not_vote_before() -> None:
+    """Its old promises are gone, so it counts for nothing until a majority without it agreed."""
+    swarm = Swarm(3, **SMALL)
+    leader = swarm.elect()
+    fill(swarm, leader, 30)
+    victim, third = (robot for robot in swarm.robots if robot != leader)
+    for robot in (victim, third):
+        swarm.world.crash(robot)
+    swarm.world.replace_disk(victim)
+    swarm.reconfigure(victim, rejoin=True)
+    swarm.world.start(victim)
+    swarm.run(3.0)
+    assert swarm.status(victim).status.lost
+    assert not swarm.status(leader).status.has_quorum, 'the one without its log is no majority'
+    swarm.world.start(third)
+    swarm.run(10.0)
+    assert not swarm.status(victim).status.lost
+    assert len(set(swarm.digests().values())) == 1
+
+
 def test_a_retry_after_a_snapshot_is_still_applied_once() -> None:
     """The sessions are part of the snapshot: a robot that installed it knows the request."""
     swarm = Swarm(3, **SMALL)
