@@ -20,6 +20,8 @@ MODULES = (
     'raft_dds',
     'raft_disk',
     'raft_memory',
+    'failover',
+    'lossy',
 )
 OUTPUT = Path('build/bench.json')
 

@@ -60,10 +60,10 @@ def test_a_robot_left_alone_says_no_quorum_and_recovers(processes, way):
 
 
 @pytest.fixture
-def fleet(processes, monkeypatch) -> Iterator[Fleet]:
+def fleet(processes) -> Iterator[Fleet]:
     """Five robots on five hosts."""
-    beyond_loopback(processes, monkeypatch)
     with ExitStack() as stack:
+        stack.enter_context(beyond_loopback(processes))
         try:
             hosts = stack.enter_context(Namespaces(5))
         except NamespacesUnavailable as error:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 import os
 from types import TracebackType
 from typing import Self, TypeVar
-
-import pytest
 
 from swarm_testing import quorum_checks
 from swarm_testing.environment import UNWANTED
@@ -21,13 +19,20 @@ from swarm_testing.robot_processes import RobotProcesses
 T = TypeVar('T')
 
 
-def beyond_loopback(processes: ProcessGroup, patch: pytest.MonkeyPatch) -> None:
+@contextmanager
+def beyond_loopback(processes: ProcessGroup) -> Iterator[None]:
     """Let DDS use every interface: inside a namespace it gets nowhere but to the other hosts."""
+    before = dict(os.environ)
     for name in ('CYCLONEDDS_URI', *UNWANTED):
-        patch.delenv(name, raising=False)
-    patch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'SUBNET')
-    patch.setenv('FASTDDS_BUILTIN_TRANSPORTS', 'UDPv4')
+        os.environ.pop(name, None)
+    os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'SUBNET'
+    os.environ['FASTDDS_BUILTIN_TRANSPORTS'] = 'UDPv4'
     processes.environment = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 class Fleet:
