@@ -18,7 +18,7 @@ from swarm_consensus.protocols.raft.messages import SnapshotChunk
 DIGEST_BYTES = 16
 
 # Heartbeat answers without progress after which pieces are sent again: 1, and up to this.
-PATIENCE_MAX = 16
+PATIENCE_MAX = 8
 
 
 def digest_of(data: bytes) -> bytes:

@@ -57,7 +57,8 @@ class Raft(Care):
 
         Every tick must be given nonetheless; this says how many may be given at once.
         """
-        if self._dirty or self._proposals or self._reads or self._changes:
+        waits = self._proposals or self._reads or self._changes or self._pieces_due
+        if self._dirty or waits:
             return 1
         due = self._beat_at if self._role is Role.LEADER else self._timer + self._timeout
         if self._target:
@@ -178,15 +179,15 @@ class Raft(Care):
                 self._flush_proposals()
             self._flush_reads_leader()
             self._flush_leader()
-            if self._source is not None:
-                self._flush_source(self._source)
+            if self._pieces_now:
+                self._flush_pieces_leader()
         elif self._leader:
             if self._held:
                 self._flush_proposals()
             self._flush_reads_follower()
             self._flush_follower()
             if self._incoming is not None or self._pieces_ack is not None:
-                self._flush_pieces()
+                self._flush_pieces_follower()
         if self._reads_ready:
             self._release_reads()
         install = self._take_install() if self._install is not None else None

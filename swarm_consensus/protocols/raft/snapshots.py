@@ -7,7 +7,8 @@ A snapshot that is being sent is sent to its end although there is a newer one, 
 in memory goes on from it: a robot on a slow link would else never get to the end of any.
 
 The pieces travel in the lowest class of traffic, so entries and heartbeats overtake them, and what
-a follower needs may reach it on another way meanwhile. Whatever it accepts ends the sending.
+a follower needs may reach it on another way meanwhile. Whatever it accepts ends the sending. They
+leave with the ticks: followers whose answers come within a tick stay together and share them all.
 """
 
 from __future__ import annotations
@@ -26,7 +27,12 @@ from swarm_consensus.protocols.raft.config import (
 from swarm_consensus.protocols.raft.effects import Send
 from swarm_consensus.protocols.raft.entry import Restored, Snapshot, SnapshotMark
 from swarm_consensus.protocols.raft.errors import ConfigError, InvariantError
-from swarm_consensus.protocols.raft.messages import Message, SnapshotChunk, SnapshotReply
+from swarm_consensus.protocols.raft.messages import (
+    HeartbeatReply,
+    Message,
+    SnapshotChunk,
+    SnapshotReply,
+)
 from swarm_consensus.protocols.raft.progress import Flow, Progress
 from swarm_consensus.protocols.raft.replication import Replication
 from swarm_consensus.protocols.raft.status import Drop
@@ -39,6 +45,8 @@ class Snapshots(Replication):
     :ivar _install: a leader's snapshot that waits to be handed out.
     :ivar _source: leader: the snapshot that followers are being sent, all the same one; None where
         nobody is.
+    :ivar _pieces_due: leader: with the next tick there may be pieces to send; `_pieces_now`: it has
+        come.
     :ivar _incoming: follower: the snapshot that it is being sent.
     :ivar _pieces_ack: follower: answer that is due, how much of `_incoming` has come.
     """
@@ -46,6 +54,8 @@ class Snapshots(Replication):
     def __init__(self, config: RaftConfig, restored: Restored, random: Random) -> None:
         self._install: Snapshot | None = None
         self._source: Source | None = None
+        self._pieces_due = False
+        self._pieces_now = False
         self._incoming: Incoming | None = None
         self._pieces_ack: SnapshotReply | None = None
         super().__init__(config, restored, random)
@@ -60,6 +70,7 @@ class Snapshots(Replication):
 
     def _on_new_term(self) -> None:
         self._source = None
+        self._pieces_due = self._pieces_now = False
         self._pieces_ack = None
         super()._on_new_term()
 
@@ -99,6 +110,8 @@ class Snapshots(Replication):
         log.compact(Snapshot(mark, data), self._first_to_keep(index))
         self._memberships.compact(index)
         self._dirty = True
+        # What is being sent may not do any more.
+        self._pieces_due = self._source is not None
 
     def _first_to_keep(self, index: int) -> int:
         """Return from where on entries stay in memory, for a snapshot at `index`."""
@@ -116,24 +129,36 @@ class Snapshots(Replication):
     # -- sending --------------------------------------------------------------------------------
 
     def _on_compacted(self, group: list[Progress]) -> None:
-        snapshot = self._log.snapshot
-        if snapshot is None:
-            raise InvariantError('what is no more in the log is under a snapshot')
-        if self._source is None or self._source.index < self._log.base_index:
-            self._source = Source(snapshot)
-        for p in group:
-            p.send_snapshot(self._source)
+        self._point_at_source(group)
+        self._pieces_due = True
 
-    def _flush_source(self, source: Source) -> None:
+    def _point_at_source(self, group: list[Progress]) -> Source:
+        """Have followers be sent the one that is being sent, or the latest if that would not do."""
+        source, snapshot = self._source, self._log.snapshot
+        if source is None or source.index < self._log.base_index:
+            if snapshot is None:
+                raise InvariantError('what is no more in the log is under a snapshot')
+            # The log in memory does not go on from the older one.
+            source = self._source = Source(snapshot)
+        for p in group:
+            if p.flow is not Flow.SNAPSHOT or p.outgoing is None or p.outgoing.source is not source:
+                p.send_snapshot(source)
+        return source
+
+    def _tick_leader(self) -> None:
+        super()._tick_leader()
+        if self._pieces_due:
+            self._pieces_due = False
+            self._pieces_now = self._dirty = True
+
+    def _flush_pieces_leader(self) -> None:
         """Send what there is to send of a snapshot on its way, or see that it is needed no more."""
+        self._pieces_now = False
         receivers = self._receivers()
-        if not receivers:
+        if receivers:
+            self._send_pieces(self._point_at_source(receivers), receivers)
+        else:
             self._source = None
-            return
-        if source.index < self._log.base_index:
-            # The log in memory does not go on from it, so it would not do.
-            self._on_compacted(receivers)
-        self._send_pieces(self._source or source, receivers)
 
     def _receivers(self) -> list[Progress]:
         """Return who is being sent a snapshot; what the others were sent is forgotten."""
@@ -193,7 +218,13 @@ class Snapshots(Replication):
             self._drop(Drop.OUT_OF_RANGE)
         else:
             outgoing.answered(message.received, self._config.snapshot_window)
-            self._dirty = True
+            self._pieces_due = True
+
+    def _on_heartbeat_reply(self, message: HeartbeatReply) -> None:
+        super()._on_heartbeat_reply(message)
+        if self._source is not None:
+            # It may have shown that pieces were lost, or that nobody needs any more of them.
+            self._pieces_due = True
 
     # -- receiving ------------------------------------------------------------------------------
 
@@ -286,7 +317,7 @@ class Snapshots(Replication):
         install, self._install = self._install, None
         return install
 
-    def _flush_pieces(self) -> None:
+    def _flush_pieces_follower(self) -> None:
         """Answer once for all the pieces that came."""
         if self._incoming is not None and self._incoming.mark.index <= self._log.commit:
             # The entries came by themselves.

@@ -13,12 +13,23 @@ from dataclasses import replace
 import pytest
 import test_elections
 from test_faults import storm
+import test_log
 import test_priority
 import test_replication
+import test_snapshots
 import test_transfer
 
-from swarm_consensus.protocols.raft import AppendReply, Effects, HardState, Outcome, Raft
+from swarm_consensus.protocols.raft import (
+    AppendReply,
+    Effects,
+    HardState,
+    Outcome,
+    Raft,
+    Snapshot,
+)
+from swarm_consensus.protocols.raft.chunks import Outgoing, Source
 from swarm_consensus.protocols.raft.log import RaftLog
+from swarm_consensus.protocols.raft.progress import Flow, Progress
 
 SEEDS_MAX = 500
 
@@ -151,6 +162,84 @@ def what_a_voter_asks_never_falls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Raft, '_rank', property(lambda raft: raft._config.priority))
 
 
+def an_install_leaves_what_conflicts_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = RaftLog.install
+
+    def install(log: RaftLog, snapshot: Snapshot) -> None:
+        first = snapshot.mark.index + 1
+        behind = log.slice(first, log.last_index) if first > log.first_index else []
+        original(log, snapshot)
+        log._entries.extend(behind)
+        log.last_index += len(behind)
+
+    monkeypatch.setattr(RaftLog, 'install', install)
+
+
+def an_install_is_not_handed_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Raft, '_take_install', lambda raft: setattr(raft, '_install', None))
+
+
+def an_install_is_not_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = RaftLog.install
+
+    def install(log: RaftLog, snapshot: Snapshot) -> None:
+        original(log, snapshot)
+        log._unsaved_snapshot = False
+
+    monkeypatch.setattr(RaftLog, 'install', install)
+
+
+def a_compaction_takes_more_than_the_snapshot_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = RaftLog.compact
+
+    def compact(log: RaftLog, snapshot: Snapshot, first: int) -> None:
+        original(log, snapshot, first)
+        log._base_term = log.term(log.commit)
+        del log._entries[: log.commit - log.base_index]
+        log.base_index = log.commit
+
+    monkeypatch.setattr(RaftLog, 'compact', compact)
+
+
+def an_empty_log_over_a_snapshot_seems_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        RaftLog, 'last_term', property(lambda log: log._entries[-1].term if log._entries else 0)
+    )
+
+
+def pieces_are_never_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Outgoing, 'heartbeat_answered', lambda outgoing: False)
+
+
+def a_follower_that_lost_its_pieces_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Outgoing.answered
+
+    def answered(outgoing: Outgoing, received: int, window_max: int) -> None:
+        original(outgoing, max(received, outgoing.received), window_max)
+
+    monkeypatch.setattr(Outgoing, 'answered', answered)
+
+
+def each_follower_is_sent_a_snapshot_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Raft._point_at_source
+
+    def point_at_source(raft: Raft, group: list[Progress]) -> Source:
+        fresh = [p for p in group if p.flow is not Flow.SNAPSHOT]
+        return original(raft, fresh)
+
+    monkeypatch.setattr(Raft, '_point_at_source', point_at_source)
+
+
+def the_mark_has_the_membership_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Raft._compact
+
+    def compact(raft: Raft, index: int, data: bytes) -> None:
+        raft._memberships.reset(0, raft._config.membership)
+        original(raft, index, data)
+
+    monkeypatch.setattr(Raft, '_compact', compact)
+
+
 # Caught by random faults within SEEDS_MAX seeds.
 BY_STORM: list[Callable[[pytest.MonkeyPatch], None]] = [
     two_votes_in_a_term,
@@ -164,6 +253,12 @@ BY_STORM: list[Callable[[pytest.MonkeyPatch], None]] = [
     heartbeat_commits_what_may_not_match,
     committed_while_the_place_went_to_another,
     learners_count_for_commits,
+    an_install_is_not_handed_out,
+    an_install_is_not_stored,
+    a_compaction_takes_more_than_the_snapshot_has,
+    an_empty_log_over_a_snapshot_seems_new,
+    pieces_are_never_sent_again,
+    each_follower_is_sent_a_snapshot_of_its_own,
 ]
 # These take thousands of seeds, or cost no safety, but have a scenario of their own.
 BY_SCENARIO: list[tuple[Callable[[pytest.MonkeyPatch], None], Callable[[], None]]] = [
@@ -182,6 +277,18 @@ BY_SCENARIO: list[tuple[Callable[[pytest.MonkeyPatch], None], Callable[[], None]
     (
         what_a_voter_asks_never_falls,
         lambda: test_priority.test_a_lower_rank_leads_where_the_highest_can_refuse_but_not_win(1),
+    ),
+    (
+        an_install_leaves_what_conflicts_behind_it,
+        test_log.test_snapshots_between_cuts_leave_memory_and_disk_as_a_slow_twin_has_them,
+    ),
+    (
+        a_follower_that_lost_its_pieces_is_not_believed,
+        test_snapshots.test_a_follower_that_crashes_in_the_middle_begins_anew_and_gets_it,
+    ),
+    (
+        the_mark_has_the_membership_of_the_settings,
+        test_snapshots.test_the_membership_in_the_mark_is_the_one_under_the_log,
     ),
 ]
 
