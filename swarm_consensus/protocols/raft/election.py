@@ -168,8 +168,8 @@ class Election(Core):
 
     def _on_vote_reply(self, message: VoteReply) -> None:
         term = message.term
-        # A voter that has seen no term yet can refuse for its rank.
-        first = term == self._term == 0 and not message.granted
+        # A voter that has seen no term yet can refuse for its rank, or for the log that it lost.
+        first = term == 0 and not message.granted
         if not self._is_peer(message.voter) or not (first or self._is_term(term)):
             return
         if message.pre and message.granted:

