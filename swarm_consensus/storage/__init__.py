@@ -22,7 +22,13 @@ from swarm_consensus.storage.memory import (
     SimulatedCrash,
 )
 from swarm_consensus.storage.port import Recovered, Storage
-from swarm_consensus.storage.recovery import OnDamage, Opened, Place, open_recovering
+from swarm_consensus.storage.recovery import (
+    OnDamage,
+    Opened,
+    Place,
+    SqlitePlace,
+    open_recovering,
+)
 from swarm_consensus.storage.sqlite import SqliteStorage
 
 __all__ = [
@@ -34,6 +40,7 @@ __all__ = [
     'Place',
     'Recovered',
     'SimulatedCrash',
+    'SqlitePlace',
     'SqliteStorage',
     'Storage',
     'StorageDamaged',

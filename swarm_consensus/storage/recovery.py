@@ -11,11 +11,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Protocol
 
 from swarm_consensus.protocols.raft import Restored
 from swarm_consensus.storage.errors import StorageDamaged
 from swarm_consensus.storage.port import Recovered, Storage
+from swarm_consensus.storage.set_aside import (
+    describe_damaged,
+    replace_damaged,
+    salvage_incarnation,
+)
+from swarm_consensus.storage.sqlite import SqliteStorage
+
+_LOST = (
+    'This robot does not vote and its copy does not count until the swarm has made it a learner; '
+    'it then catches up and may be promoted again. That needs a leader among the other voters: '
+    'where this robot was the only voter, or the others are damaged too, there is none. Then put a '
+    'good copy of the files back, or, if what was committed may be given up, start all robots on '
+    'empty folders'
+)
 
 
 class OnDamage(Enum):
@@ -52,6 +67,38 @@ class Place(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class SqlitePlace:
+    """
+    The folder of a robot's `SqliteStorage`.
+
+    :param folder: made where it is missing.
+    """
+
+    folder: Path
+    swarm: str
+    robot: str
+
+    def open(self) -> SqliteStorage:
+        """Open it; see SqliteStorage for the errors."""
+        return SqliteStorage(self.folder, swarm=self.swarm, robot=self.robot)
+
+    def salvage(self) -> int:
+        """Return the number of the last boot as far as damage lets it be read; 0 where not."""
+        return salvage_incarnation(self.folder)
+
+    def replace(self, incarnation: int, lost: str) -> str:
+        """Put what is there into `damaged-<incarnation>`; see the port."""
+        aside = replace_damaged(
+            self.folder,
+            swarm=self.swarm,
+            robot=self.robot,
+            incarnation=incarnation,
+            lost=lost,
+        )
+        return f'{aside} ({describe_damaged(self.folder)})'
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
     """
     A storage that is ready for a runtime, which closes it.
@@ -59,7 +106,7 @@ class Opened:
     :param storage: open.
     :param incarnation: number of this boot.
     :param restored: for Raft.
-    :param notice: for people, where the storage was damaged; '' where it was not.
+    :param notice: for people, where the log was lost now or before; '' where it was not.
     """
 
     storage: Storage
@@ -81,7 +128,9 @@ def open_recovering(
     """
     try:
         storage, recovered = _begin(place, now_ms)
-        return Opened(storage, recovered.incarnation, recovered.restored)
+        lost = recovered.hard_state.lost
+        notice = f'this robot lost its log ({lost}) and still waits to be let in. {_LOST}'
+        return Opened(storage, recovered.incarnation, recovered.restored, notice if lost else '')
     except StorageDamaged as error:
         if on_damage is OnDamage.REFUSE:
             raise
@@ -108,10 +157,4 @@ def _begin(place: Place, now_ms: int) -> tuple[Storage, Recovered]:
 
 
 def _notice(damage: StorageDamaged, aside: str) -> str:
-    return (
-        f'{damage.finding}. The damaged files are kept: {aside}. This robot does not vote and its '
-        'copy does not count until the swarm has made it a learner; it then catches up and may be '
-        'promoted again. That needs a leader among the other voters: where this robot was the '
-        'only voter, or the others are damaged too, there is none; put a good copy of the files '
-        'back, or, if what was committed may be given up, start all robots on empty folders'
-    )
+    return f'{damage.finding}. The damaged files are kept: {aside}. {_LOST}'

@@ -1,28 +1,39 @@
 """
-Vote and log of one robot in SQLite: write-ahead log, one transaction and one sync a batch.
+Vote, log and snapshot of one robot in SQLite: write-ahead log, a transaction and a sync a batch.
 
 Measured against a preallocated file of our own with fdatasync, on ext4, one entry of 100 bytes a
 write: SQLite p50 0.14 ms, own file 0.11 ms. The difference does not pay for a format of our own.
 What does pay is to fill the log file of SQLite with zeros before it is used: a sync of a file that
 grows waits for the journal of the file system, up to 4 ms where other programs write too.
 
-All checks of what is read are ours: rows carry a chain of checksums (chain.py), the one row of
-`state` says where log and chain end, and wal.py judges what SQLite would pass over.
+A snapshot takes the place of the one before it in the same transaction. The entries that it covers
+are no part of the log any more, but their rows go a few at a time with the writes that follow, so
+that no write waits for all of them. The file does not shrink: its free pages are used again, which
+costs nothing, while handing them back moves others around.
+
+All checks of what is read are ours: rows carry checksums (rows.py) and the log a chain of them
+(chain.py), and wal.py judges what SQLite would pass over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-import os
+from dataclasses import replace
 from pathlib import Path
 import sqlite3
 import struct
-from typing import NoReturn
-import zlib
 
-from swarm_consensus.protocols.raft import Entry, EntryKind, HardState, Persist
-from swarm_consensus.storage.chain import CHAIN_START, link
+from swarm_consensus.protocols.raft import Entry, EntryKind, Persist, Snapshot, SnapshotMark
+from swarm_consensus.storage.chain import link
+from swarm_consensus.storage.database import (
+    APPLICATION_ID,
+    DATABASE_FILE,
+    connect,
+    create_database,
+    preallocate_wal,
+    typed_errors,
+)
 from swarm_consensus.storage.errors import (
     StorageDamaged,
     StorageError,
@@ -30,51 +41,27 @@ from swarm_consensus.storage.errors import (
     StorageFull,
     StorageVersionError,
 )
-from swarm_consensus.storage.folder import FolderLock, make_folder, storage_error, sync_folder
+from swarm_consensus.storage.folder import FolderLock, make_folder
 from swarm_consensus.storage.joining import require_joined
 from swarm_consensus.storage.port import Recovered
-from swarm_consensus.storage.wal import FRAME_HEADER_BYTES, HEADER_BYTES, check_wal
-
-DATABASE_FILE = 'log.sqlite'
-APPLICATION_ID = 0x53574331  # 'SWC1'
-SCHEMA_VERSION = 1
-PAGE_BYTES = 4096
-# Pages in the write-ahead log at which SQLite copies them into the database: one stall of a few
-# milliseconds every 500 small writes.
-CHECKPOINT_PAGES = 1000
-# Large batches pass the checkpoint's mark, so the preallocated log has room beyond it.
-_WAL_PAGES = CHECKPOINT_PAGES + 24
-
-_SCHEMA = """
-CREATE TABLE identity (swarm TEXT NOT NULL, robot TEXT NOT NULL);
-CREATE TABLE boot (
-  id INTEGER PRIMARY KEY CHECK (id = 0), incarnation INTEGER NOT NULL, checksum INTEGER NOT NULL
-);
-CREATE TABLE state (
-  id INTEGER PRIMARY KEY CHECK (id = 0), term INTEGER NOT NULL, vote TEXT NOT NULL,
-  last_index INTEGER NOT NULL, chain INTEGER NOT NULL, checksum INTEGER NOT NULL
-);
-CREATE TABLE entry (
-  idx INTEGER PRIMARY KEY, term INTEGER NOT NULL, kind INTEGER NOT NULL, data BLOB NOT NULL,
-  chain INTEGER NOT NULL
-);
-"""
-# Errors of the disk or the system; every other one means that the file is not as it was written.
-_WORLD_CODES = frozenset(
-    {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_INTERRUPT,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_NOLFS,
-        sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_PERM,
-        sqlite3.SQLITE_PROTOCOL,
-        sqlite3.SQLITE_READONLY,
-    }
+from swarm_consensus.storage.rows import (
+    SCHEMA_VERSION,
+    Row,
+    RowError,
+    State,
+    boot_row,
+    read_boot,
+    read_identity,
+    read_snapshot,
+    read_state,
+    snapshot_row,
 )
-_STATE_HEAD = struct.Struct('<QQI')
+from swarm_consensus.storage.set_aside import finish_replacing
+from swarm_consensus.storage.wal import check_wal
+
+# Rows below the snapshot that a write removes, and as many more for each entry that it adds: fewer
+# than a page's worth of work, and more than a log can grow by meanwhile.
+SWEEP_ROWS = 64
 
 
 class SqliteStorage:
@@ -84,13 +71,12 @@ class SqliteStorage:
     :param folder: made where it is missing.
     :raises StorageLocked: another process uses the folder.
     :raises StorageForeign: it belongs to another robot, swarm or program.
-    :raises StorageVersionError: a newer version of this package wrote it.
+    :raises StorageVersionError: another version of this package wrote it.
     :raises StorageDamaged: its files are damaged.
     :raises StorageFull: no room to begin.
     """
 
     def __init__(self, folder: Path, *, swarm: str, robot: str) -> None:
-        self._folder = folder
         self._path = folder / DATABASE_FILE
         self._connection: sqlite3.Connection | None = None
         self._failed = ''
@@ -98,13 +84,17 @@ class SqliteStorage:
         self._lock = FolderLock(folder, robot)
         try:
             with self._typed_errors():
+                finish_replacing(folder)
                 check_wal(self._path)
                 if not self._path.exists():
-                    self._create(swarm, robot)
-                self._preallocate_wal()
-                self._connection = self._open(self._path)
+                    create_database(self._path, swarm=swarm, robot=robot)
+                preallocate_wal(self._path)
+                self._connection = connect(self._path)
                 self._check(swarm, robot)
-                self._hard_state, self._last_index, self._chain = self._read_state()
+                with self._damage_in('table state'):
+                    self._state = read_state(self._rows('state'))
+                self._mark = self._read_mark()
+                self._swept = self._first_row()
         except BaseException:
             self.close()
             raise
@@ -116,8 +106,7 @@ class SqliteStorage:
         with self._transaction() as connection:
             incarnation = max(self._read_boot() + 1, now_ms)
             connection.execute(
-                'UPDATE boot SET incarnation = ?, checksum = ?',
-                (incarnation, _boot_checksum(incarnation)),
+                'UPDATE boot SET incarnation = ?, checksum = ?', boot_row(incarnation)
             )
         return incarnation
 
@@ -125,31 +114,35 @@ class SqliteStorage:
         """Return what is durable; see the port."""
         self._alive()
         with self._typed_errors():
-            return Recovered(self._read_boot(), self._hard_state, tuple(self._read_entries()))
+            with self._damage_in('the snapshot'):
+                snapshot = read_snapshot(self._rows('snapshot'), self._state)
+            return Recovered(
+                self._read_boot(), self._state.hard_state, tuple(self._read_entries()), snapshot
+            )
 
     def write(self, persist: Persist) -> None:
         """Make a batch durable; see the port."""
-        if persist.hard_state is None and not persist.entries:
+        if persist == Persist():
             return
-        hard_state = self._hard_state if persist.hard_state is None else persist.hard_state
-        last_index, chain = self._last_index, self._chain
-        require_joined(persist, None, last_index, lambda _: None)
+        self._alive()
+        with self._typed_errors():
+            stays = require_joined(persist, self._mark, self._state.last_index, self._term_at)
+        state, mark = self._state, self._mark
+        if persist.hard_state is not None:
+            state = replace(state, hard_state=persist.hard_state)
         with self._transaction() as connection:
+            if persist.snapshot is not None:
+                state = self._put_snapshot(connection, state, persist.snapshot, stays)
+                mark = persist.snapshot.mark
             if persist.entries:
-                first_index = persist.entries[0].index
-                if first_index <= last_index:
-                    chain = self._cut(connection, first_index)
-                rows = []
-                for entry in persist.entries:
-                    chain = link(chain, entry)
-                    rows.append((entry.index, entry.term, int(entry.kind), entry.data, chain))
-                connection.executemany('INSERT INTO entry VALUES (?, ?, ?, ?, ?)', rows)
-                last_index = persist.entries[-1].index
+                state = self._put_entries(connection, state, persist.entries)
+            swept = self._sweep(connection, state, len(persist.entries))
             connection.execute(
-                'UPDATE state SET term = ?, vote = ?, last_index = ?, chain = ?, checksum = ?',
-                _state_row(hard_state, last_index, chain),
+                'UPDATE state SET term = ?, vote = ?, lost = ?, mark_index = ?, mark_chain = ?, '
+                'last_index = ?, chain = ?, snapshot = ?, checksum = ?',
+                state.row(),
             )
-        self._hard_state, self._last_index, self._chain = hard_state, last_index, chain
+        self._state, self._mark, self._swept = state, mark, swept
 
     def close(self) -> None:
         """Release the folder; see the port."""
@@ -162,169 +155,169 @@ class SqliteStorage:
 
     # -- opening ------------------------------------------------------------------------------
 
-    def _create(self, swarm: str, robot: str) -> None:
-        """
-        Make the database under another name and move it into place when it is whole.
-
-        So a file of the right name that is empty was not left by a crash here: it is damage.
-        """
-        draft = self._folder / f'{DATABASE_FILE}.new'
-        for left_behind in self._folder.glob(f'{draft.name}*'):
-            left_behind.unlink()
-        self._connection = connection = self._open(draft)
-        try:
-            with self._transaction():
-                for statement in _SCHEMA.split(';'):
-                    connection.execute(statement)
-                connection.execute('INSERT INTO identity VALUES (?, ?)', (swarm, robot))
-                connection.execute('INSERT INTO boot VALUES (0, 0, ?)', (_boot_checksum(0),))
-                connection.execute(
-                    'INSERT INTO state VALUES (0, ?, ?, ?, ?, ?)',
-                    _state_row(HardState(), 0, CHAIN_START),
-                )
-                connection.execute(f'PRAGMA application_id = {APPLICATION_ID}')
-                connection.execute(f'PRAGMA user_version = {SCHEMA_VERSION}')
-        finally:
-            # The last to close it copies the write-ahead log into it, and syncs.
-            connection.close()
-            self._connection = None
-        draft.rename(self._path)
-        sync_folder(self._folder)
-
-    def _preallocate_wal(self) -> None:
-        """Fill a missing log with zeros, which SQLite takes for an empty one, and sync it."""
-        path = self._path.with_name(DATABASE_FILE + '-wal')
-        if path.exists() and path.stat().st_size:
-            return
-        zeros = bytes(HEADER_BYTES + _WAL_PAGES * (FRAME_HEADER_BYTES + PAGE_BYTES))
-        try:
-            with path.open('wb') as file:
-                file.write(zeros)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError:
-            # Half a log is as good as none, but takes room.
-            path.unlink(missing_ok=True)
-            raise
-        sync_folder(self._folder)
-
-    def _open(self, path: Path) -> sqlite3.Connection:
-        # The runtime's thread alone uses it, which need not be the one that opens it.
-        connection = sqlite3.connect(
-            path, isolation_level=None, check_same_thread=False, timeout=1.0
-        )
-        # Exclusive, set before the log is first used: no file of shared memory is needed, whose
-        # growth could fail on a full disk in ways that SQLite does not tell apart.
-        connection.execute('PRAGMA locking_mode = EXCLUSIVE')
-        connection.execute(f'PRAGMA page_size = {PAGE_BYTES}')
-        connection.execute('PRAGMA synchronous = FULL')
-        connection.execute(f'PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}')
-        # A damaged page must not be able to do more than be wrong.
-        connection.execute('PRAGMA trusted_schema = OFF')
-        connection.execute('PRAGMA cell_size_check = ON')
-        (mode,) = connection.execute('PRAGMA journal_mode = WAL').fetchone()
-        if mode != 'wal':
-            connection.close()
-            raise StorageError(path, f'this file system allows journal mode {mode} only, not WAL')
-        return connection
-
     def _check(self, swarm: str, robot: str) -> None:
+        """Hold that the database is this robot's, and in a format that can be read here."""
         connection = self._alive()
         (application,) = connection.execute('PRAGMA application_id').fetchone()
         (version,) = connection.execute('PRAGMA user_version').fetchone()
-        (tables,) = connection.execute('SELECT count(*) FROM sqlite_schema').fetchone()
-        if application == 0 and version == 0 and tables == 0:
+        tables = {name for (name,) in connection.execute('SELECT name FROM sqlite_schema')}
+        if application == 0 and version == 0 and not tables:
             raise StorageDamaged(self._path, 'offset 0', 'the file is empty')
-        if application != APPLICATION_ID:
-            raise StorageForeign(
-                self._path, 'another program made this file; name another folder for the storage'
-            )
-        if version > SCHEMA_VERSION:
+        if (application, version) != (APPLICATION_ID, SCHEMA_VERSION):
+            if self._is_ours(tables):
+                raise StorageDamaged(
+                    self._path, 'offset 60', 'the header does not name the program of its content'
+                )
+            if application != APPLICATION_ID:
+                raise StorageForeign(
+                    self._path,
+                    'another program made this file; name another folder for the storage',
+                )
             raise StorageVersionError(
                 self._path,
-                f'written in version {version}, this package reads up to {SCHEMA_VERSION}; '
-                'install the newer swarm_consensus again',
+                f'written in version {version}, this package reads {SCHEMA_VERSION}; install the '
+                'swarm_consensus that wrote it, or remove the robot from the swarm and let it '
+                'join again under an empty folder',
             )
-        found = connection.execute('SELECT swarm, robot FROM identity').fetchall()
-        if len(found) != 1:
-            raise StorageDamaged(self._path, 'table identity', f'{len(found)} rows, not 1')
-        if found[0] != (swarm, robot):
+        with self._damage_in('table identity'):
+            found = read_identity(connection.execute('SELECT * FROM identity').fetchall())
+        if found[:2] != (swarm, robot):
             raise StorageForeign(
                 self._path,
-                f"the log of robot '{found[0][1]}' of swarm '{found[0][0]}', not of robot "
+                f"the log of robot '{found[1]}' of swarm '{found[0]}', not of robot "
                 f"'{robot}' of swarm '{swarm}'; name another folder for the storage",
             )
 
+    def _is_ours(self, tables: set[str]) -> bool:
+        """Return whether the content is of this version, whatever the header says."""
+        if 'identity' not in tables:
+            return False
+        rows = self._alive().execute('SELECT * FROM identity').fetchall()
+        try:
+            return all(len(row) == 4 for row in rows) and read_identity(rows)[2] == SCHEMA_VERSION
+        except RowError:
+            return False
+
     # -- reading ------------------------------------------------------------------------------
 
-    def _read_state(self) -> tuple[HardState, int, int]:
-        rows = (
-            self._alive()
-            .execute('SELECT term, vote, last_index, chain, checksum FROM state')
-            .fetchall()
-        )
-        if len(rows) != 1:
-            raise StorageDamaged(self._path, 'table state', f'{len(rows)} rows, not 1')
-        term, vote, last_index, chain, _ = rows[0]
-        hard_state = HardState(term, vote)
-        try:
-            expected = _state_row(hard_state, last_index, chain)
-        except (struct.error, AttributeError, TypeError):
-            expected = None
-        if rows[0] != expected:
-            raise StorageDamaged(self._path, 'table state', 'the checksum of the vote is wrong')
-        return hard_state, last_index, chain
+    def _rows(self, table: str) -> list[Row]:
+        """Return all rows of a table that has one, without `id`."""
+        return [row[1:] for row in self._alive().execute(f'SELECT * FROM {table}')]
 
     def _read_boot(self) -> int:
-        rows = self._alive().execute('SELECT incarnation, checksum FROM boot').fetchall()
-        if (
-            len(rows) != 1
-            or not isinstance(rows[0][0], int)
-            or (rows[0][1] != _boot_checksum(rows[0][0]))
-        ):
-            raise StorageDamaged(self._path, 'table boot', 'the checksum is wrong')
-        incarnation: int = rows[0][0]
-        return incarnation
+        with self._damage_in('table boot'):
+            return read_boot(self._rows('boot'))
+
+    def _read_mark(self) -> SnapshotMark | None:
+        with self._damage_in('the snapshot'):
+            snapshot = read_snapshot(self._rows('snapshot'), self._state)
+        return None if snapshot is None else snapshot.mark
+
+    def _first_row(self) -> int:
+        (first,) = self._alive().execute('SELECT min(idx) FROM entry').fetchone()
+        # What is no number is found where the log is read.
+        return first if isinstance(first, int) else self._state.mark_index + 1
 
     def _read_entries(self) -> Iterator[Entry]:
-        expected, chain = 1, CHAIN_START
+        state = self._state
+        expected, chain = state.mark_index + 1, state.mark_chain
         for index, term, kind, data, stored in self._alive().execute(
-            'SELECT idx, term, kind, data, chain FROM entry ORDER BY idx'
+            'SELECT idx, term, kind, data, chain FROM entry WHERE idx > ? ORDER BY idx',
+            (state.mark_index,),
         ):
             if index != expected:
                 raise StorageDamaged(self._path, f'log entry {expected}', 'it is missing')
-            try:
-                entry = Entry(index, term, EntryKind(kind), data)
-                chain = link(chain, entry)
-            except (ValueError, struct.error, TypeError) as error:
-                raise StorageDamaged(self._path, f'log entry {index}', str(error)) from error
-            if chain != stored:
-                raise StorageDamaged(
-                    self._path, f'log entry {index}', 'its checksum is not that of its content'
-                )
+            entry, chain = self._checked(chain, index, term, kind, data, stored)
             yield entry
             expected += 1
-        if expected - 1 != self._last_index or chain != self._chain:
+        if expected - 1 != state.last_index or chain != state.chain:
             raise StorageDamaged(
                 self._path,
                 f'log entry {expected}',
-                f'the log ends before it; {self._last_index} entries were written',
+                f'the log ends before it; it was written up to entry {state.last_index}',
             )
+
+    def _checked(
+        self, before: int, index: int, term: int, kind: int, data: bytes, stored: int
+    ) -> tuple[Entry, int]:
+        """Return an entry and the chain at it, from its row and the chain before it."""
+        try:
+            entry = Entry(index, term, EntryKind(kind), data)
+            chain = link(before, entry)
+        except (ValueError, struct.error, TypeError) as error:
+            raise StorageDamaged(self._path, f'log entry {index}', str(error)) from error
+        if chain != stored:
+            raise StorageDamaged(
+                self._path, f'log entry {index}', 'its checksum is not that of its content'
+            )
+        return entry, chain
+
+    def _term_at(self, index: int) -> int | None:
+        """Return the term of a stored entry: checked, for the log is cut by what it says."""
+        if not self._state.mark_index < index <= self._state.last_index:
+            return None
+        row = (
+            self._alive()
+            .execute('SELECT idx, term, kind, data, chain FROM entry WHERE idx = ?', (index,))
+            .fetchone()
+        )
+        if row is None:
+            raise StorageDamaged(self._path, f'log entry {index}', 'it is missing')
+        entry, _ = self._checked(self._chain_at(self._state, index - 1), *row)
+        return entry.term
+
+    def _chain_at(self, state: State, index: int) -> int:
+        """Return the chain at a stored entry, or at the mark of the snapshot."""
+        if index == state.mark_index:
+            return state.mark_chain
+        if index == state.last_index:
+            return state.chain
+        row = self._alive().execute('SELECT chain FROM entry WHERE idx = ?', (index,)).fetchone()
+        if row is None:
+            raise StorageDamaged(self._path, f'log entry {index}', 'it is missing')
+        chain: int = row[0]
+        return chain
 
     # -- writing ------------------------------------------------------------------------------
 
-    def _cut(self, connection: sqlite3.Connection, first_index: int) -> int:
-        """Remove the log from an index on; returns the chain at the entry before it."""
-        connection.execute('DELETE FROM entry WHERE idx >= ?', (first_index,))
-        if first_index == 1:
-            return CHAIN_START
-        row = connection.execute(
-            'SELECT chain FROM entry WHERE idx = ?', (first_index - 1,)
-        ).fetchone()
-        if row is None:
-            raise StorageDamaged(self._path, f'log entry {first_index - 1}', 'it is missing')
-        chain: int = row[0]
-        return chain
+    def _put_snapshot(
+        self, connection: sqlite3.Connection, state: State, snapshot: Snapshot, stays: bool
+    ) -> State:
+        row = snapshot_row(snapshot)
+        checksum = row[-1]
+        assert isinstance(checksum, int)
+        # Removed first: the pages of the old one are then free for the new one.
+        connection.execute('DELETE FROM snapshot')
+        connection.execute('INSERT INTO snapshot VALUES (0, ?, ?, ?, ?, ?)', row)
+        index = snapshot.mark.index
+        if stays:
+            chain = self._chain_at(state, index)
+            return replace(state, mark_index=index, mark_chain=chain, snapshot=checksum)
+        # Without a condition, which SQLite does at once however long the log is.
+        connection.execute('DELETE FROM entry')
+        return State(state.hard_state, index, checksum, index, checksum, checksum)
+
+    def _put_entries(
+        self, connection: sqlite3.Connection, state: State, entries: tuple[Entry, ...]
+    ) -> State:
+        first_index = entries[0].index
+        chain = self._chain_at(state, first_index - 1)
+        if first_index <= state.last_index:
+            connection.execute('DELETE FROM entry WHERE idx >= ?', (first_index,))
+        rows = []
+        for entry in entries:
+            chain = link(chain, entry)
+            rows.append((entry.index, entry.term, int(entry.kind), entry.data, chain))
+        connection.executemany('INSERT INTO entry VALUES (?, ?, ?, ?, ?)', rows)
+        return replace(state, last_index=entries[-1].index, chain=chain)
+
+    def _sweep(self, connection: sqlite3.Connection, state: State, added: int) -> int:
+        """Remove some rows that the snapshot covers; returns the first that may be left."""
+        if self._swept > state.mark_index:
+            return self._swept
+        end = min(state.mark_index + 1, self._swept + SWEEP_ROWS + 2 * added)
+        connection.execute('DELETE FROM entry WHERE idx < ?', (end,))
+        return end
 
     def _alive(self) -> sqlite3.Connection:
         if self._failed:
@@ -351,37 +344,19 @@ class SqliteStorage:
     @contextmanager
     def _typed_errors(self) -> Iterator[None]:
         try:
-            yield
-        except sqlite3.Error as error:
-            self._raise_typed(error)
-        except OSError as error:
-            raise storage_error(self._path, error, 'the log cannot be used') from error
-        except StorageDamaged as error:
+            with typed_errors(self._path):
+                yield
+        except StorageFull:
+            raise
+        except StorageError as error:
+            # What the kernel holds may differ from what the disk holds (a failed fsync is not
+            # repeated), so nothing here is believed any more.
             self._failed = str(error)
             raise
 
-    def _raise_typed(self, error: sqlite3.Error) -> NoReturn:
-        # No code: the module itself could not make sense of a value that it read.
-        code = getattr(error, 'sqlite_errorcode', sqlite3.SQLITE_CORRUPT) & 0xFF
-        if code == sqlite3.SQLITE_FULL:
-            raise StorageFull(self._path, 'no room on the disk; nothing was written') from error
-        # Whatever else failed: what the kernel holds may differ from what the disk holds (a
-        # failed fsync is not repeated), so nothing here is believed any more.
-        self._failed = str(error)
-        if code in _WORLD_CODES:
-            name = getattr(error, 'sqlite_errorname', '')
-            raise StorageError(self._path, f'the disk failed: {error} ({name})') from error
-        # The statements are fixed and right, so what they meet is not what was written.
-        raise StorageDamaged(self._path, 'an unknown place', str(error)) from error
-
-
-def _boot_checksum(incarnation: int) -> int:
-    return zlib.crc32(b'boot' + incarnation.to_bytes(8, 'little', signed=True))
-
-
-def _state_row(
-    hard_state: HardState, last_index: int, chain: int
-) -> tuple[int, str, int, int, int]:
-    head = _STATE_HEAD.pack(hard_state.term, last_index, chain)
-    checksum = zlib.crc32(hard_state.vote.encode(), zlib.crc32(head))
-    return hard_state.term, hard_state.vote, last_index, chain, checksum
+    @contextmanager
+    def _damage_in(self, place: str) -> Iterator[None]:
+        try:
+            yield
+        except RowError as error:
+            raise StorageDamaged(self._path, place, str(error)) from error

@@ -21,7 +21,7 @@ from swarm_consensus.storage import (
     StorageForeign,
     StorageVersionError,
 )
-from swarm_consensus.storage.sqlite import DATABASE_FILE
+from swarm_consensus.storage.database import DATABASE_FILE
 
 WAL_FILE = f'{DATABASE_FILE}-wal'
 WRITES = 60
@@ -105,6 +105,15 @@ def frames(wal: bytes) -> list[int]:
     page = int.from_bytes(wal[8:12], 'big')
     offsets = range(32, len(wal), page + 24)
     return [o for o in offsets if wal[o + 8 : o + 16] == wal[16:24] and any(wal[o : o + 4])]
+
+
+def execute(folder: Path, *statements: str) -> None:
+    """Change a database behind the back of its storage."""
+    connection = sqlite3.connect(folder / DATABASE_FILE)
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
 
 
 def flip(path: Path, offset: int, bit: int = 0) -> None:
@@ -196,10 +205,7 @@ def test_rows_that_are_not_as_written_are_named(
     closed: Path, tmp_path: Path, statement: str, where: str
 ) -> None:
     folder = copy_of(closed, tmp_path)
-    connection = sqlite3.connect(folder / DATABASE_FILE)
-    connection.execute(statement)
-    connection.commit()
-    connection.close()
+    execute(folder, statement)
     error = damage_twice(folder)
     assert error.where == where and error.path.name == DATABASE_FILE
 
@@ -226,10 +232,7 @@ def test_an_old_entry_in_the_place_of_a_newer_one_is_found(closed: Path, tmp_pat
 
 def test_nothing_is_believed_after_damage(closed: Path, tmp_path: Path) -> None:
     folder = copy_of(closed, tmp_path)
-    connection = sqlite3.connect(folder / DATABASE_FILE)
-    connection.execute('DELETE FROM entry WHERE idx = 17')
-    connection.commit()
-    connection.close()
+    execute(folder, 'DELETE FROM entry WHERE idx = 17')
     storage = SqliteStorage(folder, swarm='team', robot='r1')
     with pytest.raises(StorageDamaged):
         storage.load()
@@ -248,11 +251,34 @@ def test_another_program_s_file_and_a_newer_version_are_told_apart(tmp_path: Pat
         read(other)
     newer = tmp_path / 'newer'
     SqliteStorage(newer, swarm='team', robot='r1').close()
-    connection = sqlite3.connect(newer / DATABASE_FILE)
-    connection.execute('PRAGMA user_version = 99')
-    connection.close()
-    with pytest.raises(StorageVersionError, match='99'):
+    execute(
+        newer,
+        'PRAGMA user_version = 99',
+        'UPDATE identity SET version = 99, checksum = 1',
+    )
+    with pytest.raises(StorageVersionError, match='version 99, .* reads 2; install'):
         read(newer)
+    older = tmp_path / 'older'
+    SqliteStorage(older, swarm='team', robot='r1').close()
+    execute(
+        older,
+        'PRAGMA user_version = 1',
+        'DROP TABLE identity',
+        'CREATE TABLE identity (swarm TEXT NOT NULL, robot TEXT NOT NULL)',
+        "INSERT INTO identity VALUES ('team', 'r1')",
+    )
+    with pytest.raises(StorageVersionError, match='version 1, .* reads 2; install'):
+        read(older)
+
+
+@pytest.mark.parametrize('pragma', ['user_version', 'application_id'])
+@pytest.mark.parametrize('value', [0, 99])
+def test_a_header_that_names_another_program_is_damage_where_the_content_is_ours(
+    closed: Path, tmp_path: Path, pragma: str, value: int
+) -> None:
+    folder = copy_of(closed, tmp_path)
+    execute(folder, f'PRAGMA {pragma} = {value}')
+    assert damage_twice(folder).where == 'offset 60'
 
 
 @pytest.mark.parametrize('which', ['database', 'wal'])

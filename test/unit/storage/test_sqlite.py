@@ -6,9 +6,17 @@ from pathlib import Path
 import sqlite3
 import threading
 
-from swarm_consensus.protocols.raft import Entry, EntryKind, HardState, Persist
+from swarm_consensus.protocols.raft import (
+    Entry,
+    EntryKind,
+    HardState,
+    Membership,
+    Persist,
+    Snapshot,
+    SnapshotMark,
+)
 from swarm_consensus.storage import SqliteStorage
-from swarm_consensus.storage.sqlite import DATABASE_FILE
+from swarm_consensus.storage.database import DATABASE_FILE
 
 
 def open_at(folder: Path) -> SqliteStorage:
@@ -75,3 +83,34 @@ def test_an_interrupted_preallocation_does_no_harm(tmp_path: Path) -> None:
     storage.write(Persist(HardState(1, '')))
     storage.close()
     assert open_at(tmp_path).load().hard_state.term == 1
+
+
+def stored_rows(storage: SqliteStorage) -> int:
+    assert storage._connection is not None
+    count: int = storage._connection.execute('SELECT count(*) FROM entry').fetchone()[0]
+    return count
+
+
+def test_compacted_rows_go_a_few_a_write_and_their_room_is_used_again(tmp_path: Path) -> None:
+    storage = open_at(tmp_path)
+    threshold, index, sizes = 2000, 0, []
+    for _ in range(6):
+        for _ in range(threshold // 10):
+            batch = tuple(Entry(index + i, 1, EntryKind.COMMAND, bytes(100)) for i in range(1, 11))
+            index += 10
+            storage.write(Persist(None, batch))
+        before = stored_rows(storage)
+        mark = SnapshotMark(index - 5, 1, Membership(('r1',)))
+        storage.write(Persist(snapshot=Snapshot(mark, bytes(300_000))))
+        # Not all at once, and all of the snapshot before are gone.
+        assert before <= threshold + 5 and before - stored_rows(storage) <= 100
+        assert [e.index for e in storage.load().entries] == list(range(index - 4, index + 1))
+        sizes.append(sum(file.stat().st_size for file in tmp_path.iterdir()))
+    assert max(sizes[3:]) == sizes[2], sizes
+    storage.close()
+    # What was not removed yet goes after a reboot, by whatever is written.
+    storage = open_at(tmp_path)
+    for term in range(1, 40):
+        storage.write(Persist(HardState(term)))
+    assert stored_rows(storage) == 5
+    storage.close()

@@ -10,7 +10,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 import pytest
 
-from swarm_consensus.protocols.raft import Entry, EntryKind, HardState, InvariantError, Persist
+from swarm_consensus.protocols.raft import (
+    Entry,
+    EntryKind,
+    HardState,
+    InvariantError,
+    Membership,
+    Persist,
+    Snapshot,
+    SnapshotMark,
+)
 from swarm_consensus.storage import (
     MemoryDisk,
     MemoryStorage,
@@ -47,6 +56,15 @@ def open_storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ope
 
 def entry(index: int, term: int = 1, data: bytes = b'data') -> Entry:
     return Entry(index, term, EntryKind.COMMAND, data)
+
+
+MEMBERSHIP = Membership(('robot_1', 'robøt'), ('r3',), ('r4', 'r5'), ('r5',), ('r3:17',))
+
+
+def snapshot(
+    index: int, term: int = 1, data: bytes = b'state', membership: Membership = MEMBERSHIP
+) -> Snapshot:
+    return Snapshot(SnapshotMark(index, term, membership), data)
 
 
 def test_a_new_place_is_empty(open_storage: Open) -> None:
@@ -128,46 +146,195 @@ def test_an_empty_batch_is_no_work(open_storage: Open) -> None:
     assert storage.load() == Recovered()
 
 
-# One step: a batch that starts `back` entries before the end, a reopening, or a boot.
+def test_a_snapshot_takes_the_place_of_the_log_up_to_its_mark(open_storage: Open) -> None:
+    storage = open_storage()
+    storage.write(Persist(HardState(1, 'a'), tuple(entry(i) for i in range(1, 8))))
+    storage.write(Persist(snapshot=snapshot(4)))
+    for _ in range(2):
+        assert storage.load() == Recovered(
+            0, HardState(1, 'a'), (entry(5), entry(6), entry(7)), snapshot(4)
+        )
+        assert storage.load().restored.snapshot == snapshot(4)
+        storage.close()
+        storage = open_storage()
+    # The log goes on, and is overwritten right behind the mark.
+    storage.write(Persist(None, (entry(8),)))
+    storage.write(Persist(None, (entry(5, 2),)))
+    assert storage.load().entries == (entry(5, 2),)
+    storage.write(Persist(snapshot=snapshot(5, 2, b'', Membership(('robot_2',)))))
+    storage.close()
+    after = open_storage().load()
+    assert after.snapshot == snapshot(5, 2, b'', Membership(('robot_2',))) and not after.entries
+
+
+@pytest.mark.parametrize('mark', [(9, 1), (20, 5), (3, 2)])
+def test_a_snapshot_of_another_log_cuts_off_the_whole_log(
+    open_storage: Open, mark: tuple[int, int]
+) -> None:
+    """Its entry is behind the stored log, or has another term there."""
+    storage = open_storage()
+    storage.write(Persist(None, tuple(entry(i) for i in range(1, 8))))
+    storage.write(Persist(HardState(7, 'b'), snapshot=snapshot(*mark)))
+    storage.close()
+    storage = open_storage()
+    assert storage.load() == Recovered(0, HardState(7, 'b'), (), snapshot(*mark))
+    new = (entry(mark[0] + 1, 7), entry(mark[0] + 2, 7))
+    storage.write(Persist(None, new))
+    storage.close()
+    assert open_storage().load().entries == new
+
+
+def test_a_batch_may_hold_all_three(open_storage: Open) -> None:
+    storage = open_storage()
+    storage.write(Persist(None, (entry(1), entry(2))))
+    storage.write(Persist(HardState(3, 'a', 'r1:5'), (entry(9, 3), entry(10, 3)), snapshot(8, 2)))
+    storage.close()
+    expected = Recovered(0, HardState(3, 'a', 'r1:5'), (entry(9, 3), entry(10, 3)), snapshot(8, 2))
+    storage = open_storage()
+    assert storage.load() == expected
+    # The same snapshot again takes nothing away.
+    storage.write(Persist(snapshot=snapshot(8, 2)))
+    assert storage.load() == expected
+
+
+@pytest.mark.parametrize(
+    'persist',
+    [
+        Persist(HardState(9), snapshot=snapshot(4)),
+        Persist(HardState(9), snapshot=snapshot(5, 2)),
+        Persist(HardState(9), (entry(5, 2),)),
+        Persist(HardState(9), (entry(9),)),
+        Persist(HardState(9), (entry(6),), snapshot(6)),
+        Persist(HardState(9), (entry(8),), snapshot(6, 2)),
+        Persist(HardState(9), (entry(9),), snapshot(6)),
+    ],
+)
+def test_what_does_not_join_a_snapshot_changes_nothing(
+    open_storage: Open, persist: Persist
+) -> None:
+    storage = open_storage()
+    storage.write(Persist(None, tuple(entry(i) for i in range(1, 8)), None))
+    storage.write(Persist(snapshot=snapshot(5)))
+    before = storage.load()
+    with pytest.raises(InvariantError):
+        storage.write(persist)
+    assert storage.load() == before
+    storage.write(Persist(None, (entry(8),)))
+
+
+def test_a_large_snapshot_is_whole(open_storage: Open) -> None:
+    data = b''.join(b'%08d' % i for i in range(1_250_000))
+    storage = open_storage()
+    for round_number in (1, 2):
+        storage.write(Persist(None, (entry(round_number),)))
+        storage.write(Persist(snapshot=snapshot(round_number, 1, data[round_number:])))
+        assert storage.load().snapshot == snapshot(round_number, 1, data[round_number:])
+    storage.close()
+    assert open_storage().load().snapshot == snapshot(2, 1, data[2:])
+
+
+def test_what_was_lost_stays_lost_until_it_is_said_otherwise(open_storage: Open) -> None:
+    storage = open_storage()
+    storage.write(Persist(HardState(0, '', 'robot_1:17')))
+    storage.close()
+    storage = open_storage()
+    assert storage.load().hard_state == HardState(0, '', 'robot_1:17')
+    storage.write(Persist(None, (entry(1),)))
+    assert storage.load().hard_state.lost == 'robot_1:17'
+    storage.write(Persist(HardState(4)))
+    storage.close()
+    assert open_storage().load().hard_state == HardState(4)
+
+
+class ListTwin:
+    """What a storage holds, in the most obvious way: the whole log, and where it begins."""
+
+    def __init__(self) -> None:
+        self.incarnation = 0
+        self.hard_state = HardState()
+        self.snapshot: Snapshot | None = None
+        self.log: list[Entry] = []
+
+    @property
+    def mark(self) -> int:
+        return self.snapshot.mark.index if self.snapshot else 0
+
+    @property
+    def end(self) -> int:
+        return self.log[-1].index if self.log else self.mark
+
+    def write(self, persist: Persist) -> None:
+        if persist.hard_state is not None:
+            self.hard_state = persist.hard_state
+        if persist.snapshot is not None:
+            mark = persist.snapshot.mark
+            places = {e.index: e.term for e in self.log}
+            if self.snapshot:
+                places[self.mark] = self.snapshot.mark.term
+            stays = places.get(mark.index) == mark.term
+            self.log = [e for e in self.log if stays and e.index > mark.index]
+            self.snapshot = persist.snapshot
+        if persist.entries:
+            first = persist.entries[0].index
+            self.log = [e for e in self.log if e.index < first] + list(persist.entries)
+
+    def recovered(self) -> Recovered:
+        return Recovered(self.incarnation, self.hard_state, tuple(self.log), self.snapshot)
+
+
+# One step: a snapshot so many places behind the mark, and of the stored term or another; then
+# entries that start `back` before the end; a reopening; or a boot.
+snapshots = st.tuples(st.integers(1, 12), st.booleans(), st.binary(max_size=9000))
 batches = st.tuples(
     st.integers(0, 4),
     st.lists(st.tuples(st.integers(0, 5), st.sampled_from(EntryKind), st.binary(max_size=40)),
              max_size=5),
-    st.none() | st.tuples(st.integers(0, 2**63 - 1), st.sampled_from(['', 'robot_1', 'robøt'])),
+    st.none() | st.tuples(st.integers(0, 2**63 - 1), st.sampled_from(['', 'robot_1', 'robøt']),
+                          st.sampled_from(['', 'robot_1:17'])),
+    st.none() | snapshots,
 )  # fmt: skip
 steps = st.lists(st.one_of(batches, st.just('reopen'), st.integers(0, 2000)), max_size=25)
 
 
+def batch_from(twin: ListTwin, step: object) -> Persist:
+    back, contents, vote, cut = step  # type: ignore[misc]
+    new, end = None, twin.end
+    mark = twin.mark
+    if cut is not None:
+        ahead, agrees, data = cut
+        mark += ahead
+        terms = {e.index: e.term for e in twin.log}
+        term = terms.get(mark, 3) if agrees else 77
+        new = snapshot(mark, term, data)
+        end = end if terms.get(mark) == term else mark
+    first = max(mark + 1, end + 1 - back)
+    entries = tuple(Entry(first + i, *rest) for i, rest in enumerate(contents))
+    return Persist(None if vote is None else HardState(*vote), entries, new)
+
+
 @given(steps)
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_both_storages_equal_a_list(history: list[object]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         disk = MemoryDisk()
         opens: list[Open] = [lambda: MemoryStorage(disk), sqlite_in(Path(folder) / 'r')]
         storages = [make() for make in opens]
-        incarnation, hard_state = 0, HardState()
-        log: list[Entry] = []
+        twin = ListTwin()
         for step in history:
             if step == 'reopen':
                 for storage in storages:
                     storage.close()
                 storages = [make() for make in opens]
             elif isinstance(step, int):
-                incarnation = max(incarnation + 1, step)
-                assert [storage.boot(step) for storage in storages] == [incarnation] * 2
+                twin.incarnation = max(twin.incarnation + 1, step)
+                assert [storage.boot(step) for storage in storages] == [twin.incarnation] * 2
             else:
-                back, contents, vote = step  # type: ignore[misc]
-                first = max(1, len(log) + 1 - back)
-                entries = tuple(Entry(first + i, *rest) for i, rest in enumerate(contents))
-                if entries:
-                    log[first - 1 :] = entries
-                hard_state = hard_state if vote is None else HardState(*vote)
-                persist = Persist(None if vote is None else hard_state, entries)
+                persist = batch_from(twin, step)
+                twin.write(persist)
                 for storage in storages:
                     storage.write(persist)
-            expected = Recovered(incarnation, hard_state, tuple(log))
-            assert [storage.load() for storage in storages] == [expected] * 2
+            assert [storage.load() for storage in storages] == [twin.recovered()] * 2
         for storage in storages:
             storage.close()
