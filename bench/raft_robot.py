@@ -22,7 +22,7 @@ from swarm_consensus.protocols.keyvalue import Put
 from swarm_consensus.protocols.raft import Role
 from swarm_consensus.runtime.config import SECOND
 from swarm_consensus.runtime.events import KeyValueAnswered, KeyValueAsked, Output
-from swarm_consensus.storage import MemoryStorage, Storage
+from swarm_consensus.storage import MemoryDisk, Place
 
 TIMEOUT_NS = 10 * SECOND
 
@@ -40,9 +40,9 @@ class LoadedNode(ConsensusNode):
         self.load = Load(self._begin)
         threading.Thread(target=self._serve, daemon=True).start()
 
-    def open_storage(self, folder: Path) -> Storage:
-        """Open the log where the bench wants it."""
-        return MemoryStorage() if self._in_memory else super().open_storage(folder)
+    def storage_place(self, folder: Path) -> Place:
+        """Keep the log where the bench wants it."""
+        return MemoryDisk() if self._in_memory else super().storage_place(folder)
 
     def _serve(self) -> None:
         serve(self.load, self._leads)

@@ -29,6 +29,13 @@ CONSENSUS_PARAMETERS: tuple[Parameter, ...] = (
         'Folder under which this robot keeps its log; empty: the state directory of the user.',
     ),
     Parameter(
+        'storage_on_damage',
+        'rejoin',
+        'Where the log is damaged: `rejoin` keeps the damaged files aside and comes back without '
+        'the log, as a robot that does not vote; `refuse` does not start.',
+        choices=('rejoin', 'refuse'),
+    ),
+    Parameter(
         'tick',
         0.02,
         'Length of a tick, the unit of all protocol timers.',

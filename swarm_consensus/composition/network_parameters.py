@@ -52,4 +52,11 @@ STORAGE_PARAMETERS: tuple[Parameter, ...] = (
         'Folder under which the robots keep their logs, relative to swarm.yaml; empty: the '
         'state directory of the user.',
     ),
+    Parameter(
+        'on_damage',
+        'rejoin',
+        'Where the log of a robot is damaged: `rejoin` keeps the damaged files aside and lets the '
+        'robot come back without its log, as one that does not vote; `refuse` does not start it.',
+        choices=('rejoin', 'refuse'),
+    ),
 )

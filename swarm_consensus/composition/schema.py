@@ -55,6 +55,7 @@ CONSENSUS = Section(
         'robots': 'robots',
         'subjects': 'subjects',
         'storage_folder': 'storage.folder',
+        'storage_on_damage': 'storage.on_damage',
     },
 )
 INFERENCE = Section(

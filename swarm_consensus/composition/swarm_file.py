@@ -77,6 +77,7 @@ def _finished(draft: SwarmDraft, file: Path) -> Swarm:
     """Return the swarm of a draft without problems."""
     folder = draft.storage.get('folder')
     storage = '' if folder is None or not folder.value else str(resolve(text(folder), file.parent))
+    on_damage = draft.storage.get('on_damage')
     robots = tuple(
         Robot(
             name=text(robot.name),
@@ -95,6 +96,7 @@ def _finished(draft: SwarmDraft, file: Path) -> Swarm:
         robots=robots,
         network=_network(draft.network),
         storage_folder=storage,
+        storage_on_damage='' if on_damage is None else text(on_damage),
         topics={key: _values(settings) for key, settings in draft.topics.items()},
         subjects={text(subject.name): _values(subject.settings) for subject in draft.subjects},
     )

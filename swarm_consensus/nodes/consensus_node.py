@@ -45,6 +45,7 @@ from swarm_consensus.nodes.consensus_diagnostics import diagnosis
 from swarm_consensus.nodes.consensus_settings import (
     config_from,
     folder_from,
+    on_damage_from,
     policy_from,
     tuned_from,
 )
@@ -78,12 +79,13 @@ from swarm_consensus.runtime.events import (
 from swarm_consensus.runtime.robot import RobotRuntime
 from swarm_consensus.srv import ChangeMembership, Propose, Read, TransferLeadership
 from swarm_consensus.storage import (
-    SqliteStorage,
-    Storage,
+    Place,
+    SqlitePlace,
     StorageDamaged,
     StorageError,
     StorageForeign,
     StorageVersionError,
+    open_recovering,
 )
 
 INACTIVE = 'the node is not active'
@@ -231,25 +233,31 @@ class ConsensusNode(ManagedNode):
         clock = RosClock(self) if sim_time else MonotonicClock()
         try:
             folder = folder_from(self._settings.values)
+            on_damage = on_damage_from(self._settings.values)
         except (ValueError, StorageError) as error:
             raise StartError(str(error), lasting=True) from None
 
         def open_runtime() -> RobotRuntime:
-            storage = self.open_storage(folder)
+            opened = open_recovering(
+                self.storage_place(folder),
+                robot=config.robot,
+                now_ms=time.time_ns() // 1_000_000,
+                on_damage=on_damage,
+            )
+            if opened.notice:
+                self.get_logger().error(opened.notice)
             try:
-                incarnation = storage.boot(time.time_ns() // 1_000_000)
-                restored = storage.load().restored
                 return RobotRuntime(
                     config,
                     clock=clock,
                     transport=frames,
-                    storage=storage,
-                    incarnation=incarnation,
-                    restored=restored,
+                    storage=opened.storage,
+                    incarnation=opened.incarnation,
+                    restored=opened.restored,
                     random=SystemRandom(),
                 )
             except BaseException:
-                storage.close()
+                opened.storage.close()
                 raise
 
         frames.forget()
@@ -260,14 +268,10 @@ class ConsensusNode(ManagedNode):
             self._driver = None
             raise StartError(str(error), lasting=isinstance(error, LASTING)) from None
 
-    def open_storage(self, folder: Path) -> Storage:
-        """
-        Open the log of this robot; called in the thread of the runtime.
-
-        :raises StorageError: it cannot be used.
-        """
+    def storage_place(self, folder: Path) -> Place:
+        """Return where this robot keeps its log; called in the thread of the runtime."""
         assert self._config is not None
-        return SqliteStorage(folder, swarm=self._config.swarm, robot=self._config.robot)
+        return SqlitePlace(folder, self._config.swarm, self._config.robot)
 
     def deactivate(self) -> None:
         """Leave the swarm; whoever waits is told so."""

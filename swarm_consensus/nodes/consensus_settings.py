@@ -10,7 +10,7 @@ from swarm_consensus.decision.policy import Policy, quorum_of
 from swarm_consensus.decision.types import Level
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.events import Tuned
-from swarm_consensus.storage import default_folder, robot_folder
+from swarm_consensus.storage import OnDamage, default_folder, robot_folder
 from swarm_consensus.transport.hashes import labels_hash
 
 LEVELS = {'fused': Level.FUSED, 'committed': Level.COMMITTED}
@@ -107,6 +107,15 @@ def folder_from(values: Mapping[str, Value]) -> Path:
     if not base:
         return default_folder(swarm, robot)
     return robot_folder(Path(base).expanduser(), swarm, robot)
+
+
+def on_damage_from(values: Mapping[str, Value]) -> OnDamage:
+    """
+    Return what to do where the log is damaged.
+
+    :raises ValueError: no such choice.
+    """
+    return OnDamage(str(values['storage_on_damage']))
 
 
 def tuned_from(values: Mapping[str, Value]) -> Tuned:

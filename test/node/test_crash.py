@@ -8,7 +8,7 @@ import pytest
 from swarm_testing.log_checks import check_logs
 from swarm_testing.proposal_load import ProposalLoad
 from swarm_testing.robot_processes import SWARM, RobotProcesses
-from swarm_testing.swarm_probe import DECIDED, SwarmProbe
+from swarm_testing.swarm_probe import DECIDED, READY_S, SwarmProbe
 
 
 @pytest.fixture
@@ -118,13 +118,13 @@ def damage_entry(folder: Path, text: bytes) -> None:
     assert places, f'{text!r} is not in {folder}'
 
 
-def test_a_robot_with_a_damaged_log_does_not_start_and_the_others_go_on(swarm, probe, tmp_path):
+def test_a_damaged_log_keeps_a_robot_from_starting_where_that_is_asked_for(swarm, probe, tmp_path):
     assert probe.proposed(probe.propose('robot_1', 'goal', 'gate number seven')).status == DECIDED
     probe.wait_for_decision('goal')
     assert swarm['robot_2'].interrupt() == 0
     folder = tmp_path / 'state' / 'swarm_consensus' / SWARM / 'robot_2'
     damage_entry(folder, b'gate number seven')
-    again = swarm.start('robot_2')
+    again = swarm.start('robot_2', {'storage_on_damage': 'refuse'})
     assert again.wait() == 2
     assert str(folder / 'log.sqlite') in again.output
     assert 'damaged at' in again.output
@@ -133,3 +133,22 @@ def test_a_robot_with_a_damaged_log_does_not_start_and_the_others_go_on(swarm, p
     others = ['robot_1', 'robot_3']
     probe.wait_until_ready(others)
     assert probe.proposed(probe.propose('robot_3', 'goal', 'gate number eight')).status == DECIDED
+
+
+def test_a_robot_with_a_damaged_log_comes_back_without_it_and_catches_up(swarm, probe, tmp_path):
+    assert probe.proposed(probe.propose('robot_1', 'goal', 'gate number seven')).status == DECIDED
+    probe.wait_for_decision('goal')
+    before = probe.statuses['robot_2'].incarnation
+    assert swarm['robot_2'].interrupt() == 0
+    folder = tmp_path / 'state' / 'swarm_consensus' / SWARM / 'robot_2'
+    damage_entry(folder, b'gate number seven')
+    probe.forget(['robot_2'])
+    again = swarm.start('robot_2')
+    probe.wait_for(lambda: 'robot_2' in probe.statuses, READY_S)
+    probe.wait_for_equal_logs()
+    assert again.alive
+    assert probe.statuses['robot_2'].incarnation > before
+    (aside,) = folder.glob('damaged-*')
+    assert (aside / 'log.sqlite').is_file()
+    for said in (str(folder / 'log.sqlite'), 'damaged at log entry', str(aside), 'does not vote'):
+        assert said in again.output

@@ -103,6 +103,12 @@ def test_storage_folder_is_absolute(tmp_path: Path) -> None:
     assert spec.parameters['storage_folder'] == str(tmp_path / 'state')
 
 
+def test_what_to_do_on_damage_follows_from_the_storage_section(tmp_path: Path) -> None:
+    assert 'storage_on_damage' not in compose(read(SMALL, tmp_path))[0].parameters
+    spec = compose(read(SMALL + 'storage: {on_damage: refuse}\n', tmp_path))[0]
+    assert spec.parameters['storage_on_damage'] == 'refuse'
+
+
 def test_topics_become_remappings_and_qos_overrides(tmp_path: Path) -> None:
     (tmp_path / 'm.onnx').touch()
     swarm = read(

@@ -100,7 +100,7 @@ CASES = {
     ),
     'unknown key like no other': (
         with_section('storage: {xyz: 1}\n'),
-        'swarm.yaml:5: storage.xyz: unknown key; known here: folder',
+        'swarm.yaml:5: storage.xyz: unknown key; known here: folder, on_damage',
     ),
     'unknown key of a robot': (
         'swarm: team\nrobots:\n  - name: a\n    namespase: b\nsubjects: {sign: {}}\n',
