@@ -10,8 +10,17 @@ import subprocess
 
 import pytest
 
-from swarm_consensus.protocols.raft import Entry, EntryKind, HardState, Persist
-from swarm_consensus.storage import SqliteStorage, StorageFull
+from swarm_consensus.protocols.raft import (
+    Entry,
+    EntryKind,
+    HardState,
+    Membership,
+    Persist,
+    Snapshot,
+    SnapshotMark,
+)
+from swarm_consensus.storage import SqlitePlace, SqliteStorage, StorageFull, open_recovering
+from swarm_consensus.storage.database import DATABASE_FILE
 
 DISK_BYTES = 12 << 20
 
@@ -112,3 +121,51 @@ def test_a_robot_cannot_begin_on_a_full_disk_and_can_when_there_is_room(small_di
         assert storage.boot(1) == 1
         storage.close()
         shutil.rmtree(small_disk / f'new_{leave}')
+
+
+def snapshot(index: int, size: int) -> Snapshot:
+    return Snapshot(SnapshotMark(index, 1, Membership(('r1',))), b'%07d ' % index * (size // 8))
+
+
+def test_a_snapshot_that_finds_no_room_loses_nothing_and_fits_later(small_disk: Path) -> None:
+    storage = open_at(small_disk / 'r')
+    storage.write(Persist(HardState(1, ''), tuple(entry(index) for index in range(1, 21))))
+    storage.write(Persist(snapshot=snapshot(5, 200_000)))
+    before = storage.load()
+    new = Persist(HardState(2, 'r2'), (entry(21),), snapshot(20, 4_500_000))
+    for leave in (0, 50_000, 100_000):
+        filler = fill(small_disk, leave)
+        for _ in range(2):
+            with pytest.raises(StorageFull):
+                storage.write(new)
+        assert storage.load() == before
+        filler.unlink()
+    storage.write(new)
+    storage.close()
+    storage = open_at(small_disk / 'r')
+    after = storage.load()
+    assert (after.hard_state, after.entries, after.snapshot) == (
+        HardState(2, 'r2'), (entry(21),), new.snapshot
+    )  # fmt: skip
+    storage.close()
+
+
+def test_a_recovery_that_finds_no_room_changes_nothing_and_goes_on_later(small_disk: Path) -> None:
+    folder = small_disk / 'r'
+    storage = open_at(folder)
+    storage.write(Persist(HardState(3, 'r2'), (entry(1),)))
+    storage.close()
+    data = (folder / DATABASE_FILE).read_bytes()
+    (folder / DATABASE_FILE).write_bytes(data[:8192] + bytes(4096) + data[12288:])
+    damaged = (folder / DATABASE_FILE).read_bytes()
+    place = SqlitePlace(folder, 'team', 'r1')
+    for leave in (0, 20_000, 50_000, 1_000_000):
+        filler = fill(small_disk, leave)
+        with pytest.raises(StorageFull):
+            open_recovering(place, robot='r1', now_ms=7)
+        filler.unlink()
+    opened = open_recovering(place, robot='r1', now_ms=9)
+    opened.storage.close()
+    assert opened.restored.hard_state.lost
+    (aside,) = folder.glob('damaged-*')
+    assert (aside / DATABASE_FILE).read_bytes() == damaged

@@ -10,9 +10,10 @@ import sys
 import time
 
 import pytest
+from swarm_testing import snapshot_writer
 
 from swarm_consensus.protocols.raft import Entry, EntryKind
-from swarm_consensus.storage import SqliteStorage
+from swarm_consensus.storage import MemoryStorage, SqliteStorage
 
 ROUNDS = 50
 
@@ -99,3 +100,47 @@ def test_what_was_acknowledged_survives_fifty_kills(tmp_path: Path, repository: 
             assert entry == Entry(entry.index, entry.term, EntryKind.COMMAND, entry.data)
     assert writes > 10 * ROUNDS, 'the kills came too early to show anything'
     print(f'{writes} acknowledged writes, {boots} boots')
+
+
+@pytest.mark.slow
+def test_snapshots_and_compaction_survive_fifty_kills(tmp_path: Path, repository: Path) -> None:
+    """What is there is what so many whole writes leave: all that were told, at most one more."""
+    seed = 11
+    rng = random.Random(seed)
+    environment = {**os.environ, 'PYTHONPATH': str(repository)}
+    twin = MemoryStorage()
+    boots = told_term = snapshots = 0
+    for round_number in range(ROUNDS):
+        where = f'seed {seed}, round {round_number}'
+        told = tmp_path / 'told'
+        with told.open('wb') as output:
+            child = subprocess.Popen(
+                [sys.executable, snapshot_writer.__file__, tmp_path / 'r'],
+                stdout=output, env=environment,
+            )  # fmt: skip
+            while not told.stat().st_size and child.poll() is None and rng.random() > 0.02:
+                time.sleep(0.01)
+            time.sleep(rng.uniform(0.0, 0.2))
+            assert child.poll() is None, f'{where}: the writer failed'
+            child.kill()
+            child.wait()
+        for line in told.read_text().split('\n')[:-1]:
+            what, number = line.split()
+            if what == 'boot':
+                assert int(number) > boots, where
+                boots = int(number)
+            else:
+                told_term = int(number)
+        storage = SqliteStorage(tmp_path / 'r', swarm='team', robot='r1')
+        state = storage.load()
+        storage.close()
+        assert state.incarnation >= boots, where
+        assert state.hard_state.term - told_term in (0, 1), where
+        while twin.load().hard_state.term < state.hard_state.term:
+            persist = snapshot_writer.next_write(twin.load())
+            snapshots += persist.snapshot is not None
+            twin.write(persist)
+        assert state.restored == twin.load().restored, where
+        told_term = state.hard_state.term
+    assert told_term > 5 * ROUNDS and snapshots > ROUNDS, 'the kills came too early'
+    print(f'{told_term} writes, {snapshots} snapshots, {boots} boots')
