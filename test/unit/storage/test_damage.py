@@ -12,7 +12,15 @@ import sys
 
 import pytest
 
-from swarm_consensus.protocols.raft import Entry, EntryKind, HardState, Persist
+from swarm_consensus.protocols.raft import (
+    Entry,
+    EntryKind,
+    HardState,
+    Membership,
+    Persist,
+    Snapshot,
+    SnapshotMark,
+)
 from swarm_consensus.storage import (
     Recovered,
     SqliteStorage,
@@ -25,17 +33,24 @@ from swarm_consensus.storage.database import DATABASE_FILE
 
 WAL_FILE = f'{DATABASE_FILE}-wal'
 WRITES = 60
+# The write that brings a snapshot too, and the entry that it stands at.
+SNAPSHOT_WRITE, MARK = 40, 30
 
 # Writes and then dies without closing, so that its log of SQLite stays as a crash leaves it.
 WRITER = """
 import os, pathlib, sys
-from swarm_consensus.protocols.raft import Entry, EntryKind, HardState, Persist
+from swarm_consensus.protocols.raft import *
 from swarm_consensus.storage import SqliteStorage
 storage = SqliteStorage(pathlib.Path(sys.argv[1]), swarm='team', robot='r1')
 storage.boot(1000)
-for index in range(1, int(sys.argv[2]) + 1):
+writes, at, mark = map(int, sys.argv[2:])
+for index in range(1, writes + 1):
     entry = Entry(index, index, EntryKind.COMMAND, b'%d' % index * 40)
-    storage.write(Persist(HardState(index, 'r2'), (entry,)))
+    snapshot = None
+    if index == at:
+        mark = SnapshotMark(mark, mark, Membership(('r1', 'r2'), ('r3',)))
+        snapshot = Snapshot(mark, b'%d ' % index * 7000)
+    storage.write(Persist(HardState(index, 'r2'), (entry,), snapshot))
 os._exit(0)
 """
 
@@ -45,8 +60,15 @@ def states(count: int) -> list[Recovered]:
     log = tuple(
         Entry(index, index, EntryKind.COMMAND, b'%d' % index * 40) for index in range(1, count + 1)
     )
+    mark = SnapshotMark(MARK, MARK, Membership(('r1', 'r2'), ('r3',)))
+    snapshot = Snapshot(mark, b'%d ' % SNAPSHOT_WRITE * 7000)
     return [
-        Recovered(1000, HardState(index, 'r2') if index else HardState(), log[:index])
+        Recovered(
+            1000,
+            HardState(index, 'r2') if index else HardState(),
+            log[MARK if index >= SNAPSHOT_WRITE else 0 : index],
+            snapshot if index >= SNAPSHOT_WRITE else None,
+        )
         for index in range(count + 1)
     ]
 
@@ -56,7 +78,8 @@ def crashed(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
     """A folder whose writes are still in the write-ahead log."""
     folder = tmp_path_factory.mktemp('crashed')
     environment = {**os.environ, 'PYTHONPATH': str(repository)}
-    subprocess.run([sys.executable, '-c', WRITER, folder, str(WRITES)], check=True, env=environment)
+    numbers = [str(number) for number in (WRITES, SNAPSHOT_WRITE, MARK)]
+    subprocess.run([sys.executable, '-c', WRITER, folder, *numbers], check=True, env=environment)
     assert (folder / WAL_FILE).stat().st_size > 100_000
     return folder
 
@@ -186,16 +209,33 @@ def test_an_empty_or_cut_database_is_damage(closed: Path, tmp_path: Path) -> Non
         ('UPDATE state SET last_index = 59', 'table state'),
         ("UPDATE state SET term = 'x'", 'table state'),
         ('DELETE FROM state', 'table state'),
+        ("UPDATE state SET lost = 'r1:5'", 'table state'),
+        ('UPDATE state SET mark_index = 31', 'table state'),
+        ('UPDATE state SET mark_chain = 7', 'table state'),
+        ('UPDATE state SET snapshot = 7', 'table state'),
+        ("UPDATE snapshot SET data = x'00'", 'the snapshot'),
+        ("UPDATE snapshot SET data = 'text'", 'the snapshot'),
+        ('UPDATE snapshot SET idx = 31', 'the snapshot'),
+        ('UPDATE snapshot SET term = 31', 'the snapshot'),
+        ("UPDATE snapshot SET term = 'x'", 'the snapshot'),
+        ("UPDATE snapshot SET membership = '{}'", 'the snapshot'),
+        ("UPDATE snapshot SET membership = '[]'", 'the snapshot'),
+        ("UPDATE snapshot SET membership = 'x'", 'the snapshot'),
+        (
+            "UPDATE snapshot SET membership = replace(membership, 'r3', 'r4')",
+            'the snapshot',
+        ),
+        ('DELETE FROM snapshot', 'the snapshot'),
         ('UPDATE boot SET incarnation = 5', 'table boot'),
         ('DELETE FROM boot', 'table boot'),
         ('DELETE FROM identity', 'table identity'),
-        ('DELETE FROM entry WHERE idx = 1', 'log entry 1'),
-        ('DELETE FROM entry WHERE idx = 17', 'log entry 17'),
+        ('DELETE FROM entry WHERE idx = 31', 'log entry 31'),
+        ('DELETE FROM entry WHERE idx = 47', 'log entry 47'),
         ('DELETE FROM entry WHERE idx = 60', 'log entry 60'),
-        ('UPDATE entry SET term = 99 WHERE idx = 17', 'log entry 17'),
-        ('UPDATE entry SET kind = 9 WHERE idx = 17', 'log entry 17'),
-        ("UPDATE entry SET data = x'00' WHERE idx = 17", 'log entry 17'),
-        ("UPDATE entry SET data = 'text' WHERE idx = 17", 'log entry 17'),
+        ('UPDATE entry SET term = 99 WHERE idx = 47', 'log entry 47'),
+        ('UPDATE entry SET kind = 9 WHERE idx = 47', 'log entry 47'),
+        ("UPDATE entry SET data = x'00' WHERE idx = 47", 'log entry 47'),
+        ("UPDATE entry SET data = 'text' WHERE idx = 47", 'log entry 47'),
         ('UPDATE entry SET chain = 1 WHERE idx = 60', 'log entry 60'),
         ("INSERT INTO entry VALUES (61, 61, 1, x'00', 5)", 'log entry 61'),
         ('DROP TABLE entry', 'an unknown place'),
@@ -230,9 +270,41 @@ def test_an_old_entry_in_the_place_of_a_newer_one_is_found(closed: Path, tmp_pat
     assert damage_twice(folder).where.startswith('log entry 6')
 
 
+def test_an_old_snapshot_in_the_place_of_a_newer_one_is_found(closed: Path, tmp_path: Path) -> None:
+    folder = copy_of(closed, tmp_path)
+    storage = SqliteStorage(folder, swarm='team', robot='r1')
+    storage.write(Persist(snapshot=Snapshot(SnapshotMark(35, 35, Membership(('r1',))), b'new')))
+    storage.close()
+    connection = sqlite3.connect(folder / DATABASE_FILE)
+    connection.execute('ATTACH ? AS old', (str(closed / DATABASE_FILE),))
+    connection.execute('DELETE FROM snapshot')
+    connection.execute('INSERT INTO snapshot SELECT * FROM old.snapshot')
+    connection.commit()
+    connection.close()
+    assert damage_twice(folder).where == 'the snapshot'
+
+
+def test_what_is_damaged_below_the_snapshot_harms_nobody(closed: Path, tmp_path: Path) -> None:
+    """Its rows are no part of the log any more, and go with the next writes."""
+    folder = copy_of(closed, tmp_path)
+    execute(folder, "INSERT INTO entry VALUES (3, 'x', 9, 'y', -1)")
+    assert read(folder) == states(WRITES)[-1]
+
+
+def test_a_log_is_not_cut_by_what_a_rotten_entry_says(closed: Path, tmp_path: Path) -> None:
+    """Its term would tell that the snapshot is of another log, and what follows would be gone."""
+    folder = copy_of(closed, tmp_path)
+    execute(folder, 'UPDATE entry SET term = 46 WHERE idx = 47')
+    storage = SqliteStorage(folder, swarm='team', robot='r1')
+    mark = SnapshotMark(47, 47, Membership(('r1',)))
+    with pytest.raises(StorageDamaged, match='log entry 47'):
+        storage.write(Persist(snapshot=Snapshot(mark, b'')))
+    storage.close()
+
+
 def test_nothing_is_believed_after_damage(closed: Path, tmp_path: Path) -> None:
     folder = copy_of(closed, tmp_path)
-    execute(folder, 'DELETE FROM entry WHERE idx = 17')
+    execute(folder, 'DELETE FROM entry WHERE idx = 47')
     storage = SqliteStorage(folder, swarm='team', robot='r1')
     with pytest.raises(StorageDamaged):
         storage.load()
@@ -285,7 +357,7 @@ def test_a_header_that_names_another_program_is_damage_where_the_content_is_ours
 def test_random_damage_is_never_read_as_another_state(
     which: str, closed: Path, crashed: Path, tmp_path: Path
 ) -> None:
-    """Bits and sectors, 150 times each: the true state or an error of ours."""
+    """Bits and sectors, 150 times each: the true state, or damage that is said."""
     seed = 41
     rng = random.Random(seed)
     source, name = (closed, DATABASE_FILE) if which == 'database' else (crashed, WAL_FILE)
@@ -307,8 +379,24 @@ def test_random_damage_is_never_read_as_another_state(
         (folder / name).write_bytes(data)
         try:
             state = read(folder)
-        except StorageError:
+        except StorageDamaged:
             found += 1
             continue
         assert state in allowed, f'seed {seed}, round {round_number}'
     assert found > 30
+
+
+def test_a_bit_in_each_page_is_harmless_or_damage(closed: Path, tmp_path: Path) -> None:
+    """No page of the database may rot unseen, but those that are free."""
+    original = (closed / DATABASE_FILE).read_bytes()
+    found = []
+    for page in range(len(original) // 4096):
+        for offset in range(page * 4096, page * 4096 + 4096, 509):
+            folder = copy_of(closed, tmp_path)
+            flip(folder / DATABASE_FILE, offset, 5)
+            try:
+                assert read(folder) == states(WRITES)[-1], f'offset {offset}'
+            except StorageDamaged:
+                found.append(offset)
+    # The snapshot alone has 5 whole pages, in each of which every bit counts.
+    assert len(found) > 5 * 8
