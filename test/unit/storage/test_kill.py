@@ -83,7 +83,8 @@ def test_what_was_acknowledged_survives_fifty_kills(tmp_path: Path, repository: 
         # Nothing told is missing; at most the one write more that was not yet told of.
         extra = state.hard_state.term - last_term
         assert extra in (0, 1), where
-        assert state.hard_state.vote == (f'r{state.hard_state.term % 5}' if writes else ''), where
+        term, vote = state.hard_state.term, state.hard_state.vote
+        assert vote == (f'r{term % 5}' if term else ''), where
         if not extra:
             assert [entry.term for entry in state.entries] == list(terms.values()), where
         else:
