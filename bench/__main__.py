@@ -24,6 +24,7 @@ MODULES = (
     'lossy',
 )
 OUTPUT = Path('build/bench.json')
+BUSY_SHARE = 0.5
 
 
 def machine() -> dict[str, Any]:
@@ -73,6 +74,10 @@ def main() -> int:
     if unknown:
         print(f'no bench named {", ".join(unknown)}; there are {", ".join(MODULES)}')
         return 2
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load > BUSY_SHARE * cores:
+        print(f'this machine is busy (load {load:.1f} on {cores} cores): what waits for a CPU '
+              'is measured too long, and some more than others', file=sys.stderr)  # fmt: skip
     rows: list[dict[str, Any]] = []
     for name in wanted:
         print(f'measuring {name} ...', file=sys.stderr, flush=True)
