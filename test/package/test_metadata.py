@@ -171,6 +171,8 @@ def test_what_tests_and_figures_import_is_set_up_for_them(
     declared = names(requirements.runtime(ros) + extras['demo'] + extras[folder])
     local = {path.stem for path in (ROOT / folder).rglob('*.py')} | {'bench'}
     local |= {path.name for path in (ROOT / folder).rglob('*') if path.is_dir()}
+    # Figures of failover are taken with the processes and checks of the tests.
+    local |= {path.name for path in (ROOT / 'test' / 'support').iterdir()}
     # Skipped with the reason where they are not installed; packaging comes with pytest.
     local |= {'launch', 'launch_ros', 'launch_testing', 'launch_testing_ros', 'packaging'}
     missing = {
