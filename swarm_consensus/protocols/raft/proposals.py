@@ -369,7 +369,9 @@ class Proposals(Reads):
         self, origin: str, term: int, ids: list[str], indexes: list[int], reason: Refusal
     ) -> None:
         reply = ProposalReply(term, self._robot, tuple(ids), tuple(indexes), int(reason))
-        self._send_now.append(Send((origin,), reply))
+        # A place in a term that is not durable yet may be given again after a crash.
+        out = self._out if self._role is _LEADER else self._send_now
+        out.append(Send((origin,), reply))
 
     def _on_proposal_reply(self, message: ProposalReply) -> None:
         if not self._is_peer(message.leader):

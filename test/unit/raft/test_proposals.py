@@ -257,3 +257,19 @@ def test_deadlines_leave_nothing_behind() -> None:
     assert not (raft._proposals or raft._proposal_due or raft._placed or raft._forwarded)
     assert not (raft._reads or raft._read_due or raft._reads_asked or raft._reads_ready)
     assert raft._proposal_bytes == swarm['a']._uncommitted == 0
+
+
+def test_a_leader_by_itself_names_no_place_before_its_term_is_durable() -> None:
+    raft = Raft(RaftConfig('a', ('a',), ('x',)), Restored(), Random(1))
+    while raft.role is not Role.LEADER:
+        raft.tick()
+    raft.receive(ProposalForward('x', ('x/1',), (b'x',)))
+    effects = raft.take_effects()
+    # After a crash it may lead the same term again, and give the place to another proposal.
+    assert all(type(send.message) is not ProposalReply for send in effects.send_now)
+    assert ProposalReply(1, 'a', ('x/1',), (2,)) in [s.message for s in effects.send_after]
+    raft.persisted(*effects.persist.end)
+    raft.receive(ProposalForward('x', ('x/2',), (b'x',)))
+    assert ProposalReply(1, 'a', ('x/2',), (3,)) in [
+        send.message for send in raft.take_effects().send_now
+    ]
