@@ -284,8 +284,14 @@ class Cluster:
         self[name].transfer(target)
         self.carry_out(name)
 
-    def change(self, name: str, voters: str, learners: str = '', deadline_ticks: int = 0) -> str:
-        """Ask a robot for a change to voters and learners of one letter; returns the request id."""
+    def change(
+        self,
+        name: str,
+        voters: Sequence[str],
+        learners: Sequence[str] = '',
+        deadline_ticks: int = 0,
+    ) -> str:
+        """Ask a robot for a change of membership; returns the request id."""
         self._requests += 1
         request_id = f'{name}/{self._requests}'
         self.invariants.change_begun(request_id)
@@ -320,11 +326,12 @@ class Cluster:
             if effects.persist is not None:
                 robot.disk.write(effects.persist)
         robot.waiting.clear()
-        self.invariants.crashed(name, robot.disk.log)
+        self.invariants.crashed(name, robot.disk.log, robot.disk.hard_state.lost)
 
     def restart(self, name: str, **settings: int) -> None:
         robot = self.robots[name]
         robot.config = replace(robot.config, **settings)
+        self._passed[name] = self.now * self._paces.get(name, 1.0)
         robot.start(Random(self.random.getrandbits(64)))
 
     @contextmanager

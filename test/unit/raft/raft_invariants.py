@@ -35,7 +35,7 @@ class Invariants:
 
     def __init__(self, voters: Sequence[str]) -> None:
         self.voters = frozenset(voters)
-        # Each membership that some robot wrote to its disk or sent, by the entry that set it.
+        # Each membership that some robot had in its log, by the entry that set it.
         self.memberships: dict[tuple[int, int], Membership] = {}
         self.in_force = Membership(tuple(voters))
         self.destroyed: dict[tuple[int, int], set[str]] = {}
@@ -59,10 +59,14 @@ class Invariants:
         self._match(entries, 0)
         self.stored[name] = [entry.term for entry in entries]
 
-    def crashed(self, name: str, entries: Sequence[Entry]) -> None:
+    def crashed(self, name: str, entries: Sequence[Entry], lost: str = '') -> None:
+        self._match(entries, None)
+        if not lost:
+            self.without_log.discard(name)
         self.stored[name] = [entry.term for entry in entries]
         self.role.pop(name, None)
         self.open_transfers.pop(name, None)
+        self.open_changes = {c for c in self.open_changes if not c.startswith(f'{name}/')}
 
     def lost(self, name: str) -> None:
         """Hear that a robot's disk is gone: what it had acknowledged it no more has."""
@@ -84,14 +88,29 @@ class Invariants:
             assert other == name, f'election safety: {other} and {name} lead term {term}'
         self.role[name] = (role, term)
         if persist is not None and persist.entries:
+            self._note_memberships(persist.entries)
             first = persist.entries[0]
             if before == (Role.LEADER, term):
                 assert first.term == term, f'leader append-only: {name} writes {first}'
 
+    def _note_memberships(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            if entry.kind is EntryKind.CONFIG:
+                membership = decode_membership(entry.data)
+                assert membership is not None, entry
+                self.memberships[entry.index, entry.term] = membership
+
     def _elected(self, name: str, log: Sequence[Entry]) -> None:
-        """Hold that only a voter is elected, and none that has lost its log."""
-        held = self._latest(log) or Membership(tuple(self.voters))
-        assert name in held.voters + held.outgoing, f'{name} leads, and is no voter of {held}'
+        """
+        Hold that only a voter is elected, and none that has lost its log.
+
+        Who was one until the entry at the end may be needed to commit that.
+        """
+        held = [decode_membership(e.data) for e in log if e.kind is EntryKind.CONFIG]
+        latest = [Membership(tuple(self.voters)), *held][-2:]
+        assert any(m and name in m.voters + m.outgoing for m in latest), (
+            f'{name} leads, and is no voter of {latest}'
+        )
         assert name not in self.without_log, f'{name} leads, and has lost its log'
 
     def _latest(self, log: Sequence[Entry]) -> Membership | None:
@@ -107,11 +126,8 @@ class Invariants:
 
     def _match(self, entries: Sequence[Entry], previous: int | None) -> None:
         """Hold log matching: (index, term) fixes the data and, by induction, all before."""
+        self._note_memberships(entries)
         for entry in entries:
-            if entry.kind is EntryKind.CONFIG:
-                membership = decode_membership(entry.data)
-                assert membership is not None, entry
-                self.memberships[entry.index, entry.term] = membership
             known = self.entries.setdefault(
                 (entry.index, entry.term), (entry.data, -1 if previous is None else previous)
             )

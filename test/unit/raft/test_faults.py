@@ -11,6 +11,7 @@ from random import Random
 
 import pytest
 from raft_cluster import Cluster, Weather
+from raft_turnover import Turnover
 
 from swarm_consensus.protocols.raft import Outcome, Role
 
@@ -42,7 +43,9 @@ def storm(seed: int) -> Cluster:
     handovers = more.choice([0, 0.02, 0.2])
     ranks = more.choice([1, 1, 2, 9])
     learners = 'xyz'[: more.choice([0, 0, 0, 1, 3])]
-    voters, names = names, names + learners
+    turnover = Turnover(seed, settings['election_ticks'])
+    settings |= turnover.settings
+    voters, names = names, names + learners + turnover.others
     # And another one: how snapshots are taken and sent.
     bulk = Random(f'{seed}/bulk')
     snapshots = bulk.choice([0, 0.05, 0.1, 0.2, 0.5])
@@ -56,7 +59,14 @@ def storm(seed: int) -> Cluster:
     writes = bulk.choice([0.1, 0.4, 0.8])
     priorities = {name: more.randrange(ranks) for name in names}
     cluster = Cluster(
-        voters, seed, weather=weather, priorities=priorities, learners=learners, **settings
+        voters,
+        seed,
+        weather=weather,
+        priorities=priorities,
+        learners=learners,
+        others=turnover.others,
+        paces=turnover.paces(names),
+        **settings,
     )
     crash = random.choice([0, 0.005, 0.03])
     restart = random.choice([0.05, 0.5])
@@ -88,6 +98,11 @@ def storm(seed: int) -> Cluster:
                 cluster.restart(name)
             elif random.random() < stall:
                 robot.stalled_until = cluster.now + random.randint(5, 40)
+            if robot.alive:
+                turnover.step(cluster, name, names)
+            if turnover.leases and robot.stalled_until >= cluster.now:
+                # It takes nothing in before the time that it missed.
+                continue
             if robot.alive and random.random() < load / len(names):
                 (cluster.propose if random.random() < 0.7 else cluster.read)(name)
             if robot.alive and cluster.role(name) is Role.LEADER and random.random() < load:
@@ -111,11 +126,11 @@ def storm(seed: int) -> Cluster:
         elif random.random() < 0.03:
             cut.clear()
         cluster.run(1)
-    heal(cluster)
+    heal(cluster, turnover.settings['voters_max'])
     return cluster
 
 
-def heal(cluster: Cluster) -> None:
+def heal(cluster: Cluster, voters_max: int = 0) -> None:
     """Let all robots up, the network whole; hold that they agree on one log and all is ended."""
     cluster.lost = lambda sender, to, message: False
     cluster.weather = Weather()
@@ -124,18 +139,40 @@ def heal(cluster: Cluster) -> None:
         if not robot.alive:
             cluster.restart(robot.name)
     cluster.run(120)
+    for _ in range(40):
+        if is_quiet(cluster, voters_max):
+            break
+        cluster.run(10)
     assert len(cluster.leaders) == 1, cluster.leaders
-    last = cluster.propose(next(iter(cluster.robots)))
+    leader = cluster.leaders[0]
+    last = cluster.propose(leader)
     cluster.run(10)
     assert cluster.result(last).outcome is Outcome.COMMITTED
-    logs = {tuple(robot.log) for robot in cluster.robots.values()}
+    members = cluster[leader].status().membership.robots
+    logs = {tuple(cluster.robots[name].log) for name in members}
     assert len(logs) == 1
-    applied = {tuple(robot.applied) for robot in cluster.robots.values()}
+    applied = {tuple(cluster.robots[name].applied) for name in members}
     assert applied == logs, 'something in the log is not applied everywhere'
+    assert not cluster.invariants.open_changes, 'a change never ended'
     for robot in cluster.alive:
         status = cluster[robot.name].status()
         assert (status.proposals, status.reads) == (0, 0), 'something never ended'
         assert status.transfer == '', 'it never got its leadership back'
+
+
+def is_quiet(cluster: Cluster, voters_max: int) -> bool:
+    """Return whether one robot leads and no change of membership is under way or wanted."""
+    if len(cluster.leaders) != 1:
+        return False
+    status = cluster[cluster.leaders[0]].status()
+    membership = status.membership
+    if status.changing:
+        return False
+    if not voters_max:
+        return True
+    lost = any(cluster[name].status().lost for name in membership.robots)
+    wanted = min(voters_max, (len(membership.robots) - 1) // 2 * 2 + 1)
+    return not lost and wanted <= len(membership.voters) <= voters_max
 
 
 @pytest.mark.parametrize('first', range(_FIRST, _FIRST + _COUNT, _CHUNK))

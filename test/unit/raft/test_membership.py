@@ -212,6 +212,26 @@ def test_a_removed_leader_goes_when_that_is_committed_and_hands_over_at_once() -
     assert swarm.role('a') is Role.FOLLOWER and swarm['a'].term == 1, 'and never campaigns'
 
 
+def test_a_removed_robot_that_alone_has_the_entry_for_it_is_elected_once_more() -> None:
+    swarm = elected('abc', 'd')
+
+    def sets_the_last_membership(sender: str, to: str, message: object) -> bool:
+        entries = message.entries if isinstance(message, AppendEntries) else ()
+        return to != 'b' and any(entry.index == 3 for entry in entries)
+
+    swarm.lost = sets_the_last_membership
+    swarm.change('a', 'd', '')
+    swarm.run(3)
+    assert [configs(swarm, name) for name in 'abcd'] == [[2, 3], [2, 3], [2], [2]]
+    swarm.crash('a')
+    swarm.lost = lambda sender, to, message: False
+    # Only d is to vote, and its log and that of c are too short for the vote of b.
+    swarm.run(100)
+    assert swarm.leaders == ['d']
+    assert member(swarm, 'd') == Membership(('d',))
+    assert not member(swarm, 'b').joint and swarm.role('b') is Role.FOLLOWER
+
+
 def test_a_leader_that_becomes_a_learner_goes_and_learns() -> None:
     swarm = elected()
     swarm.change('a', 'bc', 'ade')

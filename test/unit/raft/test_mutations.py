@@ -25,6 +25,7 @@ from swarm_consensus.protocols.raft import (
     HardState,
     Outcome,
     Raft,
+    Role,
     Snapshot,
 )
 from swarm_consensus.protocols.raft.chunks import Outgoing, Source
@@ -240,6 +241,35 @@ def the_mark_has_the_membership_of_the_settings(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(Raft, '_compact', compact)
 
 
+def what_a_lost_robot_acknowledges_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def counted(raft: Raft, voter: str) -> object:
+        return None if voter == raft._robot else raft._progress[voter]
+
+    monkeypatch.setattr(Raft, '_counted', counted)
+
+
+def a_cut_off_membership_stays_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Raft._merge_memberships
+
+    def merge(raft: Raft, first: int, memberships: dict) -> None:
+        if memberships:
+            original(raft, first, memberships)
+
+    monkeypatch.setattr(Raft, '_merge_memberships', merge)
+
+
+def a_membership_counts_once_it_is_committed(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Raft._take_membership
+
+    def take(raft: Raft) -> None:
+        original(raft)
+        raft._membership = raft._memberships.at(raft._log.commit)
+        if raft._role is Role.LEADER:
+            raft._group_voters()
+
+    monkeypatch.setattr(Raft, '_take_membership', take)
+
+
 # Caught by random faults within SEEDS_MAX seeds.
 BY_STORM: list[Callable[[pytest.MonkeyPatch], None]] = [
     two_votes_in_a_term,
@@ -259,6 +289,9 @@ BY_STORM: list[Callable[[pytest.MonkeyPatch], None]] = [
     an_empty_log_over_a_snapshot_seems_new,
     pieces_are_never_sent_again,
     each_follower_is_sent_a_snapshot_of_its_own,
+    what_a_lost_robot_acknowledges_counts,
+    a_cut_off_membership_stays_in_force,
+    a_membership_counts_once_it_is_committed,
 ]
 # These take thousands of seeds, or cost no safety, but have a scenario of their own.
 BY_SCENARIO: list[tuple[Callable[[pytest.MonkeyPatch], None], Callable[[], None]]] = [
