@@ -1,4 +1,6 @@
-"""What the radio does to a frame: loses it, repeats it, delays it, or does not reach at all."""
+"""
+What the radio does to a frame: loses it, repeats it, delays it, holds it back, or does not reach.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +39,8 @@ class Network:
         self._random = random
         self.faults = faults
         self._cut: set[tuple[str, str]] = set()
+        # Until when each link holds back what enters it.
+        self._clogged: dict[tuple[str, str], int] = {}
 
     def split(self, groups: Iterable[Collection[str]]) -> None:
         """Cut every link between robots of different groups, both ways."""
@@ -54,14 +58,24 @@ class Network:
         """Let nothing pass from one robot to another; the way back stays."""
         self._cut.add((sender, receiver))
 
-    def heal(self) -> None:
-        """Mend all links."""
+    def clog(self, sender: str, receiver: str, until_ns: int) -> None:
+        """Have a link hold back all frames, and let them go together at a time."""
+        self._clogged[sender, receiver] = until_ns
+
+    def mend(self) -> None:
+        """Mend what is cut."""
         self._cut.clear()
 
-    def delays(self, sender: str, receiver: str) -> list[int]:
+    def heal(self) -> None:
+        """Mend all links. What a clogged link holds back still comes when it was to come."""
+        self._cut.clear()
+        self._clogged.clear()
+
+    def delays(self, sender: str, receiver: str, now_ns: int = 0) -> list[int]:
         """Return the delays in nanoseconds after which copies of a frame arrive; none: lost."""
         if (sender, receiver) in self._cut or self._random.random() < self.faults.loss:
             return []
         copies = 2 if self._random.random() < self.faults.duplication else 1
+        held_ns = max(0, self._clogged.get((sender, receiver), 0) - now_ns) if self._clogged else 0
         low, high = self.faults.delay_min_ns, self.faults.delay_max_ns
-        return [self._random.randint(low, high) for _ in range(copies)]
+        return [held_ns + self._random.randint(low, high) for _ in range(copies)]

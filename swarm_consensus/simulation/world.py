@@ -1,8 +1,9 @@
 """
 A swarm on virtual time.
 
-Each robot is the real `RobotRuntime` with its own memory disk. It steps when something arrives
-and when its next tick is due, and every step is over at once: time passes only between steps.
+Each robot is the real `RobotRuntime` with its own memory disk and its own clock. It steps when
+something arrives and when its next tick is due, and every step is over at once: time passes only
+between steps. The power of a robot may fail within a step, where its fuse says.
 """
 
 from __future__ import annotations
@@ -11,35 +12,99 @@ from collections.abc import Callable, Sequence
 import heapq
 from random import Random
 
+from swarm_consensus.protocols.raft import Persist
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.events import FrameArrived, Input, Output
 from swarm_consensus.runtime.robot import RobotRuntime
+from swarm_consensus.simulation.fuse import CrashPoint, Fuse
 from swarm_consensus.simulation.network import Faults, Network
-from swarm_consensus.storage.memory import MemoryDisk, MemoryStorage
+from swarm_consensus.simulation.observer import Observer
+from swarm_consensus.storage.errors import StorageFull
+from swarm_consensus.storage.memory import DurabilityPoint, MemoryDisk, SimulatedCrash
+from swarm_consensus.storage.recovery import open_recovering
 from swarm_consensus.transport.frame import FrameHeader
 
 # A robot whose next tick is due now would otherwise be asked again at the same instant for ever.
 SLEEP_NS_MIN = 1_000
+PERMILLE = 1_000
+
+
+class _Clock:
+    """A clock that is fast or slow, and never jumps."""
+
+    __slots__ = ('_local_ns', '_since_ns', '_world', 'permille')
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._since_ns = 0
+        self._local_ns = 0
+        self.permille = PERMILLE
+
+    def now_ns(self) -> int:
+        """Return virtual time as this robot has it: the port `Clock`."""
+        return self._local_ns + (self._world.now_ns - self._since_ns) * self.permille // PERMILLE
+
+    def run_at(self, permille: int) -> None:
+        """Change the speed from now on."""
+        self._local_ns, self._since_ns = self.now_ns(), self._world.now_ns
+        self.permille = permille
+
+    def to_world_ns(self, local_ns: int) -> int:
+        """Return how long a time on this clock takes, rounded up."""
+        return -(-local_ns * PERMILLE // self.permille)
 
 
 class _Host:
-    """One robot's place in the world: clock and transport of its runtime, and its disk."""
+    """One robot's place in the world: the transport of its runtime, its clock and its disk."""
 
     def __init__(self, world: World, place: str, config: RuntimeConfig) -> None:
         self.place = place
         self.config = config
-        self.disk = MemoryDisk()
+        self.clock = _Clock(world)
+        self.disk: MemoryDisk
+        self.use(MemoryDisk())
         self.runtime: RobotRuntime | None = None
         self.boots = 0
+        self.fuse: Fuse | None = None
+        self.stalled = False
+        self.waiting: list[Input] = []
+        # When it is to be woken next, in world time, and for when a wake-up is planned.
+        self.due_ns = 0
+        self.planned_ns = -1
         self._world = world
 
-    def now_ns(self) -> int:
-        """Return virtual time: the port `Clock`."""
-        return self._world.now_ns
+    def use(self, disk: MemoryDisk) -> None:
+        """Put a disk in."""
+        disk.crash_at = self._pass_disk
+        self.disk = disk
 
     def send(self, frames: Sequence[tuple[FrameHeader, bytes]]) -> None:
         """Put frames on the air: the port `Transport`."""
-        self._world.broadcast(self.place, frames)
+        if self.fuse is None:
+            self._world.broadcast(self.place, frames)
+            return
+        self.pass_point(CrashPoint.BEFORE_SEND)
+        half = len(frames) // 2
+        if half:
+            self._world.broadcast(self.place, frames[:half])
+            self.pass_point(CrashPoint.AMID_SEND)
+        self._world.broadcast(self.place, frames[half:])
+        self.pass_point(CrashPoint.AFTER_SEND)
+
+    def pass_point(self, point: CrashPoint) -> None:
+        """
+        Go on, unless the fuse blows here.
+
+        :raises SimulatedCrash: it does.
+        """
+        if self.fuse is not None and self.fuse.blows(point):
+            raise SimulatedCrash(point.value)
+
+    def _pass_disk(self, point: DurabilityPoint, persist: Persist | None) -> bool:
+        booted = self.runtime is not None
+        if booted and persist is not None and point is DurabilityPoint.AFTER_WRITE:
+            self._world.observer.wrote(self._world.now_ns, self.place, persist)
+        return self.fuse is not None and self.fuse.blows(CrashPoint(point.value))
 
 
 class World:
@@ -49,6 +114,9 @@ class World:
     :param seed: decides everything that is left to chance.
     :param configs: one a robot.
     :param listener: called with (time in ns, robot, output) for everything that a robot tells.
+    :param observer: told of everything.
+    :param overhear: whether a frame for one robot also reaches the others, which drop it unread,
+        as DDS does. Without it a run is faster, and name probes are not heard.
     """
 
     def __init__(
@@ -57,11 +125,16 @@ class World:
         configs: Sequence[RuntimeConfig],
         faults: Faults = Faults(),  # noqa: B008
         listener: Callable[[int, str, Output], None] | None = None,
+        observer: Observer | None = None,
+        overhear: bool = True,
     ) -> None:
         self.now_ns = 0
+        self.steps = 0
+        self.observer = observer or Observer()
         self._random = Random(seed)
         self.network = Network(Random(self._random.getrandbits(64)), faults)
         self._listener = listener
+        self._overhear = overhear
         self._agenda: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
         self._hosts: dict[str, _Host] = {}
@@ -95,37 +168,85 @@ class World:
 
     def replace_disk(self, robot: str) -> None:
         """Give a robot that is down an empty disk."""
-        self._hosts[robot].disk = MemoryDisk()
+        self._hosts[robot].use(MemoryDisk())
+
+    def runtime(self, robot: str) -> RobotRuntime | None:
+        """Return the runtime of a robot, to look at; None while it is down."""
+        return self._hosts[robot].runtime
 
     def up(self, robot: str) -> bool:
         """Return whether a robot runs."""
         return self._hosts[robot].runtime is not None
 
-    def start(self, robot: str) -> None:
-        """Boot a robot from its disk."""
-        host = self._hosts[robot]
-        storage = MemoryStorage(host.disk)
-        host.boots += 1
-        host.runtime = RobotRuntime(
-            host.config,
-            clock=host,
-            transport=host,
-            storage=storage,
-            incarnation=storage.boot(host.boots),
-            restored=storage.load().restored,
-            random=Random(self._random.getrandbits(64)),
-        )
-        self._sleep(host)
+    def stalled(self, robot: str) -> bool:
+        """Return whether a robot runs and does nothing."""
+        return self._hosts[robot].stalled
 
-    def crash(self, robot: str) -> None:
+    # -- what happens to robots -----------------------------------------------------------------
+
+    def start(self, robot: str) -> bool:
+        """Boot a robot from its disk; returns whether it runs, which it cannot on a full disk."""
+        host = self._hosts[robot]
+        host.boots += 1
+        host.fuse = None
+        try:
+            opened = open_recovering(host.disk, robot=robot, now_ms=host.boots)
+        except StorageFull:
+            return False
+        try:
+            runtime = RobotRuntime(
+                host.config,
+                clock=host.clock,
+                transport=host,
+                storage=opened.storage,
+                incarnation=opened.incarnation,
+                restored=opened.restored,
+                random=Random(self._random.getrandbits(64)),
+            )
+        except StorageFull:
+            opened.storage.close()
+            return False
+        host.runtime = runtime
+        self.observer.booted(self.now_ns, robot, runtime, opened.restored)
+        self._sleep(host)
+        return True
+
+    def crash(self, robot: str, where: str = '') -> None:
         """Take a robot down without warning; what it had not synced is gone."""
         host = self._hosts[robot]
         host.runtime = None
+        host.fuse = None
+        host.stalled = False
+        host.waiting.clear()
+        host.planned_ns = -1
         host.disk.crash()
+        self.observer.crashed(self.now_ns, robot, where)
+
+    def arm(self, robot: str, fuse: Fuse | None) -> None:
+        """Let the power of a robot fail at a point of its steps; None: not any more."""
+        self._hosts[robot].fuse = fuse
+
+    def skew(self, robot: str, permille: int) -> None:
+        """Let the clock of a robot run at so many thousandths of the right speed from now on."""
+        self._hosts[robot].clock.run_at(permille)
+
+    def stall(self, robot: str) -> None:
+        """Let a robot do nothing: what comes for it waits."""
+        self._hosts[robot].stalled = True
+
+    def resume(self, robot: str) -> None:
+        """Let a robot go on after a stall, with all that came meanwhile at once."""
+        host = self._hosts[robot]
+        if host.stalled:
+            host.stalled = False
+            waiting, host.waiting = host.waiting, []
+            self._step(host, waiting)
 
     def put(self, robot: str, item: Input) -> None:
         """Give an input to a robot now; a robot that is down does not get it."""
         self._step(self._hosts[robot], [item])
+
+    # -- time -----------------------------------------------------------------------------------
 
     def at(self, time_ns: int, action: Callable[[], None]) -> None:
         """Have something done at a time, after what is already planned for it."""
@@ -134,47 +255,76 @@ class World:
 
     def run(self, until_ns: int) -> None:
         """Let time pass."""
-        while self._agenda and self._agenda[0][0] <= until_ns:
-            time_ns, _, action = heapq.heappop(self._agenda)
-            self.now_ns = max(self.now_ns, time_ns)
+        agenda = self._agenda
+        while agenda and agenda[0][0] <= until_ns:
+            time_ns, _, action = heapq.heappop(agenda)
+            if time_ns > self.now_ns:
+                self.now_ns = time_ns
             action()
         self.now_ns = until_ns
 
     def broadcast(self, sender: str, frames: Sequence[tuple[FrameHeader, bytes]]) -> None:
         """Plan the arrival of frames at every other robot."""
+        self.observer.sent(self.now_ns, sender, frames)
+        now_ns, delays = self.now_ns, self.network.delays
         for header, batch in frames:
             arrival = FrameArrived(header, batch)
             for robot, host in self._hosts.items():
-                if robot == sender:
+                if robot == sender or (
+                    header.to and not self._overhear and header.to != host.config.robot
+                ):
                     continue
-                for delay_ns in self.network.delays(sender, robot):
-                    self.at(self.now_ns + delay_ns, _Delivery(self, host, arrival))
+                for delay_ns in delays(sender, robot, now_ns):
+                    self.at(now_ns + delay_ns, _Delivery(self, host, arrival))
 
     def deliver(self, host: _Host, arrival: FrameArrived) -> None:
         """Let a frame arrive."""
         self._step(host, [arrival])
 
+    def wake(self, host: _Host, time_ns: int) -> None:
+        """Let a robot do what is due by time alone, if this wake-up was not replaced."""
+        if host.planned_ns != time_ns or host.runtime is None:
+            return
+        host.planned_ns = -1
+        if host.due_ns > self.now_ns:
+            self._plan(host)
+        else:
+            self._step(host, [])
+
     def _sleep(self, host: _Host) -> None:
         runtime = host.runtime
         if runtime is None:
             return
-        boot = host.boots
+        sleep_ns = host.clock.to_world_ns(runtime.sleep_ns())
+        host.due_ns = self.now_ns + max(sleep_ns, SLEEP_NS_MIN)
+        if host.planned_ns < 0 or host.due_ns < host.planned_ns:
+            self._plan(host)
 
-        def wake() -> None:
-            if host.boots == boot and host.runtime is not None:
-                self._step(host, [])
-                self._sleep(host)
-
-        self.at(self.now_ns + max(runtime.sleep_ns(), SLEEP_NS_MIN), wake)
+    def _plan(self, host: _Host) -> None:
+        host.planned_ns = host.due_ns
+        self.at(host.due_ns, _Waking(self, host, host.due_ns))
 
     def _step(self, host: _Host, inputs: list[Input]) -> None:
-        if host.runtime is None:
+        runtime = host.runtime
+        if runtime is None:
             return
-        outputs = host.runtime.step(inputs)
-        host.runtime.flush()
-        for output in outputs:
-            if self._listener is not None:
+        if host.stalled:
+            host.waiting += inputs
+            return
+        self.steps += 1
+        try:
+            outputs = runtime.step(inputs)
+            runtime.flush()
+        except SimulatedCrash as crash:
+            self.observer.stepped(self.now_ns, host.place, ())
+            self.crash(host.place, str(crash))
+            return
+        self.observer.stepped(self.now_ns, host.place, outputs)
+        if self._listener is not None:
+            for output in outputs:
                 self._listener(self.now_ns, host.place, output)
+        if host.runtime is runtime:
+            self._sleep(host)
 
 
 class _Delivery:
@@ -189,3 +339,17 @@ class _Delivery:
 
     def __call__(self) -> None:
         self._world.deliver(self._host, self._arrival)
+
+
+class _Waking:
+    """A robot's wake-up."""
+
+    __slots__ = ('_host', '_time_ns', '_world')
+
+    def __init__(self, world: World, host: _Host, time_ns: int) -> None:
+        self._world = world
+        self._host = host
+        self._time_ns = time_ns
+
+    def __call__(self) -> None:
+        self._world.wake(self._host, self._time_ns)

@@ -1,0 +1,293 @@
+"""
+Clients of a simulated swarm: they propose, compare and set, read, and try again.
+
+A client does one thing after another. A try that gets no clear answer, because its time was up or
+its robot went down, may be repeated with the same request id at another robot. What nobody told
+how it ended stays of unknown outcome in the history.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from swarm_consensus.decision.types import ANY_REVISION, Status
+from swarm_consensus.runtime.config import SECOND
+from swarm_consensus.runtime.events import (
+    Output,
+    ProposeAnswered,
+    ProposeAsked,
+    ReadAnswered,
+    ReadAsked,
+)
+from swarm_consensus.simulation.facts import InvariantBroken
+from swarm_consensus.simulation.history import Event, History
+from swarm_consensus.simulation.invariants import register_of
+from swarm_consensus.simulation.plan import Plan
+from swarm_consensus.simulation.referee import Referee
+from swarm_consensus.simulation.register import UNDECIDED, Kind, Register
+from swarm_consensus.simulation.world import World
+
+TRIES_MAX = 4
+# What a robot says where a command was applied and its expectation did not hold; any other
+# refusal means that this try is not in the log.
+STANDS = 'stands at revision'
+# Time for what must be answered at the end.
+WELL_NS = 5 * SECOND
+
+
+@dataclass(slots=True)
+class _Try:
+    """
+    What a client waits for.
+
+    :param event: the operation in the history; None for a read that makes no history.
+    :param request_id: '' for one that the robot makes up.
+    """
+
+    client: int
+    robot: str
+    subject: str
+    event: Event | None
+    linearizable: bool
+    request_id: str
+    tries: int
+    refused: int
+
+
+class Clients:
+    """
+    All clients of a run.
+
+    :param random: where their choices come from.
+    """
+
+    def __init__(self, plan: Plan, world: World, referee: Referee, random: Random) -> None:
+        self.history = History()
+        self.outcomes: dict[str, int] = {}
+        self._plan = plan
+        self._world = world
+        self._referee = referee
+        self._random = random
+        self._keys = 0
+        self._open: dict[int, _Try] = {}
+        self._seen: dict[str, Register] = {}
+        self._ended = False
+        self._must = False
+
+    @property
+    def open(self) -> int:
+        """Return how many tries wait for an answer."""
+        return len(self._open)
+
+    def start(self) -> None:
+        """Let all clients begin."""
+        for client in range(self._plan.clients):
+            self._think(client)
+
+    def stop(self) -> None:
+        """Let no operation begin any more; those under way may end."""
+        self._ended = True
+
+    def ask_everywhere(self) -> None:
+        """
+        Have a write and a read answered at each robot, now that all is well.
+
+        :raises InvariantBroken: when one of them is not, as soon as that is told.
+        """
+        self._must = True
+        for robot in self._world.robots:
+            self._write(-1, robot, 'end')
+            event = self.history.begin(f'last read@{robot}', 'end', Kind.READ, '', ANY_REVISION)
+            self._ask_read(_Try(-1, robot, 'end', event, True, '', 1, 0))
+
+    def _count(self, outcome: str) -> None:
+        self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
+
+    # -- asking -----------------------------------------------------------------------------------
+
+    def _think(self, client: int) -> None:
+        pause_ns = self._random.randrange(self._plan.think_ns)
+        self._world.at(self._world.now_ns + pause_ns, lambda: self._act(client))
+
+    def _robot(self) -> str | None:
+        up = [robot for robot in self._world.robots if self._world.up(robot)]
+        return self._random.choice(up) if up else None
+
+    def _act(self, client: int) -> None:
+        """Begin an operation."""
+        if self._ended:
+            return
+        robot = self._robot()
+        if robot is None:
+            self._think(client)
+            return
+        random, plan = self._random, self._plan
+        subject = random.choice(plan.subjects)
+        if random.random() < plan.reads:
+            self._read(client, robot, subject)
+        else:
+            self._write(client, robot, subject)
+
+    def _read(self, client: int, robot: str, subject: str) -> None:
+        kind = self._random.random()
+        linearizable = kind < 0.8
+        event = None
+        if kind < 0.7:
+            name = f'read{self._keys + 1}@{robot}'
+            event = self.history.begin(name, subject, Kind.READ, '', ANY_REVISION)
+        elif kind > 0.9 or linearizable:
+            # The log and not one subject.
+            subject = ''
+        self._ask_read(_Try(client, robot, subject, event, linearizable, '', 1, 0))
+
+    def _ask_read(self, attempt: _Try) -> None:
+        self._keys += 1
+        self._open[self._keys] = attempt
+        if attempt.linearizable:
+            self._referee.reads.begun(self._keys)
+        asked = ReadAsked(
+            self._keys, attempt.subject, 1, 10_000, attempt.linearizable, self._timeout_ns()
+        )
+        self._note(attempt, asked)
+        self._world.put(attempt.robot, asked)
+
+    def _write(self, client: int, robot: str, subject: str) -> None:
+        random = self._random
+        name = f'w{self._keys + 1}'
+        expected = ANY_REVISION
+        if random.random() < 0.5:
+            revision = self._seen.get(subject, UNDECIDED)[0]
+            expected = max(0, revision + random.choice([0, 0, 0, 1, -1]))
+        event = self.history.begin(name, subject, Kind.WRITE, name, expected)
+        request_id = '' if random.random() < 0.2 else name
+        self._ask_write(_Try(client, robot, subject, event, False, request_id, 1, 0))
+
+    def _ask_write(self, attempt: _Try) -> None:
+        event = attempt.event
+        assert event is not None
+        self._keys += 1
+        self._open[self._keys] = attempt
+        asked = ProposeAsked(
+            self._keys,
+            event.subject,
+            event.choice,
+            bytes(self._random.choice(self._plan.value_bytes)),
+            event.expected,
+            attempt.request_id,
+            self._timeout_ns(),
+        )
+        self._note(attempt, asked)
+        self._world.put(attempt.robot, asked)
+
+    def _timeout_ns(self) -> int:
+        return WELL_NS if self._must else self._random.choice(self._plan.timeouts_ns)
+
+    def _note(self, attempt: _Try, what: object) -> None:
+        self._world.observer.noted(
+            self._world.now_ns, f'client {attempt.client} asks {attempt.robot}: {what}'
+        )
+
+    # -- answers ----------------------------------------------------------------------------------
+
+    def hear(self, robot: str, output: Output) -> None:
+        """Take in what a robot tells."""
+        if isinstance(output, ProposeAnswered):
+            self._proposed(self._open.pop(output.key), output)
+        elif isinstance(output, ReadAnswered):
+            self._was_read(output.key, self._open.pop(output.key), output)
+
+    def lose(self, robot: str) -> None:
+        """Take note that a robot is down: whoever waits there gets no answer."""
+        for key, attempt in tuple(self._open.items()):
+            if attempt.robot == robot:
+                del self._open[key]
+                if attempt.event is not None and attempt.event.kind is Kind.WRITE:
+                    self._unclear(attempt)
+                else:
+                    self._unread(attempt)
+
+    def _was_read(self, key: int, attempt: _Try, answer: ReadAnswered) -> None:
+        if answer.status is not Status.DECIDED:
+            self._hold_well(attempt, answer)
+            self._unread(attempt)
+            return
+        self._count('read')
+        self._referee.reads.answered(
+            key, attempt.subject, answer.applied_index, answer.decisions, answer.history_from
+        )
+        if attempt.event is not None:
+            found = register_of(answer.decisions[0]) if answer.decisions else UNDECIDED
+            self._seen[attempt.subject] = found
+            self.history.end(attempt.event, True, found)
+        self._think(attempt.client)
+
+    def _hold_well(self, attempt: _Try, answer: object) -> None:
+        if self._must:
+            raise InvariantBroken('convergence', f'all is healed, and {attempt} ends as {answer}')
+
+    def _unread(self, attempt: _Try) -> None:
+        self._count('not read')
+        if attempt.event is not None:
+            self.history.drop(attempt.event)
+        self._think(attempt.client)
+
+    def _proposed(self, attempt: _Try, answer: ProposeAnswered) -> None:
+        decision, event = answer.decision, attempt.event
+        assert event is not None
+        done = decision.status is Status.DECIDED
+        if done or (decision.status is Status.REFUSED and STANDS in decision.reason):
+            self._count('written' if done else 'compared')
+            found = register_of(decision)
+            if attempt.request_id:
+                self._referee.exactly_once.answered(
+                    attempt.request_id, done, decision.index, found
+                )
+            self._seen[event.subject] = found
+            self.history.end(event, done, found)
+            self._think(attempt.client)
+            return
+        self._hold_well(attempt, answer)
+        if decision.status in (Status.REFUSED, Status.NO_QUORUM):
+            attempt.refused += 1
+            self._refused(attempt)
+        else:
+            self._unclear(attempt)
+
+    def _refused(self, attempt: _Try) -> None:
+        """Go on after a try that is not in the log and never will be."""
+        if attempt.refused < attempt.tries:
+            # An earlier one may be.
+            self._unclear(attempt)
+            return
+        self._count('refused')
+        assert attempt.event is not None
+        if attempt.request_id:
+            self._referee.exactly_once.refused(attempt.request_id)
+        self.history.drop(attempt.event)
+        self._think(attempt.client)
+
+    def _unclear(self, attempt: _Try) -> None:
+        """Go on after a try of which nobody told how it ended: again, or leave it open."""
+        robot = self._robot()
+        if (
+            robot is None
+            or not attempt.request_id
+            or attempt.tries == TRIES_MAX
+            or self._random.random() < 0.3
+        ):
+            self._count('unknown')
+            self._think(attempt.client)
+            return
+        self._count('again')
+        attempt.robot = robot
+        attempt.tries += 1
+        pause_ns = self._random.randrange(self._plan.think_ns)
+        self._world.at(self._world.now_ns + pause_ns, lambda: self._again(attempt))
+
+    def _again(self, attempt: _Try) -> None:
+        if self._world.up(attempt.robot):
+            self._ask_write(attempt)
+        else:
+            attempt.refused += 1
+            self._unclear(attempt)

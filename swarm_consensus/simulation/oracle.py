@@ -1,0 +1,77 @@
+"""
+What the log means, worked out apart from the robots: each request once, in log order.
+
+Written to be obvious and not fast, and with nothing of decision/ but the form of the commands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from swarm_consensus.decision.types import ANY_REVISION, Command
+from swarm_consensus.protocols.raft import Entry, EntryKind
+from swarm_consensus.protocols.sessions import parse_request_id
+from swarm_consensus.runtime.wire import COMMANDS
+from swarm_consensus.simulation.register import UNDECIDED, Register
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """
+    What a request did when it was applied.
+
+    :param index: entry in which it stood first.
+    :param done: whether it changed its subject.
+    :param register: how the subject stood after it.
+    """
+
+    index: int
+    done: bool
+    register: Register
+
+
+class Oracle:
+    """The state after the entries that were committed so far, and all states before it."""
+
+    def __init__(self) -> None:
+        self.effects: dict[str, Effect] = {}
+        # Of each session, the sequence number below which nothing new is done any more.
+        self._floors: dict[str, int] = {}
+        self._history: dict[str, list[tuple[int, Register]]] = {}
+
+    def commit(self, entry: Entry) -> Command | None:
+        """Take the next entry in; returns its command where it has one that it took in first."""
+        if entry.kind is not EntryKind.COMMAND:
+            return None
+        command = COMMANDS.decode(entry.data)
+        if not isinstance(command, Command) or command.request_id in self.effects:
+            return None
+        session, sequence = parse_request_id(command.request_id)
+        floor = self._floors.get(session, 0)
+        self._floors[session] = max(floor, command.acked)
+        if sequence < floor:
+            # Its proposer has given it up, and said so in a later command.
+            return None
+        states = self._history.setdefault(command.subject, [(0, UNDECIDED)])
+        revision = states[-1][1][0]
+        done = command.expected_revision in (ANY_REVISION, revision)
+        if done:
+            states.append((entry.index, (revision + 1, command.choice)))
+        self.effects[command.request_id] = Effect(entry.index, done, states[-1][1])
+        return command
+
+    def register(self, subject: str, index: int) -> Register:
+        """Return how a subject stood after an entry."""
+        for at, register in reversed(self._history.get(subject, [])):
+            if at <= index:
+                return register
+        return UNDECIDED
+
+    def decisions(self) -> list[tuple[int, str, Register]]:
+        """Return all that changed a subject, as (index, subject, register), in log order."""
+        return sorted(
+            (index, subject, register)
+            for subject, states in self._history.items()
+            for index, register in states
+            if index
+        )

@@ -1,0 +1,84 @@
+"""Everything that a seed decides before a run begins: the swarm, its load and its troubles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from swarm_consensus.runtime.config import MILLISECOND, SECOND, RuntimeConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """
+    The draw of one seed.
+
+    :param configs: one a robot.
+    :param clocks: speed of each robot's clock, in thousandths.
+    :param troubled_ns: how long there are faults.
+    :param clients: how many there are.
+    :param think_ns: longest pause of a client between two operations.
+    :param timeouts_ns: one of these is the timeout of an operation.
+    :param subjects: what the operations are about.
+    :param value_bytes: size of the values; large ones make a log that one frame cannot carry.
+    :param reads: share of reads among the operations.
+    :param overhear: see `World`.
+    :param vehemence: how much happens: mean number of faults of each kind in a second.
+    """
+
+    configs: tuple[RuntimeConfig, ...]
+    clocks: tuple[int, ...]
+    troubled_ns: int
+    clients: int
+    think_ns: int
+    timeouts_ns: tuple[int, ...]
+    subjects: tuple[str, ...]
+    value_bytes: tuple[int, ...]
+    reads: float
+    overhear: bool
+    vehemence: float
+
+
+def draw(seed: int) -> Plan:
+    """Draw everything from a seed."""
+    random = Random(f'{seed}/plan')
+    count = random.choice([1, 2, 3, 3, 3, 3, 4, 5, 5, 5, 6, 7])
+    robots = tuple(f'r{n + 1}' for n in range(count))
+    heartbeat_ticks = random.choice([1, 2, 3])
+    ranks = random.choice([1, 1, 2, 9])
+    common = {
+        'tick_ns': random.choice([10, 20]) * MILLISECOND,
+        'heartbeat_ticks': heartbeat_ticks,
+        'election_ticks': heartbeat_ticks * random.choice([3, 5]),
+        'proposal_timeout_ns': SECOND,
+        'presence_period_ns': SECOND,
+        'status_period_ns': SECOND,
+        'name_probe_ns': random.choice([0, 0, 0, 100 * MILLISECOND]),
+        'frame_bytes_max': random.choice([12_000, 60_000]),
+        'value_bytes_max': 2_000,
+    }
+    configs = tuple(
+        RuntimeConfig(
+            swarm='storm',
+            robot=robot,
+            robots=robots,
+            policies=(),
+            priority=random.randrange(ranks),
+            **common,
+        )
+        for robot in robots
+    )
+    spread = random.choice([0, 0, 50, 300])
+    return Plan(
+        configs=configs,
+        clocks=tuple(1000 + random.randint(-spread, spread) for _ in robots),
+        troubled_ns=random.choice([1, 3, 5]) * SECOND,
+        clients=random.choice([1, 2, 3, 5]),
+        think_ns=random.choice([20, 100, 300]) * MILLISECOND,
+        timeouts_ns=random.choice([(SECOND // 5,), (SECOND,), (SECOND // 10, 2 * SECOND)]),
+        subjects=('a', 'b', 'c')[: random.choice([1, 1, 2, 3])],
+        value_bytes=random.choice([(0,), (0, 0, 0, 2000), (2000,)]),
+        reads=random.choice([0.2, 0.5, 0.8]),
+        overhear=random.random() < 0.1,
+        vehemence=random.choice([1, 3, 6, 12]),
+    )

@@ -1,0 +1,37 @@
+"""
+How a robot stands inside: the one place that looks behind the runtime's back.
+
+The invariants are about what Raft keeps to itself: role, term, commit index, what is applied. A
+robot is not asked for it by its public ways, because looking must not change anything, and must
+be cheap enough to be done after each step.
+"""
+
+from __future__ import annotations
+
+from swarm_consensus.protocols.raft import Membership, Role
+from swarm_consensus.runtime.robot import RobotRuntime
+
+
+class Probe:
+    """A view of one boot of one robot."""
+
+    __slots__ = ('_raft', '_state')
+
+    def __init__(self, runtime: RobotRuntime) -> None:
+        self._raft = runtime._raft
+        self._state = runtime._state
+
+    def look(self) -> tuple[Role, int, int, int]:
+        """Return role, term, commit index, and the index of the last entry applied."""
+        raft = self._raft
+        return raft.role, raft.term, raft.commit_index, self._state.index
+
+    @property
+    def digest(self) -> str:
+        """Return the digest of the state."""
+        return self._state.digest
+
+    @property
+    def membership(self) -> Membership:
+        """Return the membership in force at this robot."""
+        return self._raft._membership

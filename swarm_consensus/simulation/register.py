@@ -1,0 +1,79 @@
+"""The model of one subject for the checker: a register with revisions, and what clients ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from swarm_consensus.decision.types import ANY_REVISION
+from swarm_consensus.simulation.linearizability import Operation
+
+# Revision and choice; (0, '') while undecided.
+Register = tuple[int, str]
+UNDECIDED: Register = (0, '')
+
+
+class Kind(Enum):
+    """What a client asks."""
+
+    WRITE = 'write'
+    READ = 'read'
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """
+    A question and its answer.
+
+    :param kind: which question.
+    :param choice: write: what is to be in force.
+    :param expected: write: revision at which the subject must stand; ANY_REVISION: any.
+    :param done: write: whether the answer says that it is in force.
+    :param found: the register as the answer shows it: after the write where it was done, what
+        stood in its way where it was not, what was read.
+    """
+
+    kind: Kind
+    choice: str = ''
+    expected: int = ANY_REVISION
+    done: bool = False
+    found: Register = UNDECIDED
+
+
+class RegisterModel:
+    """A subject: a write raises its revision by one; compare-and-set refuses another revision."""
+
+    def initial(self) -> Register:
+        """Return the state before the first operation."""
+        return UNDECIDED
+
+    def apply(self, state: Register, call: Call, known: bool) -> Register | None:
+        """Return the state after an operation, or None where its answer does not fit."""
+        if call.kind is Kind.READ:
+            return state if not known or call.found == state else None
+        fits = call.expected in (ANY_REVISION, state[0])
+        after = (state[0] + 1, call.choice) if fits else state
+        if known and (call.done, call.found) != (fits, after):
+            return None
+        return after
+
+
+UNSEEN = '?'
+
+
+def blur(history: Iterable[Operation[Call]]) -> list[Operation[Call]]:
+    """
+    Return a history that is linearizable exactly if this one is, and faster to decide.
+
+    Where no answer shows what a write of unknown outcome wrote, it does not matter what it was.
+    Then all such writes with one expectation are alike, and the checker need not try them all.
+    """
+    operations = list(history)
+    seen = {operation.call.found[1] for operation in operations if operation.known}
+    return [
+        operation
+        if operation.known or operation.call.choice in seen
+        else replace(operation, call=replace(operation.call, choice=UNSEEN))
+        for operation in operations
+    ]

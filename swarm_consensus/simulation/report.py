@@ -1,0 +1,26 @@
+"""What is said of a seed that failed: what broke, the last lines of its run, how to replay it."""
+
+from __future__ import annotations
+
+from swarm_consensus.simulation.storm import run_seed
+
+LINES_MAX = 60
+
+
+def command(seed: int) -> str:
+    """Return the command that replays a seed."""
+    return f'swarm simulate --seed {seed} --trace'
+
+
+def failure_text(seed: int, error: Exception, lines_max: int = LINES_MAX) -> str:
+    """
+    Return all that is worth reading about a failure.
+
+    The run is repeated to get its lines: without them it is several times faster.
+    """
+    _, again, trace = run_seed(seed, lines_max)
+    lines = [f'seed {seed}: the last of what happened', *trace.lines]
+    if repr(again) != repr(error):
+        lines.append(f'and the second run ended otherwise: {again!r}')
+    lines += [f'seed {seed}: {type(error).__name__}: {error}', f'replay: {command(seed)}']
+    return '\n'.join(lines)

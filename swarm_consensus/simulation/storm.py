@@ -1,0 +1,178 @@
+"""
+One seed, one run: a swarm with clients and troubles, then all is healed and it must agree.
+
+While there are troubles the invariants hold (simulation/invariants). Afterwards the swarm must be
+of use again: one leader, a proposal at every robot is committed, all robots have the same state,
+all that was asked has an answer, and the clients' history is linearizable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from swarm_consensus.protocols.raft import Role
+from swarm_consensus.runtime.config import SECOND
+from swarm_consensus.runtime.events import NameTaken, Output
+from swarm_consensus.simulation.clients import Clients
+from swarm_consensus.simulation.facts import InvariantBroken
+from swarm_consensus.simulation.nemesis import Nemesis
+from swarm_consensus.simulation.observer import Observer, Observers
+from swarm_consensus.simulation.plan import Plan, draw
+from swarm_consensus.simulation.referee import Referee
+from swarm_consensus.simulation.trace import Trace
+from swarm_consensus.simulation.world import World
+
+# A healed swarm agrees within seconds; by then it never will.
+HEALED_NS_MAX = 30 * SECOND
+HEALED_STEP_NS = SECOND // 5
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """
+    What a run that held was like.
+
+    :param digest: hash over everything that happened.
+    :param robots: how many.
+    :param troubles: names of the sources of faults.
+    :param steps: steps of all robots.
+    :param crashes: of all robots.
+    :param committed: entries.
+    :param term: the last one.
+    :param operations: of the clients, in the history.
+    :param outcomes: how often clients met which end.
+    """
+
+    seed: int
+    digest: str
+    robots: int
+    troubles: tuple[str, ...]
+    steps: int
+    crashes: int
+    committed: int
+    term: int
+    operations: int
+    outcomes: dict[str, int]
+
+
+class _Losses(Observer):
+    """Tells the clients which robots go down, and counts."""
+
+    def __init__(self) -> None:
+        self.clients: Clients | None = None
+        self.count = 0
+
+    def crashed(self, now_ns: int, robot: str, where: str) -> None:
+        """Tell the clients."""
+        self.count += 1
+        if self.clients is not None:
+            self.clients.lose(robot)
+
+
+class Storm:
+    """
+    The run of one seed.
+
+    :param trace: takes down what happens.
+    """
+
+    def __init__(self, seed: int, trace: Trace) -> None:
+        self._seed = seed
+        self._trace = trace
+        self._plan: Plan = draw(seed)
+        self._referee = Referee()
+        self._losses = _Losses()
+        self.world = World(
+            seed,
+            self._plan.configs,
+            listener=self._hear,
+            observer=Observers(trace, self._referee, self._losses),
+            overhear=self._plan.overhear,
+        )
+        for robot, permille in zip(self.world.robots, self._plan.clocks, strict=True):
+            self.world.skew(robot, permille)
+        self._clients = Clients(
+            self._plan, self.world, self._referee, Random(f'{seed}/clients')
+        )
+        self._losses.clients = self._clients
+
+    def run(self) -> Report:
+        """
+        Run to the end.
+
+        :raises InvariantBroken: a rule does not hold.
+        :raises InvariantError: a robot found that one does not hold.
+        """
+        world = self.world
+        nemesis = Nemesis(self._seed, world, self._plan.vehemence)
+        nemesis.begin(self._plan.troubled_ns)
+        self._clients.start()
+        world.run(self._plan.troubled_ns)
+        nemesis.heal()
+        self._clients.stop()
+        self._agree()
+        self._clients.history.check()
+        facts = self._referee.facts
+        return Report(
+            seed=self._seed,
+            digest=self._trace.digest,
+            robots=len(world.robots),
+            troubles=nemesis.names,
+            steps=world.steps,
+            crashes=self._losses.count,
+            committed=len(facts.committed),
+            term=max(robot.term for robot in facts.robots.values()),
+            operations=self._clients.history.size,
+            outcomes=dict(self._clients.outcomes),
+        )
+
+    def _hear(self, now_ns: int, robot: str, output: Output) -> None:
+        if isinstance(output, NameTaken):
+            raise InvariantBroken('names', f'{robot} gives way, and nobody has its name')
+        self._clients.hear(robot, output)
+
+    # -- after the healing ------------------------------------------------------------------------
+
+    def _agree(self) -> None:
+        """Hold that the healed swarm is of use again, within a generous time."""
+        until_ns = self.world.now_ns + HEALED_NS_MAX
+        self._wait(until_ns)
+        self._clients.ask_everywhere()
+        self._wait(until_ns)
+
+    def _wait(self, until_ns: int) -> None:
+        while why := self._disagreement():
+            if self.world.now_ns >= until_ns:
+                raise InvariantBroken('convergence', f'after {HEALED_NS_MAX // SECOND} s: {why}')
+            self.world.run(self.world.now_ns + HEALED_STEP_NS)
+
+    def _disagreement(self) -> str:
+        """Return what is not well; '' where all is."""
+        facts = self._referee.facts.robots
+        leaders = [name for name, robot in facts.items() if robot.role is Role.LEADER]
+        if len(leaders) != 1:
+            return f'{len(leaders)} robots lead'
+        stand = {
+            name: (robot.applied, '' if robot.probe is None else robot.probe.digest)
+            for name, robot in facts.items()
+        }
+        if len(set(stand.values())) != 1:
+            return f'the robots have applied different logs: {stand}'
+        if self._clients.open:
+            return f'{self._clients.open} requests of clients have no answer'
+        return ''
+
+
+def run_seed(seed: int, lines_max: int = 0) -> tuple[Report | None, Exception | None, Trace]:
+    """
+    Run a seed.
+
+    :param lines_max: lines of the trace that are kept.
+    :returns: the report or what went wrong, and the trace.
+    """
+    trace = Trace(lines_max)
+    try:
+        return Storm(seed, trace).run(), None, trace
+    except Exception as error:  # noqa: BLE001 - whatever a seed breaks is its finding
+        return None, error, trace
