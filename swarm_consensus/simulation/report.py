@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swarm_consensus.simulation.storm import run_seed
+from swarm_consensus.simulation.storm import Report, run_seed
 
 LINES_MAX = 60
 
@@ -10,6 +10,18 @@ LINES_MAX = 60
 def command(seed: int) -> str:
     """Return the command that replays a seed."""
     return f'swarm simulate --seed {seed} --trace'
+
+
+def description(report: Report) -> str:
+    """Return what is worth knowing of a run that held."""
+    outcomes = ', '.join(f'{count} {name}' for name, count in sorted(report.outcomes.items()))
+    return (
+        f'seed {report.seed}: held. {report.robots} robots, {report.crashes} crashes, '
+        f'last term {report.term}, {report.committed} entries committed\n'
+        f'troubles: {", ".join(report.troubles) or "none"}\n'
+        f'clients: {outcomes}; {report.operations} operations in the history\n'
+        f'trace: {report.digest}'
+    )
 
 
 def failure_text(seed: int, error: Exception, lines_max: int = LINES_MAX) -> str:
