@@ -23,6 +23,7 @@ class Plan:
     :param value_bytes: size of the values; large ones make a log that one frame cannot carry.
     :param reads: share of reads among the operations.
     :param overhear: see `World`.
+    :param absent: names of sources of faults that this seed must not have.
     :param vehemence: how much happens: mean number of faults of each kind in a second.
     """
 
@@ -36,6 +37,7 @@ class Plan:
     value_bytes: tuple[int, ...]
     reads: float
     overhear: bool
+    absent: frozenset[str]
     vehemence: float
 
 
@@ -46,16 +48,26 @@ def draw(seed: int) -> Plan:
     robots = tuple(f'r{n + 1}' for n in range(count))
     heartbeat_ticks = random.choice([1, 2, 3])
     ranks = random.choice([1, 1, 2, 9])
+    # Either people change the membership, or disks are damaged and the swarm does it by itself:
+    # people could leave just those who are damaged.
+    damaged = random.random() < 0.4
+    # Under leases no clock may be faster or slower than the others by more than is configured.
+    leases = random.random() < 0.15
     common = {
         'tick_ns': random.choice([10, 20]) * MILLISECOND,
         'heartbeat_ticks': heartbeat_ticks,
-        'election_ticks': heartbeat_ticks * random.choice([3, 5]),
+        'election_ticks': heartbeat_ticks * random.choice([5, 10] if leases else [3, 5]),
         'proposal_timeout_ns': SECOND,
         'presence_period_ns': SECOND,
         'status_period_ns': SECOND,
         'name_probe_ns': random.choice([0, 0, 0, 100 * MILLISECOND]),
         'frame_bytes_max': random.choice([12_000, 60_000]),
         'value_bytes_max': 2_000,
+        'voters_max': random.choice([3, 5, 7] if damaged else [0, 0, 3, 5, 7]),
+        'replace_ns': random.choice([SECOND // 2, 2 * SECOND, 30 * SECOND]),
+        'clock_drift_percent': 12 if leases else -1,
+        'snapshot_entries': random.choice([5, 20, 60, 10_000]),
+        'trailing_entries': random.choice([0, 3, 1000]),
     }
     configs = tuple(
         RuntimeConfig(
@@ -68,7 +80,8 @@ def draw(seed: int) -> Plan:
         )
         for robot in robots
     )
-    spread = random.choice([0, 0, 50, 300])
+    spread = 50 if leases else random.choice([0, 0, 50, 300])
+    absent = {'Changes' if damaged else 'Rots', 'Drifts' if leases else ''}
     return Plan(
         configs=configs,
         clocks=tuple(1000 + random.randint(-spread, spread) for _ in robots),
@@ -80,5 +93,6 @@ def draw(seed: int) -> Plan:
         value_bytes=random.choice([(0,), (0, 0, 0, 2000), (2000,)]),
         reads=random.choice([0.2, 0.5, 0.8]),
         overhear=random.random() < 0.1,
+        absent=frozenset(absent),
         vehemence=random.choice([1, 3, 6, 12]),
     )

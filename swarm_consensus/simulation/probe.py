@@ -8,7 +8,7 @@ be cheap enough to be done after each step.
 
 from __future__ import annotations
 
-from swarm_consensus.protocols.raft import Membership, Role
+from swarm_consensus.protocols.raft import InvariantError, Membership, Role
 from swarm_consensus.runtime.robot import RobotRuntime
 
 
@@ -30,6 +30,18 @@ class Probe:
     def digest(self) -> str:
         """Return the digest of the state."""
         return self._state.digest
+
+    @property
+    def lost(self) -> bool:
+        """Return whether this robot lost its log, and no membership has dealt with that yet."""
+        return bool(self._raft._lost)
+
+    def membership_at(self, index: int) -> Membership:
+        """Return the membership in force at an entry, or now where that is forgotten."""
+        try:
+            return self._raft._memberships.at(index)
+        except InvariantError:
+            return self._raft._membership
 
     @property
     def membership(self) -> Membership:

@@ -105,7 +105,7 @@ class Storm:
         :raises InvariantError: a robot found that one does not hold.
         """
         world = self.world
-        nemesis = Nemesis(self._seed, world, self._plan.vehemence)
+        nemesis = Nemesis(self._seed, world, self._plan)
         nemesis.begin(self._plan.troubled_ns)
         self._clients.start()
         world.run(self._plan.troubled_ns)

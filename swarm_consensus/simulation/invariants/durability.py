@@ -44,8 +44,10 @@ class Durability(Invariant):
             for name, other in self.facts.robots.items()
             if other.holds(entry)
         }
+        # It was committed by the rules of one of the two.
         membership = robot.probe.membership
-        if not _is_quorum(membership, holders):
+        then = robot.probe.membership_at(entry.index)
+        if not (_is_quorum(membership, holders) or _is_quorum(then, holders)):
             self.broken(
                 f'{robot.name} applies {entry}, which only {", ".join(sorted(holders))} of '
                 f'{membership} have on disk'

@@ -11,7 +11,11 @@ damaged than the others are a quorum without, or the swarm could never go on.
 
 from __future__ import annotations
 
+from random import Random
+
 from swarm_consensus.simulation.nemesis.trouble import Trouble
+from swarm_consensus.simulation.probe import Probe
+from swarm_consensus.simulation.world import World
 
 
 class FullDisks(Trouble):
@@ -33,3 +37,56 @@ class FullDisks(Trouble):
         super().heal()
         for robot in self.world.robots:
             self.world.disk(robot).full = False
+
+
+class Rots(Trouble):
+    """A disk is found damaged when its robot boots."""
+
+    def __init__(self, world: World, random: Random) -> None:
+        super().__init__(world, random)
+        self._damaged: set[str] = set()
+
+    def strike(self) -> None:
+        """Damage the disk of a robot, which goes down and comes back."""
+        world, robot = self.world, self.victim()
+        self._damaged = {other for other in self._damaged if not self._is_back(other)}
+        if not self._is_spared(robot):
+            return
+        if world.up(robot):
+            world.crash(robot)
+        disk = world.disk(robot)
+        first, last = disk.stored
+        if last >= first and self.random.random() < 0.7:
+            index = self.random.randint(first, last)
+            self.note(f'entry {index} on the disk of {robot} rots')
+            disk.rot_entry(index)
+        else:
+            self.note(f'term and vote on the disk of {robot} rot')
+            disk.rot_state()
+        self._damaged.add(robot)
+        self.later(self.milliseconds(1, 500), lambda: self._start(robot))
+
+    def _start(self, robot: str) -> None:
+        if not self.world.up(robot) and not self.world.start(robot):
+            self.later(self.milliseconds(50, 100), lambda: self._start(robot))
+
+    def _is_back(self, robot: str) -> bool:
+        """Return whether a robot that was damaged is a member like any other."""
+        runtime = self.world.runtime(robot)
+        return runtime is not None and not Probe(runtime).lost
+
+    def _is_spared(self, victim: str) -> bool:
+        """Return whether the robots that are whole are a quorum without one more."""
+        without = self._damaged | {victim}
+        known = False
+        for robot in self.world.robots:
+            runtime = self.world.runtime(robot)
+            if runtime is None:
+                continue
+            known = True
+            membership = Probe(runtime).membership
+            for half in (membership.voters, membership.outgoing):
+                whole = [voter for voter in half if voter not in without]
+                if half and 2 * len(whole) <= len(half):
+                    return False
+        return known
