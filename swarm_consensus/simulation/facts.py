@@ -63,6 +63,7 @@ class RobotFacts:
     def crash(self) -> None:
         """End a boot."""
         self.probe = None
+        self.role = Role.FOLLOWER
         self.leading = 0
 
     def _set_log(self, entries: Sequence[Entry], snapshot: Snapshot | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from swarm_consensus.runtime.config import MILLISECOND, SECOND, RuntimeConfig
@@ -53,32 +53,30 @@ def draw(seed: int) -> Plan:
     damaged = random.random() < 0.4
     # Under leases no clock may be faster or slower than the others by more than is configured.
     leases = random.random() < 0.15
-    common = {
-        'tick_ns': random.choice([10, 20]) * MILLISECOND,
-        'heartbeat_ticks': heartbeat_ticks,
-        'election_ticks': heartbeat_ticks * random.choice([5, 10] if leases else [3, 5]),
-        'proposal_timeout_ns': SECOND,
-        'presence_period_ns': SECOND,
-        'status_period_ns': SECOND,
-        'name_probe_ns': random.choice([0, 0, 0, 100 * MILLISECOND]),
-        'frame_bytes_max': random.choice([12_000, 60_000]),
-        'value_bytes_max': 2_000,
-        'voters_max': random.choice([3, 5, 7] if damaged else [0, 0, 3, 5, 7]),
-        'replace_ns': random.choice([SECOND // 2, 2 * SECOND, 30 * SECOND]),
-        'clock_drift_percent': 12 if leases else -1,
-        'snapshot_entries': random.choice([5, 20, 60, 10_000]),
-        'trailing_entries': random.choice([0, 3, 1000]),
-    }
+    tick_ns = random.choice([10, 20]) * MILLISECOND
+    election_ticks = heartbeat_ticks * random.choice([5, 10] if leases else [3, 5])
+    common = RuntimeConfig(
+        swarm='storm',
+        robot=robots[0],
+        robots=robots,
+        policies=(),
+        tick_ns=tick_ns,
+        heartbeat_ticks=heartbeat_ticks,
+        election_ticks=election_ticks,
+        proposal_timeout_ns=SECOND,
+        presence_period_ns=SECOND,
+        status_period_ns=SECOND,
+        name_probe_ns=random.choice([0, 0, 0, 100 * MILLISECOND]),
+        frame_bytes_max=random.choice([12_000, 60_000]),
+        value_bytes_max=2_000,
+        voters_max=random.choice([3, 5, 7] if damaged else [0, 0, 3, 5, 7]),
+        replace_ns=random.choice([2, 10, 100]) * election_ticks * tick_ns,
+        clock_drift_percent=12 if leases else -1,
+        snapshot_entries=random.choice([5, 20, 60, 10_000]),
+        trailing_entries=random.choice([0, 3, 1000]),
+    )
     configs = tuple(
-        RuntimeConfig(
-            swarm='storm',
-            robot=robot,
-            robots=robots,
-            policies=(),
-            priority=random.randrange(ranks),
-            **common,
-        )
-        for robot in robots
+        replace(common, robot=robot, priority=random.randrange(ranks)) for robot in robots
     )
     spread = 50 if leases else random.choice([0, 0, 50, 300])
     absent = {'Changes' if damaged else 'Rots', 'Drifts' if leases else ''}
