@@ -15,6 +15,7 @@ import test_elections
 from test_faults import storm
 import test_log
 import test_priority
+import test_reads
 import test_replication
 import test_snapshots
 import test_transfer
@@ -29,6 +30,7 @@ from swarm_consensus.protocols.raft import (
     Snapshot,
 )
 from swarm_consensus.protocols.raft.chunks import Outgoing, Source
+from swarm_consensus.protocols.raft.core import Core
 from swarm_consensus.protocols.raft.log import RaftLog
 from swarm_consensus.protocols.raft.progress import Flow, Progress
 
@@ -270,6 +272,16 @@ def a_membership_counts_once_it_is_committed(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(Raft, '_take_membership', take)
 
 
+def a_rebooted_robot_votes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Core.__init__
+
+    def init(raft: Raft, *args: object) -> None:
+        original(raft, *args)
+        raft._promised_at = -raft._config.election_ticks
+
+    monkeypatch.setattr(Core, '__init__', init)
+
+
 # Caught by random faults within SEEDS_MAX seeds.
 BY_STORM: list[Callable[[pytest.MonkeyPatch], None]] = [
     two_votes_in_a_term,
@@ -302,6 +314,10 @@ BY_SCENARIO: list[tuple[Callable[[pytest.MonkeyPatch], None], Callable[[], None]
     (
         vote_is_not_durable,
         test_elections.test_a_vote_leaves_only_when_it_is_durable_and_outlives_a_reboot,
+    ),
+    (
+        a_rebooted_robot_votes_at_once,
+        test_reads.test_with_leases_a_rebooted_robot_votes_only_after_an_election_timeout,
     ),
     (
         a_transfer_never_aborts,

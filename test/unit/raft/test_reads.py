@@ -21,6 +21,7 @@ from swarm_consensus.protocols.raft import (
     Restored,
     Role,
     VoteReply,
+    VoteRequest,
 )
 
 
@@ -193,3 +194,18 @@ def test_a_read_waits_for_the_log_not_for_a_message_that_promises_it() -> None:
     assert raft.take_effects() is None
     raft.receive(AppendEntries(1, 'b', 0, 0, (), 7))
     assert raft.take_effects().reads == ()
+
+
+def test_with_leases_a_rebooted_robot_votes_only_after_an_election_timeout() -> None:
+    """Before it was down it may have answered a leader that holds a lease by this answer."""
+    swarm = Cluster('abc', clock_drift_percent=0)
+    swarm.elect('a')
+    swarm.run(4)
+    swarm.crash('b')
+    swarm.restart('b')
+    swarm.lost = lambda sender, to, message: 'a' in (sender, to)
+    last = swarm['c'].status().last_index
+    for ticks, granted in [(0, False), (9, False), (1, True)]:
+        swarm.tick(['b'], ticks)
+        swarm.receive('b', VoteRequest(2, 'c', last, 1, False))
+        assert (swarm.robots['b'].disk.hard_state.vote == 'c') is granted, ticks
