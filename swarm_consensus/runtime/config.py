@@ -33,7 +33,7 @@ class RuntimeConfig:
     :param replace_ns: silence after which a voter is replaced by the freshest learner.
     :param clock_drift_percent: most by which the clocks of two robots go faster or slower than each
         other; the leader then serves reads without asking the others. -1: it asks.
-    :param snapshot_entries: entries applied after which the log is replaced by a snapshot.
+    :param snapshot_entries: the state takes the place of the log after each so many entries of it.
     :param snapshot_log_bytes: data in the entries applied after which it is, too.
     :param trailing_entries: entries before a snapshot that stay in memory, for slow robots.
     :raises ValueError: settings that contradict each other, with what to change.

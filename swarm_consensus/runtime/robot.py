@@ -147,8 +147,7 @@ class RobotRuntime:
         self._state = ReplicatedState()
         if restored.snapshot is not None and restored.snapshot.mark.index:
             restore_state(self._state, restored.snapshot.data)
-        # Where the log begins again after the latest snapshot, and data applied since.
-        self._snapshot_index = self._state.index
+        # Data applied since the latest snapshot.
         self._applied_bytes = 0
         self._request_ids = RequestIds(config.robot, incarnation)
         self._members = Members(config, incarnation, nonce, now_ns)
@@ -447,10 +446,7 @@ class RobotRuntime:
         while True:
             effects = self._held or self._raft.take_effects()
             if effects is None:
-                if not self._snapshot_due:
-                    return
-                self._take_snapshot(outputs)
-                continue
+                return
             if self._held is None:
                 for send in effects.send_now:
                     self._send(send)
@@ -479,6 +475,8 @@ class RobotRuntime:
                 self._install(effects.install, now_ns, outputs)
             for entry in effects.committed:
                 self._apply(entry, now_ns, outputs)
+                if self._snapshot_due:
+                    self._take_snapshot(outputs)
             for read in effects.reads:
                 for desk in (self._requests, self._keyvalue):
                     if read.reason is Refusal.NONE:
@@ -497,14 +495,16 @@ class RobotRuntime:
 
     @property
     def _snapshot_due(self) -> bool:
+        # At the same entries on all robots: a robot that is sent one can then go on with the
+        # pieces of another leader.
         return (
-            self._state.index - self._snapshot_index >= self._config.snapshot_entries
+            self._state.index % self._config.snapshot_entries == 0
             or self._applied_bytes >= self._config.snapshot_log_bytes
         )
 
     def _take_snapshot(self, outputs: list[Output]) -> None:
         """Put the state in the place of the log."""
-        self._snapshot_index, self._applied_bytes = self._state.index, 0
+        self._applied_bytes = 0
         data = encode_state(self._state)
         if len(data) > SNAPSHOT_BYTES_MAX:
             outputs.append(
@@ -521,7 +521,7 @@ class RobotRuntime:
         """Take over the state that another robot sent, and tell what came with it."""
         before = dict(self._state.ledger.in_force)
         restore_state(self._state, snapshot.data)
-        self._snapshot_index, self._applied_bytes = self._state.index, 0
+        self._applied_bytes = 0
         for request_id in dict.fromkeys(self._requests.proposals + self._request_ids.open):
             outcome = self._state.outcome(request_id)
             if outcome is not None:
