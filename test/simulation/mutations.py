@@ -6,15 +6,23 @@ The seam is here and not in the product: nothing of swarm_consensus knows of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import pytest
 
+from swarm_consensus.decision.replicated import ReplicatedState, StateImage
 from swarm_consensus.protocols.raft import AppendReply, Effects, HardState, Raft
+from swarm_consensus.protocols.raft.changes import begin, finish
 from swarm_consensus.protocols.raft.log import RaftLog
+from swarm_consensus.protocols.sessions import Admission, Sessions
+from swarm_consensus.runtime.config import RuntimeConfig
+from swarm_consensus.runtime.robot import RobotRuntime
 
 Mutation = Callable[[pytest.MonkeyPatch], None]
+
+# Within so many seeds each must be caught.
+SEEDS_MAX = 2_000
 
 
 def commit_by_counting_an_old_term(patch: pytest.MonkeyPatch) -> None:
@@ -43,11 +51,13 @@ def vote_not_durable(patch: pytest.MonkeyPatch) -> None:
 def truncation_without_conflict(patch: pytest.MonkeyPatch) -> None:
     """An append that repeats what is there cuts off what follows it."""
 
-    def merge(log: RaftLog, entries: tuple) -> None:
-        if entries[0].index <= log.last_index:
-            log._truncate(entries[0].index)
+    def merge(log: RaftLog, entries: tuple) -> int:
+        first = entries[0].index
+        if first <= log.last_index:
+            log._truncate(first)
         log._entries.extend(entries)
         log.last_index = entries[-1].index
+        return first
 
     patch.setattr(RaftLog, 'merge', merge)
 
@@ -125,11 +135,44 @@ def heartbeat_commits_what_may_not_match(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Raft, '_follow_commit', follow_commit)
 
 
+def two_members_at_once(patch: pytest.MonkeyPatch) -> None:
+    """A change of several voters takes force in one step, without a joint phase."""
+
+    def begin_change(raft: Raft, voters: Iterable[str], learners: Iterable[str]) -> None:
+        losses = [p.lost for p in raft._followers if p.lost]
+        membership = begin(raft._membership, voters, learners, losses)
+        raft._set_membership(finish(membership) if membership.joint else membership)
+
+    patch.setattr(Raft, '_begin_change', begin_change)
+
+
+def session_table_left_out_of_the_snapshot(patch: pytest.MonkeyPatch) -> None:
+    """Who installs a snapshot, or boots from one, does not know what was applied before."""
+    original = ReplicatedState.image
+
+    def image(state: ReplicatedState) -> StateImage:
+        whole = original(state)
+        return replace(whole, given_up_index=0, sessions=(), decided=(), results=())
+
+    patch.setattr(ReplicatedState, 'image', image)
+
+
 def requests_applied_again(patch: pytest.MonkeyPatch) -> None:
     """The state machine does not remember the requests that it has applied."""
-    from swarm_consensus.decision.ledger import Ledger
+    patch.setattr(Sessions, 'admit', lambda sessions, index, request: (Admission.NEW, None))
+    patch.setattr(Sessions, 'finish', lambda sessions, request, outcome: None)
 
-    patch.setattr(Ledger, '_remember', lambda ledger, request_id, outcome: None)
+
+def a_lost_robot_votes(patch: pytest.MonkeyPatch) -> None:
+    """A robot whose disk was damaged takes part as if it had never been there before."""
+    original = RobotRuntime.__init__
+
+    def begin_anew(runtime: RobotRuntime, config: RuntimeConfig, **given: object) -> None:
+        restored = given['restored']
+        given['restored'] = replace(restored, hard_state=replace(restored.hard_state, lost=''))
+        original(runtime, config, **given)
+
+    patch.setattr(RobotRuntime, '__init__', begin_anew)
 
 
 MUTATIONS: tuple[Mutation, ...] = (
@@ -143,5 +186,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     no_match_check_on_append,
     two_votes_in_a_term,
     heartbeat_commits_what_may_not_match,
+    two_members_at_once,
+    session_table_left_out_of_the_snapshot,
     requests_applied_again,
+    a_lost_robot_votes,
 )
