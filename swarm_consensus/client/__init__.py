@@ -17,9 +17,11 @@ from swarm_consensus.client.errors import (
     RobotNotFoundError,
     SwarmClientError,
 )
+from swarm_consensus.client.keyvalue_values import KeyChange, KeyEvent, KeyEventKind, KeyRange
 from swarm_consensus.client.robot_client import SwarmClient
 from swarm_consensus.client.values import Decision, Leadership, Members, Progress, Reading
 from swarm_consensus.decision.types import ANY_REVISION, Level, Status
+from swarm_consensus.protocols.keyvalue import Item, ResultStatus
 from swarm_consensus.protocols.raft import Role
 from swarm_consensus.runtime.events import RobotStatus
 
@@ -28,6 +30,11 @@ __all__ = [
     'AsyncioSwarmClient',
     'ClientClosedError',
     'Decision',
+    'Item',
+    'KeyChange',
+    'KeyEvent',
+    'KeyEventKind',
+    'KeyRange',
     'Leadership',
     'Level',
     'Members',
@@ -35,6 +42,7 @@ __all__ = [
     'OverrunError',
     'Progress',
     'Reading',
+    'ResultStatus',
     'RobotNotFoundError',
     'RobotStatus',
     'Role',

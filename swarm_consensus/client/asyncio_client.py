@@ -21,6 +21,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
+from swarm_consensus.client.asyncio_keyvalue import AsyncioKeyValueMethods
 from swarm_consensus.client.calls import DISCOVERY_TIMEOUT_S
 from swarm_consensus.client.errors import ClientClosedError
 from swarm_consensus.client.robot_client import SwarmClient
@@ -33,7 +34,7 @@ from swarm_consensus.runtime.events import RobotStatus
 T = TypeVar('T')
 
 
-class AsyncioSwarmClient:
+class AsyncioSwarmClient(AsyncioKeyValueMethods):
     """
     The swarm, as one robot's consensus_node gives access to it, from an event loop.
 

@@ -21,7 +21,7 @@ class ClientClosedError(SwarmClientError):
 
 
 class OverrunError(SwarmClientError):
-    """Decisions came faster than they were taken from the iterator, and some are lost to it."""
+    """Values came faster than they were taken from the iterator, and some are lost to it."""
 
 
 class NoAnswerError(SwarmClientError):

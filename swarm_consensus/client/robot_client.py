@@ -22,6 +22,8 @@ from swarm_consensus.client.calls import (
     ServiceCall,
 )
 from swarm_consensus.client.errors import ClientClosedError, RobotNotFoundError
+from swarm_consensus.client.keyvalue import KeyValueMethods
+from swarm_consensus.client.services import Services
 from swarm_consensus.client.values import (
     Decision,
     Leadership,
@@ -52,7 +54,7 @@ SERVICE_TYPE = 'swarm_consensus/srv/Propose'
 GONE = 'may have been restarted, or is cut off'
 
 
-class SwarmClient:
+class SwarmClient(KeyValueMethods):
     """
     The swarm, as one robot's consensus_node gives access to it.
 
@@ -91,7 +93,7 @@ class SwarmClient:
         # An action is five endpoints; made when first needed.
         self._decide: ActionClient | None = None
         self._calls = Calls(node, self._group)
-        self._administration = Administration(
+        self._services = Services(
             node,
             self._prefix,
             self._calls,
@@ -100,6 +102,7 @@ class SwarmClient:
             missing=self._missing,
             unanswered=self._unanswered,
         )
+        self._administration = Administration(self._services)
         self._watches: set[Watch] = set()
         self._closed = False
 
@@ -457,7 +460,7 @@ class SwarmClient:
             watch.close()
         self._watches.clear()
         self._calls.close()
-        self._administration.close()
+        self._services.close()
         self.node.destroy_client(self._propose)
         self.node.destroy_client(self._read)
         if self._decide is not None:

@@ -16,7 +16,7 @@ from swarm_consensus.decision.types import Level
 
 T = TypeVar('T')
 
-# Decisions that an iterator holds for one who is slow to take them.
+# Values that an iterator holds for one who is slow to take them.
 BACKLOG_MAX = 10_000
 
 
@@ -34,7 +34,7 @@ def concerns(decision: Decision, subject: str) -> bool:
 def overrun() -> OverrunError:
     """Return the error for a consumer that is too slow."""
     return OverrunError(
-        f'more than {BACKLOG_MAX} decisions waited to be taken; read the log for the rest'
+        f'more than {BACKLOG_MAX} values waited to be taken; read the log or the keys for the rest'
     )
 
 

@@ -233,4 +233,13 @@ CONSENSUS_PARAMETERS: tuple[Parameter, ...] = (
         minimum=1,
         maximum=10_000,
     ),
+    Parameter(
+        'key_events_depth',
+        1000,
+        'How many past changes of the key-value store a late subscriber of `key_events` '
+        'receives, and how far a slow one may lag; 0: no such topic.',
+        'messages',
+        minimum=0,
+        maximum=10_000,
+    ),
 )

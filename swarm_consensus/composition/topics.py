@@ -103,6 +103,15 @@ NAMES: tuple[Name, ...] = (
         overridable=True,
     ),
     Name(
+        'key_events',
+        'key_events',
+        Kind.TOPIC,
+        _MESSAGES + 'KeyEvent',
+        ((CONSENSUS_NODE, End.PUBLISHER),),
+        'Changes of the key-value store, as this robot applies them.',
+        overridable=True,
+    ),
+    Name(
         'frames_control',
         '/swarm/frames/control',
         Kind.TOPIC,
@@ -168,6 +177,22 @@ NAMES: tuple[Name, ...] = (
         'swarm_consensus/srv/ChangeMembership',
         ((CONSENSUS_NODE, End.SERVER),),
         'Say which robots vote and which only hold the log.',
+    ),
+    Name(
+        'key_value',
+        'key_value',
+        Kind.SERVICE,
+        'swarm_consensus/srv/KeyValue',
+        ((CONSENSUS_NODE, End.SERVER),),
+        'Change the key-value store.',
+    ),
+    Name(
+        'range',
+        'range',
+        Kind.SERVICE,
+        'swarm_consensus/srv/Range',
+        ((CONSENSUS_NODE, End.SERVER),),
+        'Read the key-value store.',
     ),
     Name(
         'decide',

@@ -8,7 +8,7 @@ frames by itself, and hands answers to services and actions back to the executor
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 import itertools
 from pathlib import Path
@@ -16,6 +16,7 @@ from random import SystemRandom
 import sys
 import time
 import traceback
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
@@ -51,9 +52,11 @@ from swarm_consensus.nodes.consensus_settings import (
 )
 from swarm_consensus.nodes.executor import run
 from swarm_consensus.nodes.frame_topics import FrameTopics
+from swarm_consensus.nodes.keyvalue_services import KeyValueServices
 from swarm_consensus.nodes.managed import ManagedNode, StartError
 from swarm_consensus.nodes.parameters import NodeParameters
 from swarm_consensus.nodes.usage import usage, wants_help
+from swarm_consensus.protocols.keyvalue import WatchEnded
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.driver import Driver, MonotonicClock
 from swarm_consensus.runtime.events import (
@@ -64,17 +67,22 @@ from swarm_consensus.runtime.events import (
     DecideCancelled,
     DecideProgress,
     DecisionMade,
+    Input,
+    KeyValueAnswered,
     NameTaken,
     Notice,
     Output,
     ProposeAnswered,
     ProposeAsked,
+    RangeAnswered,
     ReadAnswered,
     ReadAsked,
     RobotStatus,
     StatusReport,
     TransferAnswered,
     TransferAsked,
+    WatchBegun,
+    WatchTold,
 )
 from swarm_consensus.runtime.robot import RobotRuntime
 from swarm_consensus.srv import ChangeMembership, Propose, Read, TransferLeadership
@@ -93,7 +101,13 @@ INACTIVE = 'the node is not active'
 LASTING = (StorageDamaged, StorageForeign, StorageVersionError)
 
 Answer = (
-    ProposeAnswered | ReadAnswered | DecideAnswered | TransferAnswered | ChangeAnswered
+    ProposeAnswered
+    | ReadAnswered
+    | DecideAnswered
+    | KeyValueAnswered
+    | RangeAnswered
+    | TransferAnswered
+    | ChangeAnswered
 )
 
 
@@ -125,6 +139,7 @@ class ConsensusNode(ManagedNode):
         self._status: RobotStatus | None = None
         self._entities: list[tuple[str, object]] = []
         self._frames: FrameTopics | None = None
+        self._key_value: KeyValueServices | None = None
         # One group for the protocol, so that its callbacks never overlap; the action's
         # executions wait long and only wait, so they may overlap.
         self._group = MutuallyExclusiveCallbackGroup()
@@ -214,6 +229,14 @@ class ConsensusNode(ManagedNode):
                 kind, name, callback, callback_group=self._waiting_group
             )
             self._entities.append(('service', service))
+        self._key_value = KeyValueServices(
+            self,
+            self._waiting_group,
+            self._answered,
+            inactive=INACTIVE,
+            nanoseconds=_nanoseconds,
+            depth=int(values['key_events_depth']),
+        )
         action = ActionServer(
             self,
             Decide,
@@ -227,8 +250,8 @@ class ConsensusNode(ManagedNode):
 
     def activate(self) -> None:
         """Open the storage and take part in the swarm."""
-        config, frames = self._config, self._frames
-        assert config is not None and frames is not None
+        config, frames, key_value = self._config, self._frames, self._key_value
+        assert config is not None and frames is not None and key_value is not None
         sim_time = bool(self.get_parameter('use_sim_time').value)
         clock = RosClock(self) if sim_time else MonotonicClock()
         try:
@@ -267,6 +290,7 @@ class ConsensusNode(ManagedNode):
         except (StorageError, TimeoutError) as error:
             self._driver = None
             raise StartError(str(error), lasting=isinstance(error, LASTING)) from None
+        key_value.begin(self._driver.put)
 
     def storage_place(self, folder: Path) -> Place:
         """Return where this robot keeps its log; called in the thread of the runtime."""
@@ -300,6 +324,9 @@ class ConsensusNode(ManagedNode):
         if self._frames is not None:
             self._frames.destroy()
             self._frames = None
+        if self._key_value is not None:
+            self._key_value.destroy()
+            self._key_value = None
         self._config = None
 
     @property
@@ -324,24 +351,28 @@ class ConsensusNode(ManagedNode):
         future = self._futures[key] = Future()
         return key, future
 
+    async def _answered(self, asked: Callable[[int], Input]) -> Any:
+        """Put what is asked to the runtime and return its answer; None: the node is not active."""
+        if self._driver is None:
+            return None
+        key, future = self._ask()
+        self._driver.put(asked(key))
+        return await future
+
     async def _on_propose(
         self, request: Propose.Request, response: Propose.Response
     ) -> Propose.Response:
-        answer = None
-        if self._driver is not None:
-            key, future = self._ask()
-            self._driver.put(
-                ProposeAsked(
-                    key=key,
-                    subject=request.subject,
-                    choice=request.choice,
-                    value=request.value.tobytes(),
-                    expected_revision=request.expected_revision,
-                    request_id=request.request_id,
-                    timeout_ns=_nanoseconds(request.timeout),
-                )
+        answer = await self._answered(
+            lambda key: ProposeAsked(
+                key=key,
+                subject=request.subject,
+                choice=request.choice,
+                value=request.value.tobytes(),
+                expected_revision=request.expected_revision,
+                request_id=request.request_id,
+                timeout_ns=_nanoseconds(request.timeout),
             )
-            answer = await future
+        )
         decision = (
             no_answer(request.subject, Level.COMMITTED, Status.REFUSED, INACTIVE)
             if answer is None
@@ -352,55 +383,39 @@ class ConsensusNode(ManagedNode):
         return response
 
     async def _on_read(self, request: Read.Request, response: Read.Response) -> Read.Response:
-        answer = None
-        if self._driver is not None:
-            key, future = self._ask()
-            self._driver.put(
-                ReadAsked(
-                    key=key,
-                    subject=request.subject,
-                    from_index=request.from_index,
-                    count_max=request.count_max,
-                    linearizable=request.linearizable,
-                    timeout_ns=_nanoseconds(request.timeout),
-                )
+        answer = await self._answered(
+            lambda key: ReadAsked(
+                key=key,
+                subject=request.subject,
+                from_index=request.from_index,
+                count_max=request.count_max,
+                linearizable=request.linearizable,
+                timeout_ns=_nanoseconds(request.timeout),
             )
-            answer = await future
-        if answer is None:
-            answer = ReadAnswered(0, Status.REFUSED, INACTIVE, 0, '', ())
+        ) or ReadAnswered(0, Status.REFUSED, INACTIVE, 0, '', ())
         convert.fill_read_response(response, answer, self._stamp())
         return response
 
     async def _on_transfer(
         self, request: TransferLeadership.Request, response: TransferLeadership.Response
     ) -> TransferLeadership.Response:
-        answer = None
-        if self._driver is not None:
-            key, future = self._ask()
-            self._driver.put(TransferAsked(key, request.target, _nanoseconds(request.timeout)))
-            answer = await future
-        if answer is None:
-            answer = TransferAnswered(0, Status.REFUSED, INACTIVE, '')
+        answer = await self._answered(
+            lambda key: TransferAsked(key, request.target, _nanoseconds(request.timeout))
+        ) or TransferAnswered(0, Status.REFUSED, INACTIVE, '')
         convert.fill_transfer_response(response, answer)
         return response
 
     async def _on_change(
         self, request: ChangeMembership.Request, response: ChangeMembership.Response
     ) -> ChangeMembership.Response:
-        answer = None
-        if self._driver is not None:
-            key, future = self._ask()
-            self._driver.put(
-                ChangeAsked(
-                    key=key,
-                    voters=tuple(request.voters),
-                    learners=tuple(request.learners),
-                    timeout_ns=_nanoseconds(request.timeout),
-                )
+        answer = await self._answered(
+            lambda key: ChangeAsked(
+                key=key,
+                voters=tuple(request.voters),
+                learners=tuple(request.learners),
+                timeout_ns=_nanoseconds(request.timeout),
             )
-            answer = await future
-        if answer is None:
-            answer = ChangeAnswered(0, Status.REFUSED, INACTIVE, (), ())
+        ) or ChangeAnswered(0, Status.REFUSED, INACTIVE, (), ())
         convert.fill_change_response(response, answer)
         return response
 
@@ -461,12 +476,19 @@ class ConsensusNode(ManagedNode):
                 self.get_logger().info(output.text)
             elif isinstance(output, NameTaken):
                 self._failed(StartError(output.reason))
+            elif isinstance(output, (WatchTold, WatchEnded, WatchBegun)):
+                self._tell(output)
             else:
                 self._answers.append(output)
                 answered = True
         if answered and self.executor is not None:
             # Futures wake their callbacks only in the executor's own thread.
             self.executor.create_task(self._hand_over)
+
+    def _tell(self, output: WatchTold | WatchEnded | WatchBegun) -> None:
+        driver = self._driver
+        if self._key_value is not None and driver is not None:
+            self._key_value.tell(output, driver.put)
 
     def _failed(self, error: Exception) -> None:
         """Give up: another robot has our name, the storage is damaged, or an invariant broke."""

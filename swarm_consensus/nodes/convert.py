@@ -7,6 +7,7 @@ What comes in thousands a second goes by the bytes of its message instead (seria
 from __future__ import annotations
 
 from array import array
+import math
 
 from builtin_interfaces.msg import Time
 from rclpy.impl.implementation_singleton import rclpy_implementation
@@ -18,19 +19,39 @@ from swarm_consensus.msg import Belief as BeliefMessage
 from swarm_consensus.msg import Decision as DecisionMessage
 from swarm_consensus.msg import Frame as FrameMessage
 from swarm_consensus.msg import FrameCounters as FrameCountersMessage
+from swarm_consensus.msg import KeyEvent as KeyEventMessage
+from swarm_consensus.msg import KeyValueItem as KeyValueItemMessage
 from swarm_consensus.msg import PeerStatus as PeerStatusMessage
 from swarm_consensus.msg import SwarmStatus as SwarmStatusMessage
+from swarm_consensus.protocols.keyvalue import (
+    KEY_CHARACTERS_MAX,
+    TTL_MS_MAX,
+    Delete,
+    Event,
+    Expected,
+    Grant,
+    Item,
+    KeepAlive,
+    Operation,
+    Put,
+    Revoke,
+    key_after,
+    prefix_end,
+)
 from swarm_consensus.protocols.raft import Role
 from swarm_consensus.runtime.events import (
     BeliefSeen,
     BeliefUnreadable,
     ChangeAnswered,
     FrameArrived,
+    KeyValueAnswered,
     Peer,
+    RangeAnswered,
     ReadAnswered,
     RobotStatus,
     TransferAnswered,
 )
+from swarm_consensus.srv import KeyValue as KeyValueService
 from swarm_consensus.transport.frame import FrameCounters, FrameHeader, TrafficClass
 from swarm_consensus.transport.hashes import labels_hash
 
@@ -170,6 +191,139 @@ def fill_change_response(response: object, answer: ChangeAnswered) -> None:
     response.reason = answer.reason  # type: ignore[attr-defined]
     response.voters = list(answer.voters)  # type: ignore[attr-defined]
     response.learners = list(answer.learners)  # type: ignore[attr-defined]
+
+
+def operation_from_request(request: object) -> Operation:
+    """
+    Return what a request of the `KeyValue` service asks for.
+
+    :raises ValueError: it asks for nothing that can be; the text says what is wrong.
+    """
+    kind = request.operation  # type: ignore[attr-defined]
+    lease = request.lease  # type: ignore[attr-defined]
+    kinds = KeyValueService.Request
+    if kind in (kinds.PUT, kinds.DELETE):
+        key = request.key  # type: ignore[attr-defined]
+        if not 0 < len(key) <= KEY_CHARACTERS_MAX:
+            raise ValueError(
+                f'the key has {len(key)} characters, it must have 1 to {KEY_CHARACTERS_MAX}'
+            )
+        expected = _expected_from_request(request)
+        if kind == kinds.DELETE:
+            return Delete(key, expected)
+        return Put(key, request.value.tobytes(), lease, expected)  # type: ignore[attr-defined]
+    if kind == kinds.GRANT:
+        return Grant(_ttl_ms(request.ttl), lease)  # type: ignore[attr-defined]
+    if kind not in (kinds.KEEP_ALIVE, kinds.REVOKE):
+        raise ValueError(f'{kind} is no operation of the key-value store')
+    if not lease:
+        raise ValueError('the lease is 0, which is none')
+    return KeepAlive(lease) if kind == kinds.KEEP_ALIVE else Revoke(lease)
+
+
+def _expected_from_request(request: object) -> Expected:
+    version = request.expected_version  # type: ignore[attr-defined]
+    index = request.expected_index  # type: ignore[attr-defined]
+    if min(version, index) < KeyValueService.Request.ANY:
+        raise ValueError(f'expected version {version} and index {index} must not be below -1')
+    if not request.expect_value:  # type: ignore[attr-defined]
+        return Expected(version, index)
+    return Expected(version, index, request.expected_value.tobytes())  # type: ignore[attr-defined]
+
+
+def _ttl_ms(ttl_s: float) -> int:
+    """
+    Return the ttl of a lease, rounded up: it lives at least as long as asked.
+
+    :raises ValueError: it is no such time.
+    """
+    if not 0.0 < ttl_s <= TTL_MS_MAX / 1000:
+        raise ValueError(
+            f'the ttl is {ttl_s} s, it must be above 0 s and at most {TTL_MS_MAX // 1000} s'
+        )
+    return min(math.ceil(ttl_s * 1000), TTL_MS_MAX)
+
+
+def fill_key_value_response(response: object, answer: KeyValueAnswered) -> None:
+    """Write what became of a change into the response of the `KeyValue` service."""
+    response.status = int(answer.status)  # type: ignore[attr-defined]
+    response.reason = answer.reason  # type: ignore[attr-defined]
+    result = answer.result
+    if result is not None:
+        response.result = int(result.status)  # type: ignore[attr-defined]
+        response.index = result.index  # type: ignore[attr-defined]
+        response.version = result.version  # type: ignore[attr-defined]
+        response.modified_index = result.modified_index  # type: ignore[attr-defined]
+        response.lease = result.lease  # type: ignore[attr-defined]
+        response.ttl = result.ttl_ms * 1e-3  # type: ignore[attr-defined]
+
+
+def bounds_from_request(request: object) -> tuple[str, str]:
+    """
+    Return which keys k a request of the `Range` service reads: `first` <= k < `last`.
+
+    :returns: (first, last); '' as last: no end.
+    """
+    key = request.key  # type: ignore[attr-defined]
+    if key:
+        return key, key_after(key)
+    prefix, after = request.prefix, request.after  # type: ignore[attr-defined]
+    firsts = (request.first, prefix, key_after(after) if after else '')  # type: ignore[attr-defined]
+    lasts = (request.last, prefix_end(prefix))  # type: ignore[attr-defined]
+    return max(firsts), min(filter(None, lasts), default='')
+
+
+def fill_range_response(response: object, answer: RangeAnswered) -> None:
+    """Write the keys that were read into the response of the `Range` service."""
+    response.status = int(answer.status)  # type: ignore[attr-defined]
+    response.reason = answer.reason  # type: ignore[attr-defined]
+    response.items = [item_to_message(item) for item in answer.items]  # type: ignore[attr-defined]
+    response.more = answer.more  # type: ignore[attr-defined]
+    response.applied_index = answer.applied_index  # type: ignore[attr-defined]
+
+
+def item_to_message(item: Item) -> KeyValueItemMessage:
+    """Return the message that carries a key; the fields have the same names."""
+    return KeyValueItemMessage(
+        key=item.key,
+        value=array('B', item.value),
+        version=item.version,
+        created_index=item.created_index,
+        modified_index=item.modified_index,
+        lease=item.lease,
+    )
+
+
+def item_from_message(message: KeyValueItemMessage) -> Item:
+    """Return the key in a message."""
+    return Item(
+        message.key,
+        message.value.tobytes(),
+        message.version,
+        message.created_index,
+        message.modified_index,
+        message.lease,
+    )
+
+
+def event_to_message(event: Event, sequence: int, stamp: Time) -> KeyEventMessage:
+    """Return the message that tells of a change of a key; the kinds have the same numbers."""
+    return KeyEventMessage(
+        stamp=stamp,
+        sequence=sequence,
+        kind=int(event.kind),
+        key=event.key,
+        value=array('B', event.value),
+        version=event.version,
+        index=event.index,
+    )
+
+
+def compacted_to_message(from_index: int, sequence: int, stamp: Time) -> KeyEventMessage:
+    """Return the message that says that changes before `from_index` are not told."""
+    return KeyEventMessage(
+        stamp=stamp, sequence=sequence, kind=KeyEventMessage.COMPACTED, index=from_index
+    )
 
 
 def fill_decide_feedback(feedback: object, view: View, has_quorum: bool) -> None:

@@ -79,6 +79,11 @@ class KeyValueDesk:
         """Return whether anybody waits for an answer; watches need no ticks."""
         return bool(self._changes or self._ranges)
 
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """Return the request ids of the changes that somebody here waits for."""
+        return tuple(self._changes)
+
     # -- asking -----------------------------------------------------------------------------------
 
     def ask(self, asked: Asked, now_ns: int, disk_full: bool, outputs: list[Output]) -> None:

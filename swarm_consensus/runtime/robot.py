@@ -522,7 +522,8 @@ class RobotRuntime:
         before = dict(self._state.ledger.in_force)
         restore_state(self._state, snapshot.data)
         self._applied_bytes = 0
-        for request_id in dict.fromkeys(self._requests.proposals + self._request_ids.open):
+        waiting = self._requests.proposals + self._keyvalue.changes + self._request_ids.open
+        for request_id in dict.fromkeys(waiting):
             outcome = self._state.outcome(request_id)
             if outcome is not None:
                 self._raft.settle(request_id, self._state.index, self._state.term)

@@ -426,3 +426,26 @@ def test_a_robot_that_a_snapshot_brings_back_has_keys_sessions_and_leases() -> N
     swarm.run(1.0)
     assert [event.key for event in swarm.watched(anew)] == ['k']
     assert len(set(swarm.digests().values())) == 1
+
+
+def test_what_a_snapshot_answers_is_no_longer_under_way_in_the_log() -> None:
+    """A change with an id of its user's own, made here and elsewhere: not proposed again."""
+    swarm = Swarm(3, snapshot_entries=20, trailing_entries=5)
+    leader = swarm.elect()
+    cut = next(robot for robot in swarm.robots if robot != leader)
+    swarm.world.network.split([[cut], [robot for robot in swarm.robots if robot != cut]])
+    mine = swarm.change(cut, Put('k', b'1'), 'c#1', timeout=60.0)
+    elsewhere = swarm.change(leader, Put('k', b'1'), 'c#1')
+    swarm.run(0.2)
+    for n in range(60):
+        swarm.change(leader, Put('busy', bytes([n])))
+        swarm.run(0.1)
+    assert swarm.changed(mine) is None
+    swarm.world.network.heal()
+    for _ in range(10_000):
+        if swarm.changed(mine) is None:
+            swarm.run(0.001)
+    assert done(swarm, mine).result == done(swarm, elsewhere).result
+    runtime = swarm.world._hosts[cut].runtime
+    assert runtime is not None
+    assert runtime._raft.status().proposals == 0

@@ -1,0 +1,85 @@
+"""Services of one robot that not every program needs: each client is made when first asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from rclpy.client import Client
+from rclpy.node import Node
+from rclpy.task import Future
+
+from swarm_consensus.client.calls import Calls, ServiceCall
+from swarm_consensus.client.errors import RobotNotFoundError
+
+T = TypeVar('T')
+
+
+class Services:
+    """
+    The services of one robot.
+
+    :param prefix: of their names.
+    :param unanswered: gives the reason where no answer came, given the timeout in s.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        prefix: str,
+        calls: Calls,
+        group: Any,
+        *,
+        discovery_timeout: float,
+        missing: Callable[[], RobotNotFoundError],
+        unanswered: Callable[[float], str],
+    ) -> None:
+        self._node = node
+        self._prefix = prefix
+        self._calls = calls
+        self._group = group
+        self._discovery_timeout = discovery_timeout
+        self._missing = missing
+        self.unanswered = unanswered
+        self._clients: dict[str, Client] = {}
+
+    def ask(
+        self,
+        kind: Any,
+        name: str,
+        *,
+        request: Callable[[float], Any],
+        convert: Callable[[Any], T],
+        otherwise: Callable[[], T],
+        timeout: float,
+    ) -> Future[T]:
+        """
+        Ask a service; the parameters as in `ServiceCall`.
+
+        :param kind: its type.
+        :param name: of the service, behind the prefix.
+        """
+        return self._calls.start(
+            ServiceCall(
+                self._client(kind, name),
+                request=request,
+                convert=convert,
+                otherwise=otherwise,
+                timeout=timeout,
+                discovery_timeout=self._discovery_timeout,
+                missing=self._missing,
+            )
+        )
+
+    def _client(self, kind: Any, name: str) -> Client:
+        client = self._clients.get(name)
+        if client is None:
+            client = self._clients[name] = self._node.create_client(
+                kind, self._prefix + name, callback_group=self._group
+            )
+        return client
+
+    def close(self) -> None:
+        """Destroy the clients."""
+        while self._clients:
+            self._node.destroy_client(self._clients.popitem()[1])

@@ -1,0 +1,148 @@
+"""
+consensus_node's way to the key-value store: services `key_value` and `range`, topic `key_events`.
+
+The topic is one watch of the runtime on all keys, begun at the activation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from rclpy.callback_groups import CallbackGroup
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+
+from swarm_consensus.decision.types import Status
+from swarm_consensus.msg import KeyEvent
+from swarm_consensus.nodes import convert
+from swarm_consensus.nodes.managed import ManagedNode
+from swarm_consensus.protocols.keyvalue import WatchEnded
+from swarm_consensus.runtime.events import (
+    Input,
+    KeyValueAnswered,
+    KeyValueAsked,
+    RangeAnswered,
+    RangeAsked,
+    WatchAsked,
+    WatchBegun,
+    WatchTaken,
+    WatchTold,
+)
+from swarm_consensus.srv import KeyValue, Range
+
+# The watch of the topic, the only one of the node; requests count from 1.
+WATCH = 0
+# From the beginning of the log.
+FIRST_INDEX = 1
+
+WatchOutput = WatchBegun | WatchTold | WatchEnded
+
+
+class KeyValueServices:
+    """
+    The part of the node for the key-value store, and its entities while it is configured.
+
+    :param ask: puts the input that is made for a key to the runtime and waits for its answer;
+        None where the node is not active.
+    :param inactive: the reason that is given then.
+    :param nanoseconds: turns the seconds of a request into what the runtime takes.
+    :param depth: of the history of `key_events`; 0: no such topic.
+    """
+
+    def __init__(
+        self,
+        node: ManagedNode,
+        group: CallbackGroup,
+        ask: Callable[[Callable[[int], Input]], Awaitable[Any]],
+        *,
+        inactive: str,
+        nanoseconds: Callable[[float], int],
+        depth: int,
+    ) -> None:
+        self._node = node
+        self._ask = ask
+        self._inactive = inactive
+        self._nanoseconds = nanoseconds
+        self._sequence = 0
+        self._services = [
+            node.create_service(kind, name, callback, callback_group=group)
+            for kind, name, callback in (
+                (KeyValue, 'key_value', self._on_change),
+                (Range, 'range', self._on_range),
+            )
+        ]
+        self._events = None
+        if depth:
+            self._events = node.create_lifecycle_publisher(
+                KeyEvent,
+                'key_events',
+                QoSProfile(
+                    depth=depth,
+                    reliability=ReliabilityPolicy.RELIABLE,
+                    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+                ),
+                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            )
+
+    def destroy(self) -> None:
+        """Destroy the entities."""
+        while self._services:
+            self._node.destroy_service(self._services.pop())
+        if self._events is not None:
+            self._node.destroy_publisher(self._events)
+            self._events = None
+
+    # -- services ---------------------------------------------------------------------------------
+
+    async def _on_change(
+        self, request: KeyValue.Request, response: KeyValue.Response
+    ) -> KeyValue.Response:
+        try:
+            operation = convert.operation_from_request(request)
+        except ValueError as error:
+            answer = KeyValueAnswered(0, Status.REFUSED, str(error))
+        else:
+            timeout_ns = self._nanoseconds(request.timeout)
+            answer = await self._ask(
+                lambda key: KeyValueAsked(key, operation, request.request_id, timeout_ns)
+            ) or KeyValueAnswered(0, Status.REFUSED, self._inactive)
+        convert.fill_key_value_response(response, answer)
+        response.request_id = request.request_id
+        return response
+
+    async def _on_range(self, request: Range.Request, response: Range.Response) -> Range.Response:
+        first, last = convert.bounds_from_request(request)
+        timeout_ns = self._nanoseconds(request.timeout)
+        answer = await self._ask(
+            lambda key: RangeAsked(
+                key, first, last, request.count_max, request.linearizable, timeout_ns
+            )
+        ) or RangeAnswered(0, Status.REFUSED, self._inactive, 0)
+        convert.fill_range_response(response, answer)
+        return response
+
+    # -- topic ------------------------------------------------------------------------------------
+
+    def begin(self, put: Callable[[Input], object]) -> None:
+        """Begin to tell the changes, at an activation; `put` hands an input to the runtime."""
+        self._sequence = 0
+        if self._events is not None:
+            put(WatchAsked(WATCH, '', '', FIRST_INDEX))
+
+    def tell(self, output: WatchOutput, put: Callable[[Input], object]) -> None:
+        """Publish what the watch was told; in the thread of the runtime."""
+        if self._events is None or isinstance(output, WatchBegun):
+            return
+        stamp = self._node.get_clock().now().to_msg()
+        if isinstance(output, WatchEnded):
+            self._sequence += 1
+            self._events.publish(
+                convert.compacted_to_message(output.from_index, self._sequence, stamp)
+            )
+            put(WatchAsked(WATCH, '', '', output.from_index))
+            return
+        for event in output.events:
+            self._sequence += 1
+            self._events.publish(convert.event_to_message(event, self._sequence, stamp))
+        put(WatchTaken(WATCH, len(output.events)))
