@@ -19,6 +19,8 @@ from swarm_consensus.transport.frame import FrameHeader
 IMPOSTOR_FRAMES = 2
 # A robot that hears nobody at all waits so many times longer: nobody could tell it yet.
 LONELY_PROBES = 4
+# Share of the probe during which frames under the name must keep coming to be those of somebody.
+LATE_FRAMES_SHARE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ class Members:
         self._in_contact = alone
         # Nonce and time of the last probe for each name.
         self._probes: dict[str, tuple[int, int]] = {}
+        # By name: nonces of the one that probes and of the one heard since, and since when.
+        self._rivals: dict[str, tuple[int, int, int]] = {}
         self._told_in_use = 0
         self.presence_due_ns = now_ns
         self._impostor_sequences: dict[int, set[int]] = {}
@@ -131,11 +135,21 @@ class Members:
         """
         Return what is to be told to one that probed for the name of a peer, now heard itself.
 
-        One answer to each probe; `header` is that of a frame of the peer, after the probe.
+        One answer to each probe; `header` is that of a frame of the peer, after the probe. Frames
+        of a robot that was rebooted may still come when its next boot probes already, held up
+        together by a link that was clogged: only what keeps coming is somebody.
         """
-        nonce, at_ns = self._probes.pop(header.sender, (header.nonce, 0))
+        nonce, at_ns = self._probes.get(header.sender, (header.nonce, 0))
         if nonce == header.nonce or now_ns - at_ns > self._config.peer_timeout_ns:
+            self._probes.pop(header.sender, None)
             return None
+        probing, speaking, since_ns = self._rivals.get(header.sender, (0, 0, 0))
+        if (probing, speaking) != (nonce, header.nonce):
+            self._rivals[header.sender] = (nonce, header.nonce, now_ns)
+            return None
+        if now_ns - since_ns < self._config.name_probe_ns // LATE_FRAMES_SHARE:
+            return None
+        del self._probes[header.sender]
         return NameInUse(header.sender, header.incarnation, nonce)
 
     def told_in_use(self, told: NameInUse) -> bool:

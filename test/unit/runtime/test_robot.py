@@ -355,6 +355,21 @@ def test_a_robot_that_reboots_at_once_is_not_taken_for_its_own_namesake() -> Non
         assert not swarm.outputs(victim, NameTaken), f'seed {seed}'
 
 
+def test_frames_held_up_over_a_reboot_are_not_taken_for_a_namesake() -> None:
+    """A clogged link lets go of what the last boot said when the next one listens already."""
+    for seed in range(10):
+        swarm = Swarm(3, seed, name_probe_ns=SECOND)
+        victim = swarm.elect()
+        delay_ns = 700 * MILLISECOND
+        swarm.world.network.faults = Faults(delay_min_ns=delay_ns, delay_max_ns=delay_ns)
+        swarm.run(0.1)
+        swarm.world.crash(victim)
+        swarm.world.network.faults = Faults()
+        swarm.world.start(victim)
+        swarm.run(5.0)
+        assert not swarm.outputs(victim, NameTaken), f'seed {seed}'
+
+
 def test_two_robots_of_one_name_that_never_probed_part_when_they_meet() -> None:
     """As after a split: exactly one stays."""
     assert len(twins(SECOND, probe_ns=0)) == 1
