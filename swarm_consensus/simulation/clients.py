@@ -12,17 +12,23 @@ from dataclasses import dataclass
 from random import Random
 
 from swarm_consensus.decision.types import ANY_REVISION, Status
+from swarm_consensus.protocols.keyvalue import Expected, Put, key_after
 from swarm_consensus.runtime.config import SECOND
 from swarm_consensus.runtime.events import (
+    KeyValueAnswered,
+    KeyValueAsked,
     Output,
     ProposeAnswered,
     ProposeAsked,
+    RangeAnswered,
+    RangeAsked,
     ReadAnswered,
     ReadAsked,
 )
 from swarm_consensus.simulation.facts import InvariantBroken
 from swarm_consensus.simulation.history import Event, History
 from swarm_consensus.simulation.invariants import register_of
+from swarm_consensus.simulation.oracle import KEY
 from swarm_consensus.simulation.plan import Plan
 from swarm_consensus.simulation.referee import Referee
 from swarm_consensus.simulation.register import UNDECIDED, Kind, Register
@@ -124,7 +130,9 @@ class Clients:
             return
         random, plan = self._random, self._plan
         subject = random.choice(plan.subjects)
-        if random.random() < plan.reads:
+        if plan.keys and random.random() < plan.keys:
+            self._touch_key(client, robot, subject)
+        elif random.random() < plan.reads:
             self._read(client, robot, subject)
         else:
             self._write(client, robot, subject)
@@ -163,11 +171,47 @@ class Clients:
         request_id = '' if random.random() < 0.2 else name
         self._ask_write(_Try(client, robot, subject, event, False, request_id, 1, 0))
 
+    def _touch_key(self, client: int, robot: str, name: str) -> None:
+        """Put or read a key."""
+        random, subject = self._random, KEY + name
+        if random.random() < self._plan.reads:
+            event = self.history.begin(
+                f'range{self._keys + 1}@{robot}', subject, Kind.READ, '', ANY_REVISION
+            )
+            self._ask_range(_Try(client, robot, subject, event, True, '', 1, 0))
+            return
+        choice = f'p{self._keys + 1}'
+        expected = ANY_REVISION
+        if random.random() < 0.5:
+            expected = max(0, self._seen.get(subject, UNDECIDED)[0] + random.choice([0, 0, 1]))
+        event = self.history.begin(choice, subject, Kind.PUT, choice, expected)
+        request_id = '' if random.random() < 0.2 else choice
+        self._ask_write(_Try(client, robot, subject, event, False, request_id, 1, 0))
+
+    def _ask_range(self, attempt: _Try) -> None:
+        self._keys += 1
+        self._open[self._keys] = attempt
+        self._referee.reads.begun(self._keys)
+        name = attempt.subject.removeprefix(KEY)
+        asked = RangeAsked(self._keys, name, key_after(name), 1, True, self._timeout_ns())
+        self._note(attempt, asked)
+        self._world.put(attempt.robot, asked)
+
     def _ask_write(self, attempt: _Try) -> None:
         event = attempt.event
         assert event is not None
         self._keys += 1
         self._open[self._keys] = attempt
+        if event.kind is Kind.PUT:
+            put = Put(
+                event.subject.removeprefix(KEY),
+                event.choice.encode(),
+                expected=Expected(version=event.expected),
+            )
+            question = KeyValueAsked(self._keys, put, attempt.request_id, self._timeout_ns())
+            self._note(attempt, question)
+            self._world.put(attempt.robot, question)
+            return
         asked = ProposeAsked(
             self._keys,
             event.subject,
@@ -196,16 +240,52 @@ class Clients:
             self._proposed(self._open.pop(output.key), output)
         elif isinstance(output, ReadAnswered):
             self._was_read(output.key, self._open.pop(output.key), output)
+        elif isinstance(output, KeyValueAnswered):
+            self._was_put(self._open.pop(output.key), output)
+        elif isinstance(output, RangeAnswered):
+            self._ranged(output.key, self._open.pop(output.key), output)
 
     def lose(self, robot: str) -> None:
         """Take note that a robot is down: whoever waits there gets no answer."""
         for key, attempt in tuple(self._open.items()):
             if attempt.robot == robot:
                 del self._open[key]
-                if attempt.event is not None and attempt.event.kind is Kind.WRITE:
+                if attempt.event is not None and attempt.event.kind is not Kind.READ:
                     self._unclear(attempt)
                 else:
                     self._unread(attempt)
+
+    def _ranged(self, key: int, attempt: _Try, answer: RangeAnswered) -> None:
+        if answer.status is not Status.DECIDED:
+            self._hold_well(attempt, answer)
+            self._unread(attempt)
+            return
+        self._count('ranged')
+        found = UNDECIDED
+        if answer.items:
+            found = (answer.items[0].version, answer.items[0].value.decode())
+        name = attempt.subject.removeprefix(KEY)
+        self._referee.reads.ranged(key, name, answer.applied_index, found)
+        assert attempt.event is not None
+        self._seen[attempt.subject] = found
+        self.history.end(attempt.event, True, found)
+        self._think(attempt.client)
+
+    def _was_put(self, attempt: _Try, answer: KeyValueAnswered) -> None:
+        event, result = attempt.event, answer.result
+        assert event is not None
+        if result is None:
+            self._hold_well(attempt, answer)
+            self._not_applied(attempt, answer.status)
+            return
+        done = answer.status is Status.DECIDED
+        self._count('put' if done else 'put compared')
+        found = (result.version, event.choice if done else '')
+        if attempt.request_id:
+            self._referee.exactly_once.answered(attempt.request_id, done, result.index, found)
+        self._seen[event.subject] = found
+        self.history.end(event, done, found)
+        self._think(attempt.client)
 
     def _was_read(self, key: int, attempt: _Try, answer: ReadAnswered) -> None:
         if answer.status is not Status.DECIDED:
@@ -248,7 +328,10 @@ class Clients:
             self._think(attempt.client)
             return
         self._hold_well(attempt, answer)
-        if decision.status in (Status.REFUSED, Status.NO_QUORUM):
+        self._not_applied(attempt, decision.status)
+
+    def _not_applied(self, attempt: _Try, status: Status) -> None:
+        if status in (Status.REFUSED, Status.NO_QUORUM):
             attempt.refused += 1
             self._refused(attempt)
         else:

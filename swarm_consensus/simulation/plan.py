@@ -23,6 +23,7 @@ class Plan:
     :param value_bytes: size of the values; large ones make a log that one frame cannot carry.
     :param reads: share of reads among the operations.
     :param overhear: see `World`.
+    :param keys: share of operations on the key-value store, puts and reads.
     :param absent: names of sources of faults that this seed must not have.
     :param vehemence: how much happens: mean number of faults of each kind in a second.
     """
@@ -37,6 +38,7 @@ class Plan:
     value_bytes: tuple[int, ...]
     reads: float
     overhear: bool
+    keys: float
     absent: frozenset[str]
     vehemence: float
 
@@ -91,6 +93,8 @@ def draw(seed: int) -> Plan:
         value_bytes=random.choice([(0,), (0, 0, 0, 2000), (2000,)]),
         reads=random.choice([0.2, 0.5, 0.8]),
         overhear=random.random() < 0.1,
+        # Every third seed; the others are the runs that they were before there were keys.
+        keys=0.0 if seed % 3 else 0.5,
         absent=frozenset(absent),
         vehemence=random.choice([1, 3, 6, 12]),
     )

@@ -1,4 +1,9 @@
-"""The model of one subject for the checker: a register with revisions, and what clients ask it."""
+"""
+The model of one subject, or of one key, for the checker: a register whose number grows.
+
+The number is the revision of a subject or the version of a key; what stands there is a choice or
+a value.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +23,7 @@ class Kind(Enum):
     """What a client asks."""
 
     WRITE = 'write'
+    PUT = 'put'
     READ = 'read'
 
 
@@ -26,7 +32,8 @@ class Call:
     """
     A question and its answer.
 
-    :param kind: which question.
+    :param kind: which question. A write and a put differ in their answers: a put that is refused
+        is told the number alone.
     :param choice: write: what is to be in force.
     :param expected: write: revision at which the subject must stand; ANY_REVISION: any.
     :param done: write: whether the answer says that it is in force.
@@ -54,6 +61,8 @@ class RegisterModel:
             return state if not known or call.found == state else None
         fits = call.expected in (ANY_REVISION, state[0])
         after = (state[0] + 1, call.choice) if fits else state
+        if call.kind is Kind.PUT and known and not call.done:
+            return None if fits or call.found[0] != state[0] else state
         if known and (call.done, call.found) != (fits, after):
             return None
         return after

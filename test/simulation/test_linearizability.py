@@ -32,6 +32,12 @@ def read(begun: int, ended: int, found: Register) -> Operation[Call]:
     return Operation(f'r{begun}', begun, ended, Call(Kind.READ, done=True, found=found))
 
 
+def put(choice: str, begun: int, ended: int, version: int, expected: int, done: bool):  # noqa: ANN201
+    """A put on a key; a refusal tells the version alone."""
+    call = Call(Kind.PUT, choice, expected, done, (version, choice if done else ''))
+    return Operation(f'p{choice}', begun, ended, call)
+
+
 GOOD: dict[str, History] = {
     'nothing': [],
     'one after another': [
@@ -71,6 +77,11 @@ GOOD: dict[str, History] = {
         write('y', 3, 4, (1, 'x'), expected=0),
         write('z', 5, 6, (2, 'z'), expected=1),
     ],
+    'a put was refused for the version that stood there': [
+        put('x', 1, 2, 1, ANY, True),
+        put('y', 3, 4, 1, 0, False),
+        put('z', 5, 6, 2, 1, True),
+    ],
     'an unknown compare-and-set could only fail': [
         write('x', 1, 2, (1, 'x')),
         write('y', 3, 4, None, expected=0),
@@ -105,6 +116,10 @@ BAD: dict[str, History] = {
     'two compare-and-sets win the same revision': [
         write('x', 1, 10, (1, 'x'), expected=0),
         write('y', 2, 9, (1, 'y'), expected=0),
+    ],
+    'a put was refused for a version that never stood there': [
+        put('x', 1, 2, 1, ANY, True),
+        put('y', 3, 4, 2, 0, False),
     ],
     'compare-and-set was refused without a reason': [
         write('x', 1, 2, (1, 'x')),

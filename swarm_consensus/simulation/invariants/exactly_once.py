@@ -37,13 +37,14 @@ class ExactlyOnce(Invariant):
 
         :param done: whether it says that the request changed its subject.
         :param index: where in the log; only where it is done.
-        :param register: how the subject stands by the answer.
+        :param register: how the subject stands by the answer; a refusal may leave out its choice.
         """
         effect = self._oracle.effects.get(request_id)
         told = (done, register)
         if effect is None:
             self.broken(f'{request_id} was answered with {told}, and was never applied')
-        if told != (effect.done, effect.register) or (done and index != effect.index):
+        expected = effect.register if register[1] or done else (effect.register[0], register[1])
+        if told != (effect.done, expected) or (done and index != effect.index):
             self.broken(f'{request_id} was answered with {told} at {index}, and did {effect}')
 
     def refused(self, request_id: str) -> None:

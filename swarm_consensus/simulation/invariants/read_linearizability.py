@@ -14,7 +14,7 @@ from swarm_consensus.decision.types import Decision
 from swarm_consensus.runtime.desk import READ_VALUE_BYTES_MAX
 from swarm_consensus.simulation.facts import Facts
 from swarm_consensus.simulation.invariants.invariant import Invariant
-from swarm_consensus.simulation.oracle import Oracle
+from swarm_consensus.simulation.oracle import KEY, Oracle
 from swarm_consensus.simulation.register import UNDECIDED, Register
 
 
@@ -46,9 +46,7 @@ class ReadLinearizability(Invariant):
         :param index: entries applied when it was answered.
         :param history_from: where the log of decisions begins, for a read of it.
         """
-        begun = self._begun.pop(key, 0)
-        if index < begun:
-            self.broken(f'read {key} of {subject!r} saw {index} entries, {begun} were committed')
+        self._hold_fresh(key, subject, index)
         if subject:
             seen = [register_of(decision) for decision in decisions] or [UNDECIDED]
             expected = [self._oracle.register(subject, index)]
@@ -65,6 +63,19 @@ class ReadLinearizability(Invariant):
                 expected = expected[: len(seen)]
         if seen != expected:
             self.broken(f'read {key} of {subject!r} at {index} saw {seen} for {expected}')
+
+
+    def ranged(self, key: int, name: str, index: int, seen: Register) -> None:
+        """Hold that a read of a key is fresh, and shows the state at its index."""
+        self._hold_fresh(key, name, index)
+        expected = self._oracle.register(KEY + name, index)
+        if seen != expected:
+            self.broken(f'read {key} of key {name!r} at {index} saw {seen} for {expected}')
+
+    def _hold_fresh(self, key: int, name: str, index: int) -> None:
+        begun = self._begun.pop(key, 0)
+        if index < begun:
+            self.broken(f'read {key} of {name!r} saw {index} entries, {begun} were committed')
 
 
 def register_of(decision: Decision) -> Register:
