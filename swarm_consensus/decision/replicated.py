@@ -51,6 +51,7 @@ from swarm_consensus.protocols.sessions import (
     Sessions,
     parse_request_id,
 )
+from swarm_consensus.protocols.values import value
 
 EXPIRED = (
     'the session of the request id has expired, or its outcome was given up: whether it was '
@@ -89,7 +90,7 @@ class StateImage:
     results: Annotated[tuple[_ResultRow, ...], _OUTCOMES]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Applied:
     """
     What one command did.

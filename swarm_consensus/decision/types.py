@@ -16,6 +16,7 @@ from swarm_consensus.protocols.keyvalue import (
     Put,
     Revoke,
 )
+from swarm_consensus.protocols.values import value
 
 ANY_REVISION = -1
 
@@ -106,7 +107,7 @@ class Command:
     base_index: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class KeyValueCommand:
     """
     What stands in a COMMAND entry of the log: one operation on the key-value store.
@@ -125,18 +126,22 @@ class KeyValueCommand:
     revoke: Revoke | None = None
 
     def __post_init__(self) -> None:
-        operations = self._operations
-        if operations.count(None) != len(operations) - 1:
+        count = (
+            (self.put is not None)
+            + (self.delete is not None)
+            + (self.grant is not None)
+            + (self.keep_alive is not None)
+            + (self.revoke is not None)
+        )
+        if count != 1:
             raise ValueError('a command of the key-value store has exactly one operation')
-
-    @property
-    def _operations(self) -> tuple[Operation | None, ...]:
-        return self.put, self.delete, self.grant, self.keep_alive, self.revoke
 
     @property
     def operation(self) -> Operation:
         """Return what is to be done."""
-        return next(each for each in self._operations if each is not None)
+        operation = self.put or self.delete or self.grant or self.keep_alive or self.revoke
+        assert operation is not None
+        return operation
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, TypeVar
 
 from swarm_consensus.protocols.images import ImageError
+from swarm_consensus.protocols.values import value
 
 # Bounds of the table; part of the state machine, the same on every robot.
 SESSIONS_MAX = 10_000
@@ -38,7 +38,7 @@ OutcomeT = TypeVar('OutcomeT')
 SessionRow = tuple[str, int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Request:
     """
     Which command of which session, as it stands in the log.

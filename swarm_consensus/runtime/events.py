@@ -8,10 +8,11 @@ from swarm_consensus.decision.subjects import View
 from swarm_consensus.decision.types import Decision, Status
 from swarm_consensus.protocols.keyvalue import Event, Item, Operation, Result, WatchEnded
 from swarm_consensus.protocols.raft import Role
+from swarm_consensus.protocols.values import value
 from swarm_consensus.transport.frame import FrameCounters, FrameHeader
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FrameArrived:
     """A frame from the radio, unchecked."""
 
@@ -116,7 +117,7 @@ class ChangeAsked:
     timeout_ns: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class KeyValueAsked:
     """Somebody at this robot wants something done to the key-value store."""
 
@@ -282,7 +283,7 @@ class ChangeAnswered:
     learners: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class KeyValueAnswered:
     """
     The outcome of a KeyValueAsked; always follows.

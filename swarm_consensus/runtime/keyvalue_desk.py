@@ -105,12 +105,12 @@ class KeyValueDesk:
         if reason:
             outputs.append(KeyValueAnswered(asked.key, Status.REFUSED, reason))
             return
-        before = self._state.outcome(asked.request_id)
+        own = not asked.request_id
+        before = None if own else self._state.outcome(asked.request_id)
         if before is not None:
             # A repetition of what the log holds already; the log would not take it again.
             outputs.append(_answer(asked.key, before))
             return
-        own = not asked.request_id
         request_id = self._request_ids.new() if own else asked.request_id
         acked = self._request_ids.acked if own else 0
         try:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import NamedTuple
 
+from swarm_consensus.protocols.values import value
+
 VERSION = 1
 
 
@@ -18,7 +20,7 @@ class TrafficClass(IntEnum):
     BULK = 3
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FrameHeader:
     """
     Who sent a frame, to whom, and which one it is.

@@ -10,10 +10,10 @@ forged frame that decodes can still do that; only signatures tell it apart.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Generic
 
+from swarm_consensus.protocols.values import value
 from swarm_consensus.transport.codec import Buffer, Codec, MessageT
 from swarm_consensus.transport.errors import MalformedError
 from swarm_consensus.transport.frame import VERSION, FrameCounters, FrameHeader, TrafficClass
@@ -44,7 +44,7 @@ class Contact(Enum):
     REBOOTED = 'rebooted'  # a later boot than the one known
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Receipt(Generic[MessageT]):
     """
     The outcome for one frame.

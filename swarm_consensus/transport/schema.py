@@ -20,6 +20,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from swarm_consensus.protocols.bounds import Bounds
+from swarm_consensus.protocols.values import is_immutable
 
 # Replaces what stands in a field by what goes on the wire; None: it goes as it is.
 Flatten = Callable[[Any], Any] | None
@@ -80,8 +81,8 @@ class SchemaBuilder:
             return self._done[cls]
         if not (isinstance(cls, type) and is_dataclass(cls)):
             raise TypeError(f'{cls!r} is not a dataclass; messages are frozen dataclasses')
-        if not cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
-            raise TypeError(f'{cls.__name__} is not frozen; messages are frozen dataclasses')
+        if not is_immutable(cls):
+            raise TypeError(f'{cls.__name__} is not frozen, and not a value (protocols/values.py)')
         if cls in self._open:
             raise TypeError(f'{cls.__name__} contains itself, so its depth has no bound')
         self._open.append(cls)

@@ -11,6 +11,7 @@ from enum import IntEnum
 from typing import Annotated
 
 from swarm_consensus.protocols.bounds import SIGNED, Bounds
+from swarm_consensus.protocols.values import value
 
 # The bounds are part of the state machine: they are the same on every robot.
 KEY_CHARACTERS_MAX = 256
@@ -29,7 +30,7 @@ _SURROGATES = range(0xD800, 0xE000)
 _Key = Annotated[str, Bounds(length_max=KEY_CHARACTERS_MAX)]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Item:
     """
     A key with its value.
@@ -48,7 +49,7 @@ class Item:
     lease: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Expected:
     """
     What must hold of a key for an operation to happen; everything that is given must.
@@ -64,15 +65,15 @@ class Expected:
 
     def met_by(self, item: Item | None) -> bool:
         """Return whether a key stands as expected; None: there is no such key."""
-        version, index = (0, 0) if item is None else (item.version, item.modified_index)
+        version, index, value = self.version, self.modified_index, self.value
         return (
-            self.version in (ANY, version)
-            and self.modified_index in (ANY, index)
-            and (self.value is None or (item is not None and item.value == self.value))
+            (version == ANY or version == (0 if item is None else item.version))
+            and (index == ANY or index == (0 if item is None else item.modified_index))
+            and (value is None or (item is not None and item.value == value))
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Put:
     """
     Set a key.
@@ -138,7 +139,7 @@ class ResultStatus(IntEnum):
     SESSION_EXPIRED = 8  # whether it happened before is forgotten; now it did not
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Result:
     """
     What one operation did.

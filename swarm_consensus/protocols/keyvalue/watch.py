@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum
 import itertools
 
+from swarm_consensus.protocols.values import value
+
 EVENTS_MAX = 10_000
 EVENT_BYTES_MAX = 16 << 20
 EVENT_OVERHEAD_BYTES = 200
@@ -30,7 +32,7 @@ class EventKind(IntEnum):
     EXPIRED = 3  # its lease came to its end
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Event:
     """
     One change of a key. A lease that ends takes all its keys at one index.

@@ -30,9 +30,10 @@ from enum import Enum, IntEnum
 
 from swarm_consensus.protocols.raft.entry import Entry, HardState, Snapshot
 from swarm_consensus.protocols.raft.messages import Message
+from swarm_consensus.protocols.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Send:
     """
     One message, to send once whoever receives it: on DDS several receivers cost one frame.
@@ -45,7 +46,7 @@ class Send:
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Persist:
     """
     What must become durable, all or nothing, in this order.
@@ -92,7 +93,7 @@ class Refusal(IntEnum):
     TIMEOUT = 6  # a read that was not confirmed before its deadline
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ProposalResult:
     """
     The end of a proposal; each proposal gets exactly one.
@@ -178,7 +179,7 @@ class ChangeResult:
     reason: str = ''
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Effects:
     """One batch of work; the order of carrying it out stands at the top of this module."""
 

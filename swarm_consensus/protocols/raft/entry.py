@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from swarm_consensus.protocols.values import value
+
 
 class EntryKind(IntEnum):
     """What an entry is for."""
@@ -18,7 +20,7 @@ class EntryKind(IntEnum):
     CONFIG = 2  # a change of membership
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Entry:
     """
     One place in the log.

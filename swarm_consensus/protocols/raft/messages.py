@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from swarm_consensus.protocols.raft.entry import Entry, Membership
+from swarm_consensus.protocols.values import value
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class VoteReply:
         return self.voter
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AppendEntries:
     """
     Entries that follow (prev_index, prev_term), the same message for every follower that needs it.
@@ -94,7 +95,7 @@ class AppendEntries:
         return self.leader
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AppendReply:
     """
     A follower's answer to an append, or to any leader of an older term.
@@ -123,7 +124,7 @@ class AppendReply:
         return self.follower
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Heartbeat:
     """
     The leader is there and this is committed; the same message for every follower.
@@ -146,7 +147,7 @@ class Heartbeat:
         return self.leader
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HeartbeatReply:
     """
     A follower still follows.
