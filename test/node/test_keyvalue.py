@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
+import io
 import sys
 
 import pytest
 from swarm_testing.robot_processes import RobotProcesses
 from swarm_testing.swarm_probe import SwarmProbe
 
+from swarm_consensus.cli.main import main
 from swarm_consensus.client import (
     KeyEventKind,
     ResultStatus,
@@ -43,19 +43,6 @@ async def taken(events, count):
     """The next events of an iterator, as (kind, key, value)."""
     found = [await asyncio.wait_for(anext(events), WAIT_S) for _ in range(count)]
     return [(event.kind, event.key, event.value) for event in found]
-
-
-def kv(*words: str, given: bytes | None = None) -> tuple[int, str, str]:
-    """Run `swarm kv`; returns exit code, output and errors."""
-    done = subprocess.run(
-        [sys.executable, '-m', 'swarm_consensus.cli.main', 'kv', *words],
-        input=given,
-        capture_output=True,
-        timeout=60,
-        check=False,
-        env=dict(os.environ),
-    )
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
 def test_what_one_robot_puts_the_others_read_compare_and_watch(swarm, probe):
@@ -165,8 +152,39 @@ def test_a_put_is_read_after_the_leader_was_killed(swarm, probe):
     asyncio.run(everything())
 
 
-def test_wrong_requests_say_what_is_wrong(swarm, probe):
-    """At the service, in the client and on the command line."""
+def test_a_snapshot_that_jumped_over_changes_is_told(processes):
+    """A robot that comes when the log no longer reaches back says COMPACTED, then goes on."""
+    swarm = RobotProcesses(processes, 3, {'snapshot_entries': 20, 'trailing_entries': 5})
+    *rest, away = swarm.names
+    for robot in rest:
+        swarm.start(robot)
+
+    async def fill():
+        async with SwarmClient.connect(rest[0]) as client:
+            assert (await client.put('k', b'1', timeout=WAIT_S)).done
+            for n in range(60):
+                await client.put('busy', bytes([n]), timeout=WAIT_S)
+            swarm.start(away)
+            async with SwarmClient.connect(away) as late:
+                events = late.key_events()
+                compacted = await asyncio.wait_for(anext(events), WAIT_S)
+                assert compacted.kind is KeyEventKind.COMPACTED
+                await client.put('k', b'2', timeout=WAIT_S)
+                told = await asyncio.wait_for(anext(events), WAIT_S)
+                while told.key != 'k':
+                    assert (told.key, told.kind) == ('busy', PUT)
+                    told = await asyncio.wait_for(anext(events), WAIT_S)
+                assert (told.kind, told.value) == (PUT, b'2')
+                assert told.index >= compacted.index
+                assert (await late.get('busy')).value == bytes([59])
+
+    asyncio.run(fill())
+
+
+def test_wrong_requests_say_what_is_wrong_and_the_command_line_does_the_right_ones(
+    swarm, probe, capfd, monkeypatch
+):
+    """At the service by its reason, on the command line by exit code and message."""
     client = probe.node.create_client(KeyValue, '/robot_1/key_value')
     probe.wait_for(client.service_is_ready)
 
@@ -188,15 +206,20 @@ def test_wrong_requests_say_what_is_wrong(swarm, probe):
     assert 'timeout' in refused(operation=1, key='k', timeout=0.0)
     assert refused(operation=5, lease=2**64 - 1)
 
+    def kv(*words):
+        code = main(['kv', *words])
+        return (code, *capfd.readouterr())
+
     code, out, error = kv('put', 'a', 'text', '--robot', 'robot_1')
     assert (code, error) == (0, '') and out.startswith('v1 at index ')
-    code, out, error = kv('put', 'b', '-', '--robot', 'robot_2', given=b'\xff\n')
+    monkeypatch.setattr(sys, 'stdin', io.TextIOWrapper(io.BytesIO(b'\xff\n')))
+    code, out, error = kv('put', 'b', '-', '--robot', 'robot_2')
     assert (code, error) == (0, '')
     code, out, error = kv('put', 'a', 'x', '--if-version', '0', '--robot', 'robot_2')
     assert (code, out) == (1, '')
     assert error == 'CONFLICT: the key does not stand as expected (it has version 1)\n'
     assert kv('get', 'a', '--robot', 'robot_3') == (0, 'text', '')
-    assert kv('get', 'c', '--robot', 'robot_3') == (1, '', "there is no key 'c'\n")
+    assert kv('get', 'c', '--local', '--robot', 'robot_3') == (1, '', "there is no key 'c'\n")
     code, out, error = kv('list', '--robot', 'robot_3')
     assert [row.split(maxsplit=3) for row in out.splitlines()] == [
         ['v1', '-', 'a', 'text'],
