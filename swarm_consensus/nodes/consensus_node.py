@@ -55,6 +55,7 @@ from swarm_consensus.nodes.frame_topics import FrameTopics
 from swarm_consensus.nodes.keyvalue_services import KeyValueServices
 from swarm_consensus.nodes.managed import ManagedNode, StartError
 from swarm_consensus.nodes.parameters import NodeParameters
+from swarm_consensus.nodes.serialized import belief_from_serialized
 from swarm_consensus.nodes.usage import usage, wants_help
 from swarm_consensus.protocols.keyvalue import WatchEnded
 from swarm_consensus.runtime.config import RuntimeConfig
@@ -344,7 +345,7 @@ class ConsensusNode(ManagedNode):
     def _on_belief(self, data: bytes) -> None:
         if self._driver is not None:
             now_ns = self.get_clock().now().nanoseconds
-            self._driver.put(convert.belief_from_serialized(data, now_ns))
+            self._driver.put(belief_from_serialized(data, now_ns))
 
     def _ask(self) -> tuple[int, Future]:
         key = next(self._keys)

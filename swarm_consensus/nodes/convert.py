@@ -1,7 +1,8 @@
 """
 The one place where ROS messages and protocol values become each other.
 
-What comes in thousands a second goes by the bytes of its message instead (serialized.py).
+Frames and beliefs, which come from anybody, are read by the bytes of their messages instead
+(serialized.py).
 """
 
 from __future__ import annotations
@@ -10,12 +11,9 @@ from array import array
 import math
 
 from builtin_interfaces.msg import Time
-from rclpy.impl.implementation_singleton import rclpy_implementation
-from rclpy.serialization import deserialize_message
 
 from swarm_consensus.decision.subjects import View
 from swarm_consensus.decision.types import Decision, Level, Status
-from swarm_consensus.msg import Belief as BeliefMessage
 from swarm_consensus.msg import Decision as DecisionMessage
 from swarm_consensus.msg import Frame as FrameMessage
 from swarm_consensus.msg import FrameCounters as FrameCountersMessage
@@ -40,8 +38,6 @@ from swarm_consensus.protocols.keyvalue import (
 )
 from swarm_consensus.protocols.raft import Role
 from swarm_consensus.runtime.events import (
-    BeliefSeen,
-    BeliefUnreadable,
     ChangeAnswered,
     FrameArrived,
     KeyValueAnswered,
@@ -53,9 +49,6 @@ from swarm_consensus.runtime.events import (
 )
 from swarm_consensus.srv import KeyValue as KeyValueService
 from swarm_consensus.transport.frame import FrameCounters, FrameHeader, TrafficClass
-from swarm_consensus.transport.hashes import labels_hash
-
-RMWError = rclpy_implementation.RMWError
 
 ROLES = {
     Role.FOLLOWER: SwarmStatusMessage.ROLE_FOLLOWER,
@@ -68,29 +61,6 @@ ROLES = {
 def stamp_to_ns(stamp: Time) -> int:
     """Return a ROS time as nanoseconds."""
     return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
-
-
-def belief_from_message(message: BeliefMessage, now_ns: int) -> BeliefSeen:
-    """
-    Return the evidence in a belief.
-
-    :param now_ns: ROS time now, on the clock of the stamp; a stamp in the future has age 0.
-    """
-    return BeliefSeen(
-        subject=message.subject,
-        # The labels themselves are the stronger statement where a sender gives both.
-        labels_hash=labels_hash(message.labels) if message.labels else message.labels_hash,
-        log_likelihood=tuple(message.log_likelihood.tolist()),
-        age_ns=max(0, now_ns - stamp_to_ns(message.header.stamp)),
-    )
-
-
-def belief_from_serialized(data: bytes, now_ns: int) -> BeliefSeen | BeliefUnreadable:
-    """Return the evidence in a serialized belief, or that there is none to read."""
-    try:
-        return belief_from_message(deserialize_message(data, BeliefMessage), now_ns)
-    except RMWError:
-        return BeliefUnreadable()
 
 
 def frame_from_message(message: FrameMessage) -> FrameArrived:
