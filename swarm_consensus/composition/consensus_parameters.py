@@ -141,7 +141,8 @@ CONSENSUS_PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         'name_probe',
         1.0,
-        'Time to listen, once others are heard, for another robot of the same name; 0: not at all.',
+        'Time to listen, once others are heard, for another robot of the same name; four times as '
+        'long as frames may be late on the radio, or longer. 0: not at all.',
         's',
         minimum=0.0,
         maximum=60.0,
