@@ -149,10 +149,12 @@ class Watches:
         for event in events:
             self._events.append(event)
             self._bytes += _size(event)
+        if len(self._events) <= EVENTS_MAX and self._bytes <= EVENT_BYTES_MAX:
+            return []
         slow: set[int] = set()
         while len(self._events) > EVENTS_MAX or self._bytes > EVENT_BYTES_MAX:
             self._drop_oldest(slow)
-        return [self._end(key, WatchEnd.TOO_SLOW) for key in sorted(slow)]
+        return [self._end(key, WatchEnd.TOO_SLOW) for key in sorted(slow)] if slow else []
 
     def _drop_oldest(self, slow: set[int]) -> None:
         """
@@ -162,11 +164,12 @@ class Watches:
         """
         event = self._events.popleft()
         self._bytes -= _size(event)
-        slow.update(
-            key
-            for key, watch in self._watches.items()
-            if watch.place <= self._dropped and watch.wants(event)
-        )
+        if self._watches:
+            slow.update(
+                key
+                for key, watch in self._watches.items()
+                if watch.place <= self._dropped and watch.wants(event)
+            )
         self._dropped += 1
         self.from_index = event.index + 1
 
