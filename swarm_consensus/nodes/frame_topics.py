@@ -55,8 +55,8 @@ class FrameTopics:
                     Frame, topic, _never, qos, qos_overriding_options=overridable, raw=True
                 )
             )
-        # Sender and nonce of what leaves here. DDS hands it back to us as well.
-        self._own: tuple[str, int] | None = None
+        # What every header that leaves here has. DDS hands the frames back to us as well.
+        self._own: tuple[int, int, str, int] | None = None
         self._handles = [subscription.handle for subscription in self.subscriptions]
         self._alarm = GuardCondition(None, None, node.context)
         with node.context.handle:
@@ -76,7 +76,7 @@ class FrameTopics:
         """Publish frames."""
         for header, batch in frames:
             publisher = self._by_class[header.traffic_class]  # type: ignore[index]
-            self._own = header.sender, header.nonce
+            self._own = _origin(header)
             publisher.publish(frame_to_serialized(header, batch))
 
     def wait(self, timeout_s: float) -> None:
@@ -106,9 +106,7 @@ class FrameTopics:
                 if found is None:
                     break
                 frame = frame_from_serialized(found[0])
-                if isinstance(frame, FrameUnreadable) or (
-                    (frame.header.sender, frame.header.nonce) != self._own
-                ):
+                if isinstance(frame, FrameUnreadable) or _origin(frame.header) != self._own:
                     taken.append(frame)
         return taken
 
@@ -117,6 +115,11 @@ class FrameTopics:
         for handle in self._handles:
             while handle.take_message(Frame, True) is not None:
                 pass
+
+
+def _origin(header: FrameHeader) -> tuple[int, int, str, int]:
+    """Return by what a guard knows a frame of its own; one of another swarm is none."""
+    return header.version, header.swarm, header.sender, header.nonce
 
 
 def _never(_data: bytes) -> None:
