@@ -272,7 +272,21 @@ class Proposals(Reads):
             else:
                 other = proposal
             if other is not None:
-                self._hold(other)
+                self._ask_again(other)
+
+    def _ask_again(self, proposal: _Proposal) -> None:
+        """
+        Let a proposal whose place another one claims too go to the leader anew, but not at once.
+
+        A leader remembers places of its earlier terms. Until the log shows which claim is void it
+        would give the same answer again, as fast as the network goes.
+        """
+        if self._role is _LEADER:
+            self._hold(proposal)
+            return
+        proposal.index = proposal.term = 0
+        proposal.sent_at = self._now
+        self._forwarded[proposal.request_id] = proposal
 
     def _judge(self, proposal: _Proposal, entry: Entry) -> None:
         """End a proposal if the committed entry at its place is its own, else try again."""

@@ -8,6 +8,7 @@ from raft_cluster import Cluster
 
 from swarm_consensus.protocols.raft import (
     AppendEntries,
+    Heartbeat,
     Outcome,
     ProposalForward,
     ProposalReply,
@@ -273,3 +274,27 @@ def test_a_leader_by_itself_names_no_place_before_its_term_is_durable() -> None:
     assert ProposalReply(1, 'a', ('x/2',), (3,)) in [
         send.message for send in raft.take_effects().send_now
     ]
+
+
+def test_two_proposals_told_the_same_place_do_not_go_to_and_fro() -> None:
+    """A leader remembers places of its earlier terms; the one in doubt asks again, but later."""
+    raft = Raft(RaftConfig('b', ('a', 'b', 'c'), retry_ticks=4), Restored(), Random(1))
+    raft.receive(Heartbeat(4, 'a', 0, 0))
+    raft.propose('one', b'1')
+    raft.propose('two', b'2')
+
+    def forwards() -> int:
+        count = 0
+        while (effects := raft.take_effects()) is not None:
+            for send in (*effects.send_now, *effects.send_after):
+                count += isinstance(send.message, ProposalForward)
+        return count
+
+    assert forwards() == 1
+    for _ in range(3):
+        raft.receive(ProposalReply(3, 'a', ('one',), (5,)))
+        raft.receive(ProposalReply(3, 'a', ('two',), (5,)))
+        assert forwards() == 0
+    for _ in range(4):
+        raft.tick()
+    assert forwards() == 1
