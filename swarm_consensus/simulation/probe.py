@@ -15,11 +15,17 @@ from swarm_consensus.runtime.robot import RobotRuntime
 class Probe:
     """A view of one boot of one robot."""
 
-    __slots__ = ('_raft', '_state')
+    __slots__ = ('_raft', '_state', '_work')
 
     def __init__(self, runtime: RobotRuntime) -> None:
         self._raft = runtime._raft
         self._state = runtime._state
+        self._work = runtime._work
+
+    @property
+    def name(self) -> str:
+        """Return the name of the robot."""
+        return self._raft._robot
 
     def look(self) -> tuple[Role, int, int, int]:
         """Return role, term, commit index, and the index of the last entry applied."""
@@ -35,6 +41,17 @@ class Probe:
     def lost(self) -> bool:
         """Return whether this robot lost its log, and no membership has dealt with that yet."""
         return bool(self._raft._lost)
+
+    @property
+    def stands_still(self) -> bool:
+        """Return whether the log stands still for want of room on the disk."""
+        return self._work.held
+
+    @property
+    def end(self) -> tuple[int, int]:
+        """Return (term, index) of the last entry of the log."""
+        log = self._raft._log
+        return log.last_term, log.last_index
 
     def membership_at(self, index: int) -> Membership:
         """Return the membership in force at an entry, or now where that is forgotten."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from swarm_consensus.simulation.storm import Report, run_seed
 
 LINES_MAX = 60
+BEYOND_HELP = 'too many voters lost their logs, so that nobody may lead\n'
 
 
 def command(seed: int) -> str:
@@ -20,7 +21,7 @@ def description(report: Report) -> str:
         f'last term {report.term}, {report.committed} entries committed\n'
         f'troubles: {", ".join(report.troubles) or "none"}\n'
         f'clients: {outcomes}; {report.operations} operations in the history\n'
-        f'trace: {report.digest}'
+        f'{BEYOND_HELP if report.beyond_help else ""}trace: {report.digest}'
     )
 
 

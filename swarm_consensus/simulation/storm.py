@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from random import Random
 
 from swarm_consensus.protocols.raft import Role
+from swarm_consensus.protocols.raft.quorum import has_quorum
 from swarm_consensus.runtime.config import SECOND
 from swarm_consensus.runtime.events import NameTaken, Output
 from swarm_consensus.simulation.clients import Clients
@@ -42,6 +43,7 @@ class Report:
     :param term: the last one.
     :param operations: of the clients, in the history.
     :param outcomes: how often clients met which end.
+    :param beyond_help: so many voters lost their logs that nobody may ever lead again.
     """
 
     seed: int
@@ -54,6 +56,7 @@ class Report:
     term: int
     operations: int
     outcomes: dict[str, int]
+    beyond_help: bool = False
 
 
 class _Losses(Observer):
@@ -111,7 +114,9 @@ class Storm:
         world.run(self._plan.troubled_ns)
         nemesis.heal()
         self._clients.stop()
-        self._agree()
+        beyond_help = self._is_beyond_help()
+        if not beyond_help:
+            self._agree()
         self._clients.history.check()
         facts = self._referee.facts
         return Report(
@@ -125,6 +130,7 @@ class Storm:
             term=max(robot.term for robot in facts.robots.values()),
             operations=self._clients.history.size,
             outcomes=dict(self._clients.outcomes),
+            beyond_help=beyond_help,
         )
 
     def _hear(self, now_ns: int, robot: str, output: Output) -> None:
@@ -140,6 +146,23 @@ class Storm:
         self._wait(until_ns)
         self._clients.ask_everywhere()
         self._wait(until_ns)
+
+    def _is_beyond_help(self) -> bool:
+        """
+        Return whether the membership of the longest log has no majority that kept its logs.
+
+        Damage spares a quorum of the robots that are up, but one that is down may have a later
+        membership on its disk. Nothing can be committed then, as it must not be, until people
+        bring a disk back; what was committed and told is held all the same.
+        """
+        probes = [
+            robot.probe
+            for robot in self._referee.facts.robots.values()
+            if robot.probe is not None
+        ]
+        lost = {probe.name for probe in probes if probe.lost}
+        membership = max(probes, key=lambda probe: probe.end).membership
+        return not has_quorum(membership, set(membership.robots) - lost)
 
     def _wait(self, until_ns: int) -> None:
         while why := self._disagreement():
@@ -159,6 +182,8 @@ class Storm:
         }
         if len(set(stand.values())) != 1:
             return f'the robots have applied different logs: {stand}'
+        if any(robot.probe is not None and robot.probe.stands_still for robot in facts.values()):
+            return 'a robot has not noticed yet that there is room on its disk'
         if self._clients.open:
             return f'{self._clients.open} requests of clients have no answer'
         return ''

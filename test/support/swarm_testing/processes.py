@@ -91,7 +91,7 @@ class Process:
         with self._changed:
             return '\n'.join(self._lines)
 
-    def wait_for_output(self, text: str, timeout: float = 20.0) -> str:
+    def wait_for_output(self, text: str, timeout: float = 60.0) -> str:
         """
         Wait for a line that has this text in it, and return the line.
 
@@ -115,7 +115,7 @@ class Process:
                     )
                 self._changed.wait(left)
 
-    def wait(self, timeout: float = 20.0) -> int:
+    def wait(self, timeout: float = 60.0) -> int:
         """
         Wait for its end and return the exit code (negative: the signal).
 

@@ -421,7 +421,9 @@ class Cluster:
             return
         while (effects := raft.take_effects()) is not None:
             self._send(robot, effects.send_now)
-            self.invariants.saw(name, raft, effects.persist, robot.log)
+            self.invariants.saw(
+                name, raft, effects.persist, robot.log, robot.disk.hard_state.term
+            )
             persist = effects.persist
             if persist is not None and persist.snapshot is not None:
                 applied = applied_in(persist.snapshot.data)

@@ -75,14 +75,26 @@ class Invariants:
         self.stored[name] = []
         self.without_log.add(name)
 
-    def saw(self, name: str, raft: Raft, persist: Persist | None, log: Sequence[Entry]) -> None:
-        """Hold election safety, leader append-only and log matching."""
+    def saw(
+        self,
+        name: str,
+        raft: Raft,
+        persist: Persist | None,
+        log: Sequence[Entry],
+        durable_term: int,
+    ) -> None:
+        """
+        Hold election safety, leader append-only and log matching.
+
+        :param durable_term: term on the robot's disk. A robot that is a quorum by itself leads in
+            its memory first; it tells nobody, and after a crash it never did.
+        """
         before = self.role.get(name)
         role, term = raft.role, raft.term
         if before is not None:
             assert term >= before[1], f'{name}: term fell from {before[1]} to {term}'
-        if role is Role.LEADER:
-            if before != (role, term):
+        if role is Role.LEADER and term <= durable_term:
+            if term not in self.leader_of:
                 self._elected(name, log)
             other = self.leader_of.setdefault(term, name)
             assert other == name, f'election safety: {other} and {name} lead term {term}'
