@@ -22,6 +22,8 @@ DIGEST_BYTES = 32
 ROUNDS_MAX = 10_000
 PIECES_MAX = 256
 SHARE_BYTES_MAX = 128
+RECENT_MAX = 16
+STANDINGS_MAX = 64
 
 _DIGEST = Bounds(length_max=DIGEST_BYTES)
 _MASK = Bounds(length_max=ROBOTS_MAX // 8)
@@ -120,14 +122,13 @@ class Statement:
 
 @value
 class OutcomeWanted:
-    """
-    Asks how a subject stands.
-
-    :param epoch: the full outcome of this epoch is wanted, where it is still kept; 0: the newest.
-    """
+    """Asks how a subject stands."""
 
     subject: str
-    epoch: int
+
+
+# (epoch, hash of its outcome)
+Recent = tuple[int, Annotated[bytes, _DIGEST]]
 
 
 @value
@@ -135,15 +136,59 @@ class OutcomeTold:
     """
     Says how a subject stands, to a robot that was away.
 
-    :param recent: (epoch, hash of its outcome) of the newest epochs settled here.
-    :param epoch: of the outcome that comes with it; 0: none does.
+    :param recent: (epoch, hash of its outcome) of the newest epochs settled here, oldest first.
+    :param outcome: of the newest.
     """
 
     subject: str
-    recent: Annotated[tuple[tuple[int, Annotated[bytes, _DIGEST]], ...], Bounds(length_max=64)]
-    epoch: int
+    recent: Annotated[tuple[Recent, ...], Bounds(length_max=RECENT_MAX)]
     outcome: bytes
 
 
-Message = Piece | PiecesWanted | Statement | OutcomeWanted | OutcomeTold
-MESSAGE_TYPES = (Piece, PiecesWanted, Statement, OutcomeWanted, OutcomeTold)
+@value
+class StandingsWanted:
+    """
+    Asks for everything that is settled or under way, page by page; for a robot that was away.
+
+    :param after: subjects behind this one, in their order.
+    """
+
+    after: str
+
+
+# (subject, newest epoch settled, newest epoch under way or settled)
+Standing = tuple[str, int, int]
+
+
+@value
+class Standings:
+    """
+    A page of what is settled or under way.
+
+    :param after: the one that was asked for.
+    :param more: there are more, behind the last of these.
+    """
+
+    after: str
+    standings: Annotated[tuple[Standing, ...], Bounds(length_max=STANDINGS_MAX)]
+    more: bool
+
+
+Message = (
+    Piece
+    | PiecesWanted
+    | Statement
+    | OutcomeWanted
+    | OutcomeTold
+    | StandingsWanted
+    | Standings
+)
+MESSAGE_TYPES = (
+    Piece,
+    PiecesWanted,
+    Statement,
+    OutcomeWanted,
+    OutcomeTold,
+    StandingsWanted,
+    Standings,
+)

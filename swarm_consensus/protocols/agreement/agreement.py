@@ -1,0 +1,519 @@
+"""
+Many instances at one robot: under way at once, kept on disk, said again where messages were lost.
+
+Each subject goes through its epochs, a few of them at once; epochs are settled in order. The caller
+hands messages in, gives every opened instance this robot's input, and carries out the effects
+(effects.py). The transport may lose, repeat and reorder: who makes no progress says all that it
+said again and asks the others to do so, each time after twice the wait.
+
+An instance is forgotten when n - f robots are known to have settled it, since whoever is behind
+then gets f + 1 equal outcomes (catch_up.py), or when its subject has gone on by a whole window,
+which takes n - f robots that have settled it. Everything that is kept has a bound.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable
+from random import Random
+
+from swarm_consensus.protocols.agreement.broadcast import digest
+from swarm_consensus.protocols.agreement.catch_up import CatchUp
+from swarm_consensus.protocols.agreement.coin import CommonCoin
+from swarm_consensus.protocols.agreement.config import AgreementConfig
+from swarm_consensus.protocols.agreement.effects import (
+    CaughtUp,
+    Contradiction,
+    Decided,
+    Effects,
+    InputKept,
+    Kept,
+    Opened,
+    Send,
+    SubjectKept,
+    input_key,
+    said_key,
+)
+from swarm_consensus.protocols.agreement.errors import InvariantError
+from swarm_consensus.protocols.agreement.instance import Instance
+from swarm_consensus.protocols.agreement.messages import (
+    Message,
+    OutcomeTold,
+    OutcomeWanted,
+    Piece,
+    PiecesWanted,
+    Standings,
+    StandingsWanted,
+    Statement,
+)
+from swarm_consensus.protocols.agreement.subject import Subject
+from swarm_consensus.protocols.agreement.subset import CommonSubset, SubsetRules
+
+# Times that a settled instance is said again for robots that have not said that they settled it.
+SETTLED_REPETITIONS_MAX = 8
+# Instances that one robot may open alone, at least.
+OPENED_ALONE_MIN = 8
+
+
+class Agreement:
+    """
+    The agreement of one robot.
+
+    :param coin: thrown together; None: local coins.
+    :param random: this robot's own chance.
+    :param restored: what was kept before the last reboot, in any order.
+    :param serves: whether a subject is one of this level; messages about others are dropped.
+    :ivar dropped: counts messages that were passed over, by the reason.
+    """
+
+    def __init__(
+        self,
+        config: AgreementConfig,
+        coin: CommonCoin | None,
+        random: Random,
+        restored: Iterable[Kept] = (),
+        serves: Callable[[str], bool] = lambda subject: True,
+    ) -> None:
+        self.config = config
+        self.robots = tuple(sorted(config.robots))
+        self._me = self.robots.index(config.robot)
+        self._places = {robot: place for place, robot in enumerate(self.robots)}
+        self._rules = SubsetRules(self.robots, self._me, config.thresholds, config.pieces, coin)
+        self._random = random
+        self._serves = serves
+        self._now = 0
+        self._subjects: dict[str, Subject] = {}
+        self._under_way: dict[tuple[str, int], Instance] = {}
+        # Settled ones that others may still need, oldest first.
+        self._settled: OrderedDict[tuple[str, int], Instance] = OrderedDict()
+        self._touched: dict[tuple[str, int], Instance] = {}
+        self._keep: dict[str, Kept | None] = {}
+        self._send: list[Send] = []
+        self._opened: list[Opened] = []
+        self._decided: list[Decided] = []
+        self._caught_up: list[CaughtUp] = []
+        self._contradictions: list[Contradiction] = []
+        self._muted: set[int] = set()
+        self.dropped: Counter[str] = Counter()
+        self._catch_up = CatchUp(config, self.robots, self._me, self._subjects, self._post)
+        self._restore(restored)
+
+    def _restore(self, restored: Iterable[Kept]) -> None:
+        said: list[Statement] = []
+        inputs: dict[tuple[str, int], dict[int, bytes]] = {}
+        for kept in restored:
+            if isinstance(kept, SubjectKept):
+                subject = self._subjects[kept.subject] = Subject(kept.subject)
+                subject.settle(kept.epoch, kept.outcome, kept.recent)
+            elif isinstance(kept, InputKept):
+                values = inputs.setdefault((kept.subject, kept.epoch), {})
+                values[kept.proposer] = kept.value
+            else:
+                said.append(kept.statement)
+        for statement in sorted(said, key=lambda each: (each.subject, each.epoch)):
+            where = statement.subject, statement.epoch
+            subject = self._subjects.setdefault(where[0], Subject(where[0]))
+            held = inputs.pop(where, {})
+            instance = self._make(subject, where[1], self._me, statement, held)
+            instance.restored(held)
+            if where[1] <= subject.settled:
+                self._settled[where] = instance
+                instance.passed |= 1 << self._me
+                outcome = subject.digest(where[1])
+                if outcome is not None:
+                    instance.subset.voice.settle(outcome)
+            else:
+                self._under_way[where] = instance
+                if not instance.subset.proposed:
+                    self._opened.append(Opened(*where))
+            self._touched[where] = instance
+        for subject_name, epoch in inputs:
+            # The echo that promised to hold these never left.
+            for proposer in inputs[subject_name, epoch]:
+                self._keep[input_key(subject_name, epoch, proposer)] = None
+
+    # -- what the caller asks -------------------------------------------------------------------
+
+    @property
+    def silent(self) -> bool:
+        """Whether this robot, having lost what it said, still listens what is under way."""
+        return self._catch_up.listening
+
+    def free_epoch(self, subject: str) -> int | None:
+        """Return the epoch into which this robot could put an input next; None: not now."""
+        record = self._subjects.get(subject)
+        settled = 0 if record is None else record.settled
+        for epoch in range(settled + 1, settled + 1 + self.config.window):
+            instance = None if record is None else record.live.get(epoch)
+            if self._catch_up.mute(subject, epoch):
+                continue
+            if instance is None:
+                return None if self._full(subject) else epoch
+            if not instance.subset.proposed and instance.subset.vector is None:
+                return epoch
+        return None
+
+    def propose(self, subject: str, epoch: int, value: bytes) -> None:
+        """
+        Put this robot's input into an epoch that `free_epoch` or `Opened` named.
+
+        :raises InvariantError: it has one there already, or the value is too long.
+        """
+        record = self._subject(subject)
+        if record is None:
+            raise InvariantError(f'{subject}: more subjects than are remembered')
+        instance = record.live.get(epoch)
+        if instance is None:
+            instance = self._open(record, epoch, self._me)
+        for piece in instance.subset.propose(value):
+            self._post((), piece)
+        instance.progressed(self._now)
+        self._touched[subject, epoch] = instance
+
+    def settle(self, subject: str, epoch: int, outcome: bytes) -> None:
+        """
+        Answer `Decided` with the outcome, which is the same at every honest robot.
+
+        :raises InvariantError: it is not the next epoch, or the outcome is too long.
+        """
+        record = self._subjects[subject]
+        if epoch != record.settled + 1 or not record.live[epoch].told:
+            raise InvariantError(f'{subject}/{epoch} is not the one that was decided')
+        if len(outcome) > self.config.outcome_bytes_max:
+            raise InvariantError(f'{subject}/{epoch}: an outcome of {len(outcome)} bytes')
+        self._now_settled(record, epoch, outcome)
+        self._hand_out(record)
+
+    def returned(self) -> None:
+        """Look what happened meanwhile: this robot or another one was away."""
+        self._catch_up.look_around(self._now)
+
+    def mute(self, robot: str) -> None:
+        """Hear a robot no more. As if it had stopped: one of the faulty ones, not one fewer."""
+        self._muted.add(self._places[robot])
+
+    def inputs(self, subject: str) -> dict[str, bytes]:
+        """Return the inputs delivered so far in the oldest open epoch of a subject."""
+        record = self._subjects.get(subject)
+        instance = None if record is None else record.live.get(record.settled + 1)
+        if instance is None:
+            return {}
+        pairs = zip(self.robots, instance.subset.inputs, strict=True)
+        return {robot: value for robot, value in pairs if value is not None}
+
+    def standing(self, subject: str) -> tuple[int, bytes]:
+        """Return (newest settled epoch, its outcome); (0, b'') where there is none."""
+        record = self._subjects.get(subject)
+        return (0, b'') if record is None else (record.settled, record.outcome)
+
+    @property
+    def settled_subjects(self) -> tuple[str, ...]:
+        """Return the subjects of which an epoch is settled, sorted."""
+        return tuple(sorted(name for name, each in self._subjects.items() if each.settled))
+
+    @property
+    def under_way(self) -> int:
+        """Return how many instances are under way."""
+        return len(self._under_way)
+
+    def lacks_input(self, subject: str, epoch: int) -> bool:
+        """Return whether an instance that was opened still waits for this robot's input."""
+        instance = self._under_way.get((subject, epoch))
+        return instance is not None and not instance.subset.proposed
+
+    # -- what comes in --------------------------------------------------------------------------
+
+    def receive(self, sender: str, message: Message, witness: object = None) -> None:
+        """
+        Take in a message.
+
+        :param sender: who said it; the transport vouches for that.
+        :param witness: what proves to others that the sender said it; None: nothing does.
+        """
+        place = self._places.get(sender)
+        if place is None or place == self._me or place in self._muted:
+            self.dropped['MUTED' if place in self._muted else 'STRANGER'] += 1
+        elif isinstance(message, Standings):
+            self._catch_up.standings(place, message, self._now)
+        elif isinstance(message, StandingsWanted):
+            self._catch_up.answer_standings(place, message)
+        elif not self._serves(message.subject):
+            self.dropped['NOT_AGREED'] += 1
+        elif isinstance(message, (Statement, Piece)):
+            self._about_instance(place, message, witness)
+        elif isinstance(message, PiecesWanted):
+            self._pieces_wanted(place, message)
+        elif isinstance(message, OutcomeWanted):
+            self._catch_up.answer(place, message)
+        else:
+            self._outcome_told(place, message)
+
+    def _about_instance(self, place: int, message: Statement | Piece, witness: object) -> None:
+        record = self._subject(message.subject)
+        if record is None:
+            self.dropped['SUBJECTS_FULL'] += 1
+            return
+        epoch = message.epoch
+        instance = record.live.get(epoch)
+        if instance is None:
+            if epoch <= record.settled:
+                if isinstance(message, Statement) and message.again:
+                    self._catch_up.tell(place, record, self._now)
+                return
+            if epoch > record.settled + self.config.window:
+                # What is under way there follows on epochs that are settled.
+                self._catch_up.behind(record, epoch - self.config.window, self._now)
+                return
+            if self._catch_up.mute(message.subject, epoch):
+                return
+            if self._full(message.subject) or self._alone(place):
+                self.dropped['INSTANCES_FULL'] += 1
+                return
+            instance = self._open(record, epoch, place)
+            self._opened.append(Opened(message.subject, epoch))
+        if isinstance(message, Piece):
+            consistent = instance.subset.receive_piece(place, message)
+        else:
+            consistent = instance.subset.receive(place, message)
+            if message.settled:
+                instance.passed |= 1 << place
+        if not consistent:
+            self._contradicted(instance, place, message, witness)
+        elif place != self._me:
+            instance.remember(place, message, witness)
+        self._touched[message.subject, epoch] = instance
+        if isinstance(message, Statement) and message.again:
+            self._answer(record, instance, place, epoch, message)
+        self._forget_if_done(record, epoch, instance)
+
+    def _contradicted(
+        self, instance: Instance, place: int, message: Statement | Piece, witness: object
+    ) -> None:
+        self.dropped['CONTRADICTION'] += 1
+        first = instance.evidence(place, message)
+        if first is not None and witness is not None:
+            self._contradictions.append(
+                Contradiction(
+                    self.robots[place], message.subject, message.epoch, first, (message, witness)
+                )
+            )
+
+    def _answer(
+        self, record: Subject, instance: Instance, place: int, epoch: int, message: Statement
+    ) -> None:
+        """Say everything to a robot that lacks something."""
+        if not instance.may_answer(place, self._now):
+            return
+        # What is new goes to all first, after it is on disk; this then repeats nothing unkept.
+        self._flush(record.name, epoch, instance)
+        to = (self.robots[place],)
+        self._post(to, instance.subset.voice.everything(False))
+        if not instance.subset.holders_of_mine() >> place & 1:
+            for piece in instance.subset.own_pieces():
+                self._post(to, piece)
+        if epoch <= record.settled:
+            self._catch_up.tell(place, record, self._now)
+
+    def _pieces_wanted(self, place: int, wanted: PiecesWanted) -> None:
+        record = self._subjects.get(wanted.subject)
+        instance = None if record is None else record.live.get(wanted.epoch)
+        if instance is None:
+            if record is not None and wanted.epoch <= record.settled:
+                self._catch_up.tell(place, record, self._now)
+            return
+        pieces = instance.subset.pieces(wanted.proposer, wanted.root, wanted.indexes)
+        for piece in pieces:
+            self._post((self.robots[place],), piece)
+
+    def _outcome_told(self, place: int, told: OutcomeTold) -> None:
+        record = self._subjects.get(told.subject)
+        if record is None:
+            record = self._catch_up.expected(told.subject)
+            if record is None:
+                return
+        newest = told.recent[-1][0] if told.recent else 0
+        for epoch, instance in tuple(record.live.items()):
+            if epoch <= newest:
+                # It may have come to a newer one without this.
+                instance.passed |= 1 << place
+                self._forget_if_done(record, epoch, instance)
+        caught_up = self._catch_up.told(place, record, told, self._now)
+        if caught_up is not None:
+            epoch, outcome_bytes = caught_up
+            self._now_settled(record, epoch, outcome_bytes)
+            self._caught_up.append(CaughtUp(record.name, epoch, outcome_bytes))
+            self._hand_out(record)
+
+    # -- time -----------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Let a tick pass."""
+        self._now += 1
+        for (name, epoch), instance in tuple(self._settled.items()):
+            self._flush(name, epoch, instance)
+            self._forget_if_done(self._subjects[name], epoch, instance)
+            if instance.repetitions < SETTLED_REPETITIONS_MAX and instance.due(self._now):
+                self._post((), instance.subset.voice.everything(True))
+        for (name, epoch), instance in self._under_way.items():
+            if self._now % self.config.resend_ticks == 0:
+                self._pull(name, epoch, instance)
+            if instance.due(self._now):
+                self._say_again(name, epoch, instance)
+        self._catch_up.tick(self._now)
+
+    def _say_again(self, name: str, epoch: int, instance: Instance) -> None:
+        self._flush(name, epoch, instance)
+        self._post((), instance.subset.voice.everything(True))
+        if instance.subset.proposed and self._lacking(instance):
+            for piece in instance.subset.own_pieces():
+                self._post((), piece)
+        record = self._subjects[name]
+        if epoch > record.settled + 1 and record.settled + 1 not in record.live:
+            # The one before was missed: the others have settled it.
+            self._catch_up.behind(record, record.settled + 1, self._now)
+
+    def _lacking(self, instance: Instance) -> bool:
+        """Return whether some robot may not hold this robot's input yet."""
+        everybody = (1 << len(self.robots)) - 1
+        return instance.subset.holders_of_mine() != everybody
+
+    def _pull(self, subject: str, epoch: int, instance: Instance) -> None:
+        """Ask for values that are certain and not here."""
+        for proposer, root, indexes, mask in instance.subset.wanted():
+            holders = [p for p in range(len(self.robots)) if mask >> p & 1 and p != self._me]
+            holders = [p for p in holders if p not in self._muted] or [proposer]
+            if holders == [self._me]:
+                continue
+            to = self.robots[instance.turn_of(proposer, holders)]
+            self._post((to,), PiecesWanted(subject, epoch, proposer, root, indexes))
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is due by time alone."""
+        if self._under_way or not self._catch_up.idle:
+            return False
+        return all(
+            instance.repetitions >= SETTLED_REPETITIONS_MAX for instance in self._settled.values()
+        )
+
+    # -- what is to be done ---------------------------------------------------------------------
+
+    def take_effects(self) -> Effects | None:
+        """Return what is to be done now; None: nothing."""
+        touched, self._touched = self._touched, {}
+        for (name, epoch), instance in touched.items():
+            if (name, epoch) in self._under_way:
+                self._flush(name, epoch, instance)
+                self._hand_out(self._subjects[name])
+        if not (self._keep or self._send or self._opened or self._decided or self._caught_up
+                or self._contradictions):  # fmt: skip
+            return None
+        effects = Effects(
+            tuple(self._keep.items()),
+            tuple(self._send),
+            tuple(self._opened),
+            tuple(self._decided),
+            tuple(self._caught_up),
+            tuple(self._contradictions),
+        )
+        self._keep = {}
+        self._send, self._opened, self._decided = [], [], []
+        self._caught_up, self._contradictions = [], []
+        return effects
+
+    def _flush(self, name: str, epoch: int, instance: Instance) -> None:
+        """Keep and send what is new in an instance."""
+        voice = instance.subset.voice
+        if voice.silent and not voice.settled_untold:
+            return
+        if not voice.silent:
+            instance.progressed(self._now)
+            for kept in instance.to_keep(name, epoch):
+                self._keep[kept.key] = kept
+        self._post((), voice.take_new())
+
+    def _hand_out(self, record: Subject) -> None:
+        """Hand the next vector out, once, if it is there and all before it is settled."""
+        instance = record.live.get(record.settled + 1)
+        if instance is not None and instance.subset.vector is not None and not instance.told:
+            instance.told = True
+            decided = Decided(record.name, record.settled + 1, instance.subset.vector)
+            self._decided.append(decided)
+
+    def _now_settled(self, record: Subject, epoch: int, outcome: bytes) -> None:
+        before = record.settled
+        record.settle(epoch, outcome, (*record.recent, (epoch, digest(outcome))))
+        kept = SubjectKept(record.name, epoch, outcome, record.recent)
+        self._keep[kept.key] = kept
+        for old, instance in tuple(record.live.items()):
+            if before < old <= epoch:
+                self._settled[record.name, old] = self._under_way.pop((record.name, old))
+                instance.passed |= 1 << self._me
+                instance.repetitions = 0
+                if old == epoch:
+                    instance.subset.voice.settle(digest(outcome))
+            if old <= epoch - self.config.window or (old < epoch and not instance.told):
+                self._forget(record, old)
+            elif old <= epoch:
+                self._forget_if_done(record, old, instance)
+        while len(self._settled) > self.config.kept_max:
+            name, old = next(iter(self._settled))
+            self._forget(self._subjects[name], old)
+
+    def _forget_if_done(self, record: Subject, epoch: int, instance: Instance) -> None:
+        """Forget an instance once so many robots have settled it that nobody needs it."""
+        if epoch > record.settled or instance.subset.voice.settled_untold:
+            return
+        if instance.passed.bit_count() >= self.config.thresholds.heard:
+            self._forget(record, epoch)
+
+    def _forget(self, record: Subject, epoch: int) -> None:
+        instance = record.live.pop(epoch, None)
+        self._settled.pop((record.name, epoch), None)
+        if instance is not None:
+            self._keep[said_key(record.name, epoch)] = None
+            for proposer in instance.kept:
+                self._keep[input_key(record.name, epoch, proposer)] = None
+
+    # -- small things ---------------------------------------------------------------------------
+
+    def _post(self, to: tuple[str, ...], message: Message) -> None:
+        self._send.append(Send(to, message))
+
+    def _subject(self, name: str) -> Subject | None:
+        record = self._subjects.get(name)
+        if record is None and len(self._subjects) < self.config.subjects_max:
+            record = self._subjects[name] = Subject(name)
+        return record
+
+    def _full(self, subject: str) -> bool:
+        known = subject in self._subjects or len(self._subjects) < self.config.subjects_max
+        return len(self._under_way) >= self.config.instances_max or not known
+
+    def _alone(self, place: int) -> bool:
+        """Return whether a robot has opened as many instances as it may without the others."""
+        share = max(OPENED_ALONE_MIN, self.config.instances_max // len(self.robots))
+        alone = sum(
+            instance.opener == place and instance.subset.speakers <= 1
+            for instance in self._under_way.values()
+        )
+        return alone >= share
+
+    def _open(self, record: Subject, epoch: int, opener: int) -> Instance:
+        instance = self._make(record, epoch, opener)
+        self._under_way[record.name, epoch] = instance
+        return instance
+
+    def _make(
+        self,
+        record: Subject,
+        epoch: int,
+        opener: int,
+        said: Statement | None = None,
+        held: dict[int, bytes] | None = None,
+    ) -> Instance:
+        random = Random(self._random.getrandbits(64))
+        subset = CommonSubset(self._rules, record.name, epoch, random, said, held)
+        instance = Instance(self._rules, subset, opener, self.config.resend_ticks, self._now)
+        record.live[epoch] = instance
+        return instance
