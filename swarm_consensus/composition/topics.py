@@ -117,7 +117,7 @@ NAMES: tuple[Name, ...] = (
         Kind.TOPIC,
         _MESSAGES + 'Frame',
         _BOTH,
-        'Frames between robots: election, membership and log.',
+        'Frames between robots: election, membership, log and agreement.',
         overridable=True,
     ),
     Name(

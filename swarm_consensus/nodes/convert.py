@@ -75,10 +75,10 @@ def frame_from_message(message: FrameMessage) -> FrameArrived:
         nonce=message.nonce,
         sequence=message.sequence,
     )
-    return FrameArrived(header, message.batch.tobytes())
+    return FrameArrived(header, message.batch.tobytes(), message.signature.tobytes())
 
 
-def frame_to_message(header: FrameHeader, batch: bytes) -> FrameMessage:
+def frame_to_message(header: FrameHeader, batch: bytes, signature: bytes = b'') -> FrameMessage:
     """Return the message that carries a frame."""
     message = FrameMessage()
     message.version = header.version
@@ -90,6 +90,7 @@ def frame_to_message(header: FrameHeader, batch: bytes) -> FrameMessage:
     message.nonce = header.nonce
     message.sequence = header.sequence
     message.batch = array('B', batch)
+    message.signature = array('B', signature)
     return message
 
 
@@ -402,6 +403,7 @@ def status_from_message(message: SwarmStatusMessage) -> RobotStatus:
 FRAME_TOPICS: dict[TrafficClass, str] = {
     TrafficClass.ELECTION: '/swarm/frames/control',
     TrafficClass.LOG: '/swarm/frames/control',
+    TrafficClass.AGREEMENT: '/swarm/frames/control',
     TrafficClass.BELIEF: '/swarm/frames/belief',
     TrafficClass.BULK: '/swarm/frames/bulk',
 }

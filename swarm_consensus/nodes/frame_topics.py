@@ -17,11 +17,11 @@ from rclpy.qos import QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
 
-from swarm_consensus.msg import Frame
+from swarm_consensus.msg import Frame as FrameMessage
 from swarm_consensus.nodes.convert import FRAME_TOPICS
 from swarm_consensus.nodes.serialized import frame_from_serialized, frame_to_serialized
 from swarm_consensus.runtime.events import FrameArrived, FrameUnreadable
-from swarm_consensus.transport.frame import FrameHeader
+from swarm_consensus.transport.frame import Frame, FrameHeader
 
 
 class FrameTopics:
@@ -39,7 +39,7 @@ class FrameTopics:
         overridable = QoSOverridingOptions.with_default_policies()
         self._publishers = {
             topic: node.create_lifecycle_publisher(
-                Frame, topic, qos, qos_overriding_options=overridable
+                FrameMessage, topic, qos, qos_overriding_options=overridable
             )
             for topic in sorted(set(FRAME_TOPICS.values()))
         }
@@ -52,7 +52,7 @@ class FrameTopics:
         for topic in topics:
             self.subscriptions.append(
                 node.create_subscription(
-                    Frame, topic, _never, qos, qos_overriding_options=overridable, raw=True
+                    FrameMessage, topic, _never, qos, qos_overriding_options=overridable, raw=True
                 )
             )
         # What every header that leaves here has. DDS hands the frames back to us as well.
@@ -72,12 +72,12 @@ class FrameTopics:
         for publisher in self._publishers.values():
             self._node.destroy_publisher(publisher)
 
-    def send(self, frames: Sequence[tuple[FrameHeader, bytes]]) -> None:
+    def send(self, frames: Sequence[Frame]) -> None:
         """Publish frames."""
-        for header, batch in frames:
-            publisher = self._by_class[header.traffic_class]  # type: ignore[index]
-            self._own = _origin(header)
-            publisher.publish(frame_to_serialized(header, batch))
+        for frame in frames:
+            publisher = self._by_class[frame.header.traffic_class]  # type: ignore[index]
+            self._own = _origin(frame.header)
+            publisher.publish(frame_to_serialized(*frame))
 
     def wait(self, timeout_s: float) -> None:
         """Sleep until a frame is there, `wake` is or was called, or the time is over."""
@@ -102,7 +102,7 @@ class FrameTopics:
         taken: list[FrameArrived | FrameUnreadable] = []
         for handle in self._handles:
             while len(taken) < count_max:
-                found = handle.take_message(Frame, True)
+                found = handle.take_message(FrameMessage, True)
                 if found is None:
                     break
                 frame = frame_from_serialized(found[0])
@@ -113,7 +113,7 @@ class FrameTopics:
     def forget(self) -> None:
         """Drop what came while nobody listened."""
         for handle in self._handles:
-            while handle.take_message(Frame, True) is not None:
+            while handle.take_message(FrameMessage, True) is not None:
                 pass
 
 

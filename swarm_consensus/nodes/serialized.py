@@ -47,7 +47,7 @@ _LAYOUTS = {encapsulation: _Layout(order) for encapsulation, order in _ORDERS.it
 _LITTLE = _LAYOUTS[_ENCAPSULATION[:2]]
 
 
-def frame_to_serialized(header: FrameHeader, batch: bytes) -> bytes:
+def frame_to_serialized(header: FrameHeader, batch: bytes, signature: bytes = b'') -> bytes:
     """Return the serialized message that carries a frame."""
     sender, to = header.sender.encode(), header.to.encode()
     data = bytearray(
@@ -61,6 +61,9 @@ def frame_to_serialized(header: FrameHeader, batch: bytes) -> bytes:
     data += bytes(1 + -(len(data) + 1 - _ORIGIN) % 8)
     data += _LITTLE.numbers.pack(header.incarnation, header.nonce, header.sequence, len(batch))
     data += batch
+    data += bytes(-len(data) % 4)
+    data += _LITTLE.length.pack(len(signature))
+    data += signature
     return bytes(data)
 
 
@@ -79,14 +82,17 @@ def frame_from_serialized(data: bytes) -> FrameArrived | FrameUnreadable:
         to, end = _text(data, start, length), start + length
         at = end + -(end - _ORIGIN) % 8
         incarnation, nonce, sequence, length = layout.numbers.unpack_from(data, at)
+        start = at + layout.numbers.size
+        end = start + length
+        at = end + -end % 4
+        (length,) = layout.length.unpack_from(data, at)
     except (struct.error, ValueError):
         return FrameUnreadable(len(data))
-    at += layout.numbers.size
-    end = at + length
-    if not end <= len(data) <= end + _TRAILING_MAX:
+    at += layout.length.size
+    if not at + length <= len(data) <= at + length + _TRAILING_MAX:
         return FrameUnreadable(len(data))
     header = FrameHeader(version, traffic_class, swarm, sender, to, incarnation, nonce, sequence)
-    return FrameArrived(header, data[at:end])
+    return FrameArrived(header, data[start:end], data[at : at + length])
 
 
 def _text(data: bytes, start: int, length: int) -> str:

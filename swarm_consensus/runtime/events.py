@@ -18,6 +18,7 @@ class FrameArrived:
 
     header: FrameHeader
     batch: bytes
+    signature: bytes = b''
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from swarm_consensus.runtime.events import FrameArrived, FrameUnreadable
-from swarm_consensus.transport.frame import FrameHeader
+from swarm_consensus.transport.frame import Frame
 
 
 class Clock(Protocol):
@@ -19,7 +19,7 @@ class Clock(Protocol):
 class Transport(Protocol):
     """The way to the other robots; may lose, repeat, delay and reorder."""
 
-    def send(self, frames: Sequence[tuple[FrameHeader, bytes]]) -> None:
+    def send(self, frames: Sequence[Frame]) -> None:
         """Hand frames over; returns without waiting for anybody to receive them."""
 
 

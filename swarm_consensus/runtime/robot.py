@@ -299,7 +299,7 @@ class RobotRuntime:
             self._handover.ask(item, now_ns, outputs)
 
     def _frame(self, frame: FrameArrived, now_ns: int, outputs: list[Output]) -> None:
-        receipt = self._guard.receive(frame.header, frame.batch)
+        receipt = self._guard.receive(frame.header, frame.batch, frame.signature)
         if receipt.verdict is Verdict.IMPOSTOR:
             self._impostor(frame, receipt, now_ns, outputs)
         elif receipt.verdict is Verdict.NOT_FOR_US:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from swarm_consensus.protocols.raft import Persist, Restored
 from swarm_consensus.runtime.events import Output
 from swarm_consensus.runtime.robot import RobotRuntime
-from swarm_consensus.transport.frame import FrameHeader
+from swarm_consensus.transport.frame import Frame
 
 
 class Observer:
@@ -21,9 +21,7 @@ class Observer:
     def crashed(self, now_ns: int, robot: str, where: str) -> None:
         """Hear that a robot is down; `where` names the point of the step, '' between steps."""
 
-    def sent(
-        self, now_ns: int, robot: str, frames: Sequence[tuple[FrameHeader, bytes]]
-    ) -> None:
+    def sent(self, now_ns: int, robot: str, frames: Sequence[Frame]) -> None:
         """Hear that frames have left a robot."""
 
     def wrote(self, now_ns: int, robot: str, persist: Persist) -> None:
@@ -58,9 +56,7 @@ class Observers(Observer):
         for observer in self._observers:
             observer.crashed(now_ns, robot, where)
 
-    def sent(
-        self, now_ns: int, robot: str, frames: Sequence[tuple[FrameHeader, bytes]]
-    ) -> None:
+    def sent(self, now_ns: int, robot: str, frames: Sequence[Frame]) -> None:
         """Tell all."""
         for observer in self._observers:
             observer.sent(now_ns, robot, frames)

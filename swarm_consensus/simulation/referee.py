@@ -24,7 +24,7 @@ from swarm_consensus.simulation.invariants import (
 from swarm_consensus.simulation.observer import Observer
 from swarm_consensus.simulation.oracle import Oracle
 from swarm_consensus.simulation.probe import Probe
-from swarm_consensus.transport.frame import FrameHeader, TrafficClass
+from swarm_consensus.transport.frame import Frame, TrafficClass
 
 
 class Referee(Observer):
@@ -77,11 +77,9 @@ class Referee(Observer):
         for rule in self._rules:
             rule.crashed(facts)
 
-    def sent(
-        self, now_ns: int, robot: str, frames: Sequence[tuple[FrameHeader, bytes]]
-    ) -> None:
+    def sent(self, now_ns: int, robot: str, frames: Sequence[Frame]) -> None:
         """Tell what elections say; the rest is seen on disks."""
-        for header, batch in frames:
+        for header, batch, _signature in frames:
             if header.traffic_class != TrafficClass.ELECTION:
                 continue
             facts = self.facts.robots[robot]

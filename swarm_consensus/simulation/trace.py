@@ -16,7 +16,7 @@ from swarm_consensus.runtime.events import Output, StatusReport
 from swarm_consensus.runtime.robot import RobotRuntime
 from swarm_consensus.runtime.wire import MESSAGES
 from swarm_consensus.simulation.observer import Observer
-from swarm_consensus.transport.frame import FrameHeader
+from swarm_consensus.transport.frame import Frame
 
 TEXT_CHARACTERS_MAX = 180
 
@@ -52,11 +52,9 @@ class Trace(Observer):
         """Take a write in."""
         self._take(now_ns, robot, 'writes ', persist)
 
-    def sent(
-        self, now_ns: int, robot: str, frames: Sequence[tuple[FrameHeader, bytes]]
-    ) -> None:
+    def sent(self, now_ns: int, robot: str, frames: Sequence[Frame]) -> None:
         """Take frames in."""
-        for header, batch in frames:
+        for header, batch, _signature in frames:
             self._hash.update(f'{now_ns} {header.sender} {header.to} {header.sequence} '.encode())
             self._hash.update(batch)
             if self._verbose:

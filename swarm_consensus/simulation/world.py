@@ -22,7 +22,7 @@ from swarm_consensus.simulation.observer import Observer
 from swarm_consensus.storage.errors import StorageFull
 from swarm_consensus.storage.memory import DurabilityPoint, MemoryDisk, SimulatedCrash
 from swarm_consensus.storage.recovery import open_recovering
-from swarm_consensus.transport.frame import FrameHeader
+from swarm_consensus.transport.frame import Frame
 
 # A robot whose next tick is due now would otherwise be asked again at the same instant for ever.
 SLEEP_NS_MIN = 1_000
@@ -78,7 +78,7 @@ class _Host:
         disk.crash_at = self._pass_disk
         self.disk = disk
 
-    def send(self, frames: Sequence[tuple[FrameHeader, bytes]]) -> None:
+    def send(self, frames: Sequence[Frame]) -> None:
         """Put frames on the air: the port `Transport`."""
         if self.fuse is None:
             self._world.broadcast(self.place, frames)
@@ -263,12 +263,12 @@ class World:
             action()
         self.now_ns = until_ns
 
-    def broadcast(self, sender: str, frames: Sequence[tuple[FrameHeader, bytes]]) -> None:
+    def broadcast(self, sender: str, frames: Sequence[Frame]) -> None:
         """Plan the arrival of frames at every other robot."""
         self.observer.sent(self.now_ns, sender, frames)
         now_ns, delays = self.now_ns, self.network.delays
-        for header, batch in frames:
-            arrival = FrameArrived(header, batch)
+        for header, batch, signature in frames:
+            arrival = FrameArrived(header, batch, signature)
             for robot, host in self._hosts.items():
                 if robot == sender or (
                     header.to and not self._overhear and header.to != host.config.robot

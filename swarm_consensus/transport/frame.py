@@ -9,6 +9,9 @@ from typing import NamedTuple
 from swarm_consensus.protocols.values import value
 
 VERSION = 1
+# Of a batch of the class AGREEMENT: two such frames of one robot that contradict each other are
+# shown to the others as a proof, which has to fit into one frame of another class.
+AGREEMENT_BYTES_MAX = 20_000
 
 
 class TrafficClass(IntEnum):
@@ -16,8 +19,9 @@ class TrafficClass(IntEnum):
 
     ELECTION = 0
     LOG = 1
-    BELIEF = 2
-    BULK = 3
+    AGREEMENT = 2
+    BELIEF = 3
+    BULK = 4
 
 
 @value
@@ -46,10 +50,26 @@ class FrameHeader:
 
 
 class Frame(NamedTuple):
-    """A header and its batch of encoded messages."""
+    """
+    A header and its batch of encoded messages.
+
+    :param signature: by the key of the sender; empty where the swarm has no keys.
+    """
 
     header: FrameHeader
     batch: bytes
+    signature: bytes = b''
+
+
+def batch_bytes_max(traffic_class: int, frame_bytes_max: int) -> int:
+    """
+    Return the most bytes that a batch of a class may have.
+
+    :param frame_bytes_max: of the swarm, for the largest batch of all.
+    """
+    if traffic_class == TrafficClass.AGREEMENT:
+        return min(AGREEMENT_BYTES_MAX, frame_bytes_max // 3)
+    return frame_bytes_max
 
 
 @dataclass(slots=True)

@@ -14,9 +14,16 @@ from enum import Enum
 from typing import Generic
 
 from swarm_consensus.protocols.values import value
-from swarm_consensus.transport.codec import Buffer, Codec, MessageT
+from swarm_consensus.transport.codec import Codec, MessageT
 from swarm_consensus.transport.errors import MalformedError
-from swarm_consensus.transport.frame import VERSION, FrameCounters, FrameHeader, TrafficClass
+from swarm_consensus.transport.frame import (
+    VERSION,
+    Frame,
+    FrameCounters,
+    FrameHeader,
+    TrafficClass,
+    batch_bytes_max,
+)
 from swarm_consensus.transport.window import ReplayWindow
 
 _CLASSES = len(TrafficClass)
@@ -56,6 +63,7 @@ class Receipt(Generic[MessageT]):
     :param claims: what another robot says under our own name, where the verdict is IMPOSTOR and
         it decodes: for settling who keeps the name, never for the protocols.
     :param reason: of a malformed frame, for people; bounded in length.
+    :param frame: the frame itself where it is accepted, for those who keep it as a witness.
     """
 
     verdict: Verdict
@@ -64,6 +72,7 @@ class Receipt(Generic[MessageT]):
     contact: Contact | None = None
     claims: tuple[MessageT, ...] = ()
     reason: str = ''
+    frame: Frame | None = None
 
 
 class _Peer:
@@ -108,6 +117,7 @@ class Guard(Generic[MessageT]):
         self._swarm = swarm
         self._codec = codec
         self._frame_bytes_max = frame_bytes_max
+        self._agreement_bytes_max = batch_bytes_max(TrafficClass.AGREEMENT, frame_bytes_max)
         self._peers: dict[str, _Peer] = {}
         self._robots: frozenset[str] = frozenset()
         self.set_robots(robots)
@@ -125,7 +135,9 @@ class Guard(Generic[MessageT]):
         peer = self._peers.get(robot)
         return None if peer is None else peer.incarnation
 
-    def receive(self, header: FrameHeader, batch: Buffer) -> Receipt[MessageT]:
+    def receive(
+        self, header: FrameHeader, batch: bytes, signature: bytes = b''
+    ) -> Receipt[MessageT]:
         """Check one frame; counts it, and never raises on what is in it."""
         own_name = header.sender == self._robot
         right_swarm = header.version == VERSION and header.swarm == self._swarm
@@ -139,7 +151,7 @@ class Guard(Generic[MessageT]):
             return self._impostor(batch)
         if header.sender not in self._robots:
             return self._drop(Verdict.STRANGER)
-        if len(batch) > self._frame_bytes_max:
+        if len(batch) > self._bytes_max(header.traffic_class):
             return self._drop(Verdict.OVERSIZE)
         if header.to and header.to != self._robot:
             return self._drop(Verdict.NOT_FOR_US)
@@ -152,7 +164,12 @@ class Guard(Generic[MessageT]):
             messages = self._codec.decode_batch(batch, self._robot)
         except MalformedError as error:
             return self._drop(Verdict.MALFORMED, str(error))
-        return self._accept(peer, header, messages)
+        return self._accept(peer, Frame(header, batch, signature), messages)
+
+    def _bytes_max(self, traffic_class: int) -> int:
+        if traffic_class == TrafficClass.AGREEMENT:
+            return self._agreement_bytes_max
+        return self._frame_bytes_max
 
     def unreadable(self, size: int) -> None:
         """Count what came in place of a frame and has no header; `size` is in bytes."""
@@ -169,17 +186,18 @@ class Guard(Generic[MessageT]):
         return not peer.windows[header.traffic_class].fresh(header.sequence)
 
     def _accept(
-        self, peer: _Peer | None, header: FrameHeader, messages: tuple[MessageT, ...]
+        self, peer: _Peer | None, frame: Frame, messages: tuple[MessageT, ...]
     ) -> Receipt[MessageT]:
+        header = frame.header
         contact = Contact.SAME
         if peer is None or header.incarnation > peer.incarnation:
             contact = Contact.FIRST if peer is None else Contact.REBOOTED
             peer = self._peers[header.sender] = _Peer(header.incarnation, header.nonce)
         peer.windows[header.traffic_class].mark(header.sequence)
         self.counters.accepted += 1
-        return Receipt(Verdict.ACCEPTED, header.sender, messages, contact)
+        return Receipt(Verdict.ACCEPTED, header.sender, messages, contact, frame=frame)
 
-    def _impostor(self, batch: Buffer) -> Receipt[MessageT]:
+    def _impostor(self, batch: bytes) -> Receipt[MessageT]:
         self.counters.impostor += 1
         claims: tuple[MessageT, ...] = ()
         if len(batch) <= self._frame_bytes_max:

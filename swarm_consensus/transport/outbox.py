@@ -24,6 +24,7 @@ from swarm_consensus.transport.frame import (
     FrameCounters,
     FrameHeader,
     TrafficClass,
+    batch_bytes_max,
 )
 
 HEADER_BYTES = len(array_header(16))  # of a batch, at most
@@ -101,7 +102,7 @@ class Outbox(Generic[MessageT]):
         self._incarnation = incarnation
         self._nonce = nonce
         self._codec = codec
-        self._frame_bytes_max = frame_bytes_max
+        self._bytes_max = {c: batch_bytes_max(c, frame_bytes_max) for c in TrafficClass}
         self._class_bytes_max = class_bytes_max
         self._class_messages_max = class_messages_max
         # Insertion order is the order of leaving; a key of our own stands for 'no key'.
@@ -128,7 +129,7 @@ class Outbox(Generic[MessageT]):
         data = self._codec.encode(message, to)
         count = self.classes[traffic_class]
         count.offered += 1
-        if len(data) + HEADER_BYTES > self._frame_bytes_max:
+        if len(data) + HEADER_BYTES > self._bytes_max[traffic_class]:
             count.dropped += 1
             self.counters.refused_to_send += 1
             return Offer.OVERSIZE
@@ -166,7 +167,7 @@ class Outbox(Generic[MessageT]):
                 yield self._next_frame(traffic_class, queue)
 
     def _next_frame(self, traffic_class: TrafficClass, queue: dict[object, _Waiting]) -> Frame:
-        room = self._frame_bytes_max - HEADER_BYTES
+        room = self._bytes_max[traffic_class] - HEADER_BYTES
         count_max = self._codec.limits.batch_messages_max
         taken: list[object] = []
         parts: list[bytes] = []

@@ -20,7 +20,7 @@ from swarm_consensus.runtime.events import (
     FrameArrived,
     FrameUnreadable,
 )
-from swarm_consensus.transport.frame import FrameHeader
+from swarm_consensus.transport.frame import Frame, FrameHeader
 from swarm_consensus.transport.hashes import labels_hash
 
 NAMES = ('', 'a', 'bo', 'cat', 'dora', 'robot_1', 'robot_12', 'küche', 'x' * 200)
@@ -32,12 +32,14 @@ def frames():
     for sender in NAMES:
         for to in NAMES:
             numbers = [random.getrandbits(64) for _ in range(4)]
-            header = FrameHeader(1, random.randrange(4), numbers[0], sender, to, *numbers[1:])
-            yield header, random.randbytes(random.choice((0, 1, 7, 500)))
+            header = FrameHeader(1, random.randrange(5), numbers[0], sender, to, *numbers[1:])
+            batch = random.randbytes(random.choice((0, 1, 7, 500)))
+            yield Frame(header, batch, random.randbytes(random.choice((0, 64))))
 
 
-def zeroed(data: bytes, header: FrameHeader) -> bytes:
+def zeroed(data: bytes, frame: Frame) -> bytes:
     """Clear the padding, which the generated code leaves as it was in memory."""
+    header, batch, signature = frame
     data = bytearray(data)
     data[6:12] = bytes(6)
     end = 24 + len(header.sender.encode()) + 1
@@ -46,26 +48,29 @@ def zeroed(data: bytes, header: FrameHeader) -> bytes:
     end = at + 4 + len(header.to.encode()) + 1
     at = end + -(end - 4) % 8
     data[end:at] = bytes(at - end)
+    end = at + 28 + len(batch)
+    at = end + -end % 4
+    data[end:at] = bytes(at - end)
+    assert len(data) - at - 4 - len(signature) in range(4)
     return bytes(data)
 
 
 def test_bytes_are_those_of_the_generated_code():
-    for header, batch in frames():
-        expected = serialize_message(frame_to_message(header, batch))
-        assert frame_to_serialized(header, batch) == zeroed(expected, header)
+    for frame in frames():
+        expected = serialize_message(frame_to_message(*frame))
+        assert frame_to_serialized(*frame) == zeroed(expected, frame)
 
 
 def test_what_the_generated_code_makes_is_read():
-    for header, batch in frames():
-        data = serialize_message(frame_to_message(header, batch))
-        assert frame_from_serialized(data) == FrameArrived(header, batch)
+    for frame in frames():
+        data = serialize_message(frame_to_message(*frame))
+        assert frame_from_serialized(data) == FrameArrived(*frame)
 
 
 @pytest.mark.parametrize('seed', range(20))
 def test_whatever_comes_is_a_frame_or_unreadable(seed):
     random = Random(seed)
-    header, batch = random.choice(list(frames()))
-    whole = frame_to_serialized(header, batch)
+    whole = frame_to_serialized(*random.choice(list(frames())))
     for _ in range(50):
         data = bytearray(whole[: random.randrange(len(whole) + 1)])
         for _ in range(random.randrange(4)):
@@ -79,15 +84,31 @@ def test_the_other_order_of_bytes_is_read():
     data = bytes((0, 0, 0, 0, 1, 2)) + bytes(6) + (7).to_bytes(8, 'big')
     data += (2).to_bytes(4, 'big') + b'a\0' + bytes(2) + (1).to_bytes(4, 'big') + bytes(4)
     data += b''.join(number.to_bytes(8, 'big') for number in (3, 4, 5))
-    data += (2).to_bytes(4, 'big') + b'xy'
+    data += (2).to_bytes(4, 'big') + b'xy' + bytes(2) + (3).to_bytes(4, 'big') + b'abc'
     header = FrameHeader(1, 2, 7, 'a', '', 3, 4, 5)
-    assert frame_from_serialized(data) == FrameArrived(header, b'xy')
+    assert frame_from_serialized(data) == FrameArrived(header, b'xy', b'abc')
 
 
-def test_a_batch_that_is_cut_off_is_unreadable():
+@pytest.mark.parametrize('signature', [b'', bytes(64)])
+def test_a_frame_that_is_cut_off_is_unreadable(signature):
     header = FrameHeader(1, 1, 2, 'robot_1', '', 3, 4, 5)
-    whole = frame_to_serialized(header, bytes(50))
-    assert frame_from_serialized(whole[:-1]) == FrameUnreadable(len(whole) - 1)
+    whole = frame_to_serialized(header, bytes(50), signature)
+    for end in range(len(whole)):
+        assert frame_from_serialized(whole[:end]) == FrameUnreadable(end)
+    assert frame_from_serialized(whole + bytes(4)) == FrameUnreadable(len(whole) + 4)
+
+
+def test_a_length_that_the_message_does_not_have_is_unreadable():
+    header = FrameHeader(1, 1, 2, 'robot_1', '', 3, 4, 5)
+    whole = frame_to_serialized(header, bytes(50), bytes(64))
+    at = len(whole) - 64 - 4
+    for length in (65, 2**31, 2**32 - 1):
+        data = whole[:at] + length.to_bytes(4, 'little') + whole[at + 4 :]
+        assert frame_from_serialized(data) == FrameUnreadable(len(data))
+    for length in (51 + 64 + 4, 2**32 - 1):
+        # Of the batch: 2 bytes of padding stand behind it.
+        data = whole[: at - 56] + length.to_bytes(4, 'little') + whole[at - 52 :]
+        assert frame_from_serialized(data) == FrameUnreadable(len(data))
 
 
 # -- beliefs --------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import pytest
 
 from swarm_consensus.transport.codec import Codec
-from swarm_consensus.transport.frame import VERSION, FrameCounters, FrameHeader, TrafficClass
+from swarm_consensus.transport.frame import VERSION, Frame, FrameCounters, FrameHeader, TrafficClass
 from swarm_consensus.transport.guard import Contact, Guard, Receipt, Verdict
 from swarm_consensus.transport.hashes import swarm_hash
 from swarm_consensus.transport.window import WINDOW
@@ -57,7 +57,9 @@ def test_a_good_frame_is_accepted_with_its_sender() -> None:
     g = guard()
     data = batch('a', 'b')
     receipt = g.receive(header(), data)
-    assert receipt == Receipt(Verdict.ACCEPTED, 'r2', (Note('a'), Note('b')), Contact.FIRST)
+    assert receipt == Receipt(
+        Verdict.ACCEPTED, 'r2', (Note('a'), Note('b')), Contact.FIRST, frame=Frame(header(), data)
+    )
     assert g.receive(header(sequence=2), data).contact is Contact.SAME
     assert counts(g.counters) == {'accepted': 2}
     assert g.counters.received_bytes == 2 * len(data)
@@ -76,9 +78,11 @@ def test_a_good_frame_is_accepted_with_its_sender() -> None:
         ({'sender': 'r2\0'}, batch('a'), Verdict.STRANGER),
         ({'sender': '\ud800' * 10_000}, batch('a'), Verdict.STRANGER),
         ({}, bytes(BYTES_MAX + 1), Verdict.OVERSIZE),
+        ({'traffic_class': TrafficClass.AGREEMENT}, bytes(BYTES_MAX // 3 + 1), Verdict.OVERSIZE),
+        ({'traffic_class': TrafficClass.AGREEMENT}, bytes(BYTES_MAX // 3), Verdict.MALFORMED),
         ({'to': 'r3'}, batch('a'), Verdict.NOT_FOR_US),
         ({'to': 'nobody\0\ud800'}, batch('a'), Verdict.NOT_FOR_US),
-        ({'traffic_class': 4}, batch('a'), Verdict.MALFORMED),
+        ({'traffic_class': 5}, batch('a'), Verdict.MALFORMED),
         ({'traffic_class': -1}, batch('a'), Verdict.MALFORMED),
         ({'sequence': 0}, batch('a'), Verdict.MALFORMED),
         ({}, b'', Verdict.MALFORMED),
@@ -196,7 +200,7 @@ names = st.sampled_from(['r1', 'r2', 'r3', 'r4', '']) | st.text(max_size=20)
 headers = st.builds(
     FrameHeader,
     st.sampled_from([VERSION, 0, 2, 255]),
-    st.integers(0, 5),
+    st.integers(0, 6),
     st.sampled_from([SWARM, 0]),
     names,
     names,

@@ -13,7 +13,14 @@ import pytest
 
 from swarm_consensus.transport.codec import Codec
 from swarm_consensus.transport.errors import EncodeError
-from swarm_consensus.transport.frame import VERSION, FrameCounters, FrameHeader, TrafficClass
+from swarm_consensus.transport.frame import (
+    AGREEMENT_BYTES_MAX,
+    VERSION,
+    FrameCounters,
+    FrameHeader,
+    TrafficClass,
+    batch_bytes_max,
+)
 from swarm_consensus.transport.guard import Guard
 from swarm_consensus.transport.outbox import Offer, Outbox
 from swarm_consensus.transport.schema import Limits
@@ -41,7 +48,8 @@ def test_messages_of_one_class_share_a_frame() -> None:
     box = outbox()
     for number in range(3):
         assert box.offer(Data(number)) is Offer.QUEUED
-    [(header, batch)] = box.flush()
+    [(header, batch, signature)] = box.flush()
+    assert signature == b''
     assert header == FrameHeader(VERSION, TrafficClass.LOG, 7, 'r1', '', 5, 6, 1)
     assert CODEC.decode_batch(batch) == (Data(0), Data(1), Data(2))
     assert box.flush() == []
@@ -50,13 +58,13 @@ def test_messages_of_one_class_share_a_frame() -> None:
 
 def test_the_classes_leave_in_their_order_and_sequences_count_on() -> None:
     box = outbox()
-    for traffic_class in (3, 1, 0, 2, 0):
+    for traffic_class in (3, 1, 4, 0, 2, 0):
         box.offer(Data(traffic_class), traffic_class=TrafficClass(traffic_class))
     frames = box.flush()
-    assert [frame.header.traffic_class for frame in frames] == [0, 1, 2, 3]
-    assert [frame.header.sequence for frame in frames] == [1, 2, 3, 4]
+    assert [frame.header.traffic_class for frame in frames] == [0, 1, 2, 3, 4]
+    assert [frame.header.sequence for frame in frames] == [1, 2, 3, 4, 5]
     box.offer(Data(0))
-    assert box.flush()[0].header.sequence == 5
+    assert box.flush()[0].header.sequence == 6
 
 
 def test_what_is_for_one_robot_says_so_in_the_header() -> None:
@@ -81,6 +89,21 @@ def test_a_message_that_no_frame_can_carry_is_refused_and_counted() -> None:
     fits = next(n for n in range(BYTES_MAX, 0, -1) if box.offer(Data(1, bytes(n))).taken)
     [frame] = box.flush()
     assert BYTES_MAX - 3 <= len(frame.batch) <= BYTES_MAX and fits > BYTES_MAX - 12
+
+
+def test_two_batches_of_the_agreement_fit_into_one_frame() -> None:
+    box = outbox()
+    limit = batch_bytes_max(TrafficClass.AGREEMENT, BYTES_MAX)
+    assert 2 * limit < BYTES_MAX
+    fits = bytes(limit - 12)
+    assert box.offer(Data(1, bytes(limit)), traffic_class=TrafficClass.AGREEMENT) is Offer.OVERSIZE
+    for number in (1, 2):
+        assert box.offer(Data(number, fits), traffic_class=TrafficClass.AGREEMENT).taken
+    frames = box.flush()
+    assert [len(frame.batch) <= limit for frame in frames] == [True, True]
+    # And a frame as large as any carries a proof of whatever was said.
+    assert batch_bytes_max(TrafficClass.AGREEMENT, 10**6) == AGREEMENT_BYTES_MAX == 20_000
+    assert {batch_bytes_max(c, 999) for c in TrafficClass} == {333, 999}
 
 
 def test_our_own_wrong_message_is_an_error() -> None:
@@ -159,8 +182,9 @@ def test_every_message_arrives_once_and_the_counters_add_up(history: list[Any]) 
                 if not to or robot in to:
                     expected[robot][traffic_class].append(message)
         waiting.clear()
-        for header, batch in box.flush():
-            assert len(batch) <= BYTES_MAX and header.sequence == last_sequence + 1
+        for header, batch, _ in box.flush():
+            assert len(batch) <= batch_bytes_max(header.traffic_class, BYTES_MAX)
+            assert header.sequence == last_sequence + 1
             last_sequence = header.sequence
             for robot, guard in guards.items():
                 arrived[robot][header.traffic_class] += guard.receive(header, batch).messages
@@ -194,7 +218,7 @@ def test_the_values_mirror_the_messages(repository: Path) -> None:
     counters = field_names(repository / 'msg' / 'FrameCounters.msg')
     assert [field.name for field in fields(FrameCounters)] == counters
     frame = field_names(repository / 'msg' / 'Frame.msg')
-    assert [*(field.name for field in fields(FrameHeader)), 'batch'] == frame
+    assert [*(field.name for field in fields(FrameHeader)), 'batch', 'signature'] == frame
     text = (repository / 'msg' / 'Frame.msg').read_text()
     for name, value in re.findall(r'uint8 CLASS_(\w+)=(\d)', text):
         assert TrafficClass[name] == int(value)
