@@ -101,11 +101,13 @@ _BUILD = (
 )
 
 _RUNTIME = (
+    'cryptography >= 41.0',
     'cyclonedds >= 11.0.1',  # since then it bears the type descriptions of Fast DDS
     'msgspec >= 0.18.6',
     'numpy >= 1.26',
     'onnxruntime >= 1.17',
     'pillow >= 10.0',
+    'pynacl >= 1.5',
     'pyyaml >= 6.0',
     'rich >= 13.0',
 )

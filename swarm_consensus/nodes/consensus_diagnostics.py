@@ -41,6 +41,7 @@ def diagnosis(status: RobotStatus, node: str) -> DiagnosticStatus:
         'frames oversize': frames.oversize,
         'frames replayed': frames.replayed,
         'frames in our name': frames.impostor,
+        'frames forged': frames.forged,
         'messages too large to send': frames.refused_to_send,
         **{
             f'evidence dropped: {reason.lower()}': count

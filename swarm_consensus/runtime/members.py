@@ -6,6 +6,10 @@ robot that hears its own name asked for answers at once, and so does every other
 both, because a middleware may need seconds until the two hear each other. Of two that start
 together, or that meet after a split, the one of the earlier boot gives way: the others hear only
 the later one, whose frames make those of an earlier boot old.
+
+Where the swarm has keys, only somebody who has our key can speak under our name. But frames that
+an earlier boot of ours has signed may have been recorded, so a frame of an earlier boot is nothing
+to give way to. Whoever bears the name answers our probe by its nonce, which nobody knew before.
 """
 
 from __future__ import annotations
@@ -59,14 +63,21 @@ class Members:
     """
     The robots of the swarm as heard from here.
 
+    :param signed: whether the swarm has keys; all frames told of here are then signed.
     :ivar presence_due_ns: when the next sign of life is to be sent.
     """
 
     def __init__(
-        self, config: RuntimeConfig, incarnation: int, nonce: int, now_ns: int
+        self,
+        config: RuntimeConfig,
+        incarnation: int,
+        nonce: int,
+        now_ns: int,
+        signed: bool = False,
     ) -> None:
         self._config = config
         self._boot = (incarnation, nonce)
+        self._signed = signed
         self._heard: dict[str, _Heard] = {}
         alone = len(config.robots) == 1
         self._probe_until_ns = now_ns + config.name_probe_ns * (1 if alone else LONELY_PROBES)
@@ -158,6 +169,14 @@ class Members:
             self._told_in_use += 1
         return self._told_in_use >= IMPOSTOR_FRAMES
 
+    def answer(self, header: FrameHeader, their_presence: Presence | None) -> NameInUse | None:
+        """Return what is to be told to a robot that probes for our name, where we bear it."""
+        if self._probing or not self._signed:
+            return None
+        if their_presence is None or not their_presence.probing:
+            return None
+        return NameInUse(self._config.robot, self._boot[0], header.nonce)
+
     def impostor(self, header: FrameHeader, their_presence: Presence | None, now_ns: int) -> bool:
         """
         Take note of a frame under our name by another robot.
@@ -175,6 +194,8 @@ class Members:
         if len(seen) < IMPOSTOR_FRAMES:
             return False
         seen.clear()
+        if self._signed and header.incarnation < self._boot[0]:
+            return False
         they_probe = their_presence is not None and their_presence.probing
         if self._probing != they_probe:
             return self._probing

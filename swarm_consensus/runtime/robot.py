@@ -302,7 +302,7 @@ class RobotRuntime:
         receipt = self._guard.receive(frame.header, frame.batch, frame.signature)
         if receipt.verdict is Verdict.IMPOSTOR:
             self._impostor(frame, receipt, now_ns, outputs)
-        elif receipt.verdict is Verdict.NOT_FOR_US:
+        elif receipt.verdict is Verdict.NOT_FOR_US and receipt.vouched:
             self._members.contact(now_ns)
             if frame.header.to == frame.header.sender:
                 self._members.probe_heard(frame.header, now_ns)
@@ -350,7 +350,15 @@ class RobotRuntime:
             # Noise: only somebody who speaks our language can have been given our name.
             return
         presence = next((m for m in receipt.claims if isinstance(m, Presence)), None)
-        if self._members.impostor(frame.header, presence, now_ns):
+        in_use = self._members.answer(frame.header, presence)
+        if in_use is not None:
+            self._post.offer(in_use)
+        told = [
+            self._members.told_in_use(message)
+            for message in receipt.claims
+            if isinstance(message, NameInUse)
+        ]
+        if any(told) or self._members.impostor(frame.header, presence, now_ns):
             self._give_way(frame.header.incarnation, outputs)
 
     def _give_way(self, their_incarnation: int, outputs: list[Output]) -> None:

@@ -78,7 +78,7 @@ class FrameCounters:
     What became of the frames at this robot; the fields are those of msg/FrameCounters.msg.
 
     Always: received == accepted + not_for_us + foreign + stranger + oversize + malformed +
-    replayed + impostor. Own frames that come back are not counted.
+    replayed + impostor + forged. Own frames that come back are not counted.
     """
 
     sent: int = 0
@@ -93,6 +93,7 @@ class FrameCounters:
     malformed: int = 0
     replayed: int = 0
     impostor: int = 0
+    forged: int = 0
     refused_to_send: int = 0
 
     @property
@@ -106,6 +107,7 @@ class FrameCounters:
             + self.malformed
             + self.replayed
             + self.impostor
+            + self.forged
         )
 
     def copy(self) -> FrameCounters:

@@ -4,7 +4,8 @@ What an arriving frame must pass before a protocol sees it (docs/wire.md, 'The g
 The checks run from the cheapest to the dearest and every drop is counted. Nothing that a peer
 sends raises, and nothing of a frame is remembered before the whole of it has decoded: a frame of
 garbage with a huge sequence number or incarnation would otherwise lock the true sender out. A
-forged frame that decodes can still do that; only signatures tell it apart.
+forged frame that decodes can still do that where the swarm has no keys. Where it has, nothing is
+remembered or believed of a frame that its sender has not signed.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from swarm_consensus.transport.frame import (
     TrafficClass,
     batch_bytes_max,
 )
+from swarm_consensus.transport.signing import Verifier
 from swarm_consensus.transport.window import ReplayWindow
 
 _CLASSES = len(TrafficClass)
@@ -40,6 +42,7 @@ class Verdict(Enum):
     OVERSIZE = 'oversize'
     NOT_FOR_US = 'not_for_us'
     REPLAYED = 'replayed'
+    FORGED = 'forged'
     MALFORMED = 'malformed'
 
 
@@ -64,6 +67,8 @@ class Receipt(Generic[MessageT]):
         it decodes: for settling who keeps the name, never for the protocols.
     :param reason: of a malformed frame, for people; bounded in length.
     :param frame: the frame itself where it is accepted, for those who keep it as a witness.
+    :param vouched: False where the frame is for another robot, and not even its header may be
+        believed, because nobody has looked whether its sender has signed it.
     """
 
     verdict: Verdict
@@ -73,6 +78,7 @@ class Receipt(Generic[MessageT]):
     claims: tuple[MessageT, ...] = ()
     reason: str = ''
     frame: Frame | None = None
+    vouched: bool = True
 
 
 class _Peer:
@@ -98,6 +104,7 @@ class Guard(Generic[MessageT]):
     :param robots: ids of all robots of the swarm; own one may be among them.
     :param frame_bytes_max: largest batch that is looked at.
     :param counters: counted up here; shared with the outbox.
+    :param verifier: knows the keys of the swarm; None: it has none, and frames bear no signature.
     """
 
     def __init__(
@@ -110,12 +117,14 @@ class Guard(Generic[MessageT]):
         codec: Codec[MessageT],
         frame_bytes_max: int,
         counters: FrameCounters,
+        verifier: Verifier | None = None,
     ) -> None:
         self.counters = counters
         self._robot = robot
         self._nonce = nonce
         self._swarm = swarm
         self._codec = codec
+        self._verifier = verifier
         self._frame_bytes_max = frame_bytes_max
         self._agreement_bytes_max = batch_bytes_max(TrafficClass.AGREEMENT, frame_bytes_max)
         self._peers: dict[str, _Peer] = {}
@@ -148,18 +157,23 @@ class Guard(Generic[MessageT]):
         if not right_swarm:
             return self._drop(Verdict.FOREIGN)
         if own_name:
-            return self._impostor(batch)
+            return self._impostor(header, batch, signature)
         if header.sender not in self._robots:
             return self._drop(Verdict.STRANGER)
         if len(batch) > self._bytes_max(header.traffic_class):
             return self._drop(Verdict.OVERSIZE)
+        verifier = self._verifier
         if header.to and header.to != self._robot:
-            return self._drop(Verdict.NOT_FOR_US)
+            if verifier is None:
+                return self._drop(Verdict.NOT_FOR_US)
+            return self._overheard(verifier, header, batch, signature)
         if not 0 <= header.traffic_class < _CLASSES or header.sequence < 1:
             return self._drop(Verdict.MALFORMED, 'traffic class or sequence number out of range')
         peer = self._peers.get(header.sender)
         if peer is not None and self._used(peer, header):
             return self._drop(Verdict.REPLAYED)
+        if verifier is not None and not verifier.signed(header, batch, signature):
+            return self._drop(Verdict.FORGED)
         try:
             messages = self._codec.decode_batch(batch, self._robot)
         except MalformedError as error:
@@ -197,7 +211,23 @@ class Guard(Generic[MessageT]):
         self.counters.accepted += 1
         return Receipt(Verdict.ACCEPTED, header.sender, messages, contact, frame=frame)
 
-    def _impostor(self, batch: bytes) -> Receipt[MessageT]:
+    def _overheard(
+        self, verifier: Verifier, header: FrameHeader, batch: bytes, signature: bytes
+    ) -> Receipt[MessageT]:
+        # Of frames for others only a probe for a name tells this robot something, and only that is
+        # worth the check: most of the traffic is overheard.
+        if header.to != header.sender:
+            return self._drop(Verdict.NOT_FOR_US, vouched=False)
+        if not verifier.signed(header, batch, signature):
+            return self._drop(Verdict.FORGED)
+        return self._drop(Verdict.NOT_FOR_US)
+
+    def _impostor(self, header: FrameHeader, batch: bytes, signature: bytes) -> Receipt[MessageT]:
+        if self._verifier is not None:
+            if len(batch) > self._bytes_max(header.traffic_class):
+                return self._drop(Verdict.OVERSIZE)
+            if not self._verifier.signed(header, batch, signature):
+                return self._drop(Verdict.FORGED)
         self.counters.impostor += 1
         claims: tuple[MessageT, ...] = ()
         if len(batch) <= self._frame_bytes_max:
@@ -207,7 +237,7 @@ class Guard(Generic[MessageT]):
                 return Receipt(Verdict.IMPOSTOR, reason=str(error))
         return Receipt(Verdict.IMPOSTOR, claims=claims)
 
-    def _drop(self, verdict: Verdict, reason: str = '') -> Receipt[MessageT]:
+    def _drop(self, verdict: Verdict, reason: str = '', vouched: bool = True) -> Receipt[MessageT]:
         name = verdict.value
         setattr(self.counters, name, getattr(self.counters, name) + 1)
-        return Receipt(verdict, reason=reason)
+        return Receipt(verdict, reason=reason, vouched=vouched)

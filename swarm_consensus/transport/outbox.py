@@ -26,6 +26,7 @@ from swarm_consensus.transport.frame import (
     TrafficClass,
     batch_bytes_max,
 )
+from swarm_consensus.transport.signing import Signer
 
 HEADER_BYTES = len(array_header(16))  # of a batch, at most
 
@@ -80,6 +81,7 @@ class Outbox(Generic[MessageT]):
     :param class_bytes_max: bytes that may wait in one class; it keeps a slow radio from filling
         the memory, and the classes do not take room from each other.
     :param class_messages_max: messages that may wait in one class.
+    :param signer: signs every frame; None: the swarm has no keys.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Outbox(Generic[MessageT]):
         counters: FrameCounters,
         class_bytes_max: int = 4 << 20,
         class_messages_max: int = 16_384,
+        signer: Signer | None = None,
     ) -> None:
         self.counters = counters
         self.classes = {traffic_class: ClassCounters() for traffic_class in TrafficClass}
@@ -102,6 +105,7 @@ class Outbox(Generic[MessageT]):
         self._incarnation = incarnation
         self._nonce = nonce
         self._codec = codec
+        self._signer = signer
         self._bytes_max = {c: batch_bytes_max(c, frame_bytes_max) for c in TrafficClass}
         self._class_bytes_max = class_bytes_max
         self._class_messages_max = class_messages_max
@@ -200,4 +204,6 @@ class Outbox(Generic[MessageT]):
             nonce=self._nonce,
             sequence=self._sequence,
         )
-        return Frame(header, batch)
+        if self._signer is None:
+            return Frame(header, batch)
+        return Frame(header, batch, self._signer.sign(header, batch))

@@ -23,7 +23,7 @@ def check_sums(probe: SwarmProbe) -> None:
     """Every frame that arrived was accepted or dropped for one reason, in every status told."""
     for status in probe.statuses.values():
         frames = status.frames
-        dropped = sum(getattr(frames, name) for name in DROPS)
+        dropped = sum(getattr(frames, name) for name in (*DROPS, 'forged'))
         assert frames.received == frames.accepted + dropped, (status.robot, frames)
 
 

@@ -57,7 +57,7 @@ RULES = {
     'decision': rule('protocols', 'numpy'),
     'missions': rule('protocols', 'numpy'),
     'storage': rule('protocols', 'numpy'),
-    'transport': rule('protocols', 'numpy msgspec zstandard'),
+    'transport': rule('protocols', 'numpy msgspec zstandard cryptography nacl yaml'),
     'composition': rule('protocols decision', 'yaml'),
     'runtime': rule('protocols decision missions storage transport', 'numpy'),
     'simulation': rule('protocols decision missions storage transport runtime', 'numpy'),

@@ -21,7 +21,12 @@ ROOT = Path(__file__).resolve().parents[2]
 INTERFACES = ('msg', 'srv', 'action')
 
 # Where the name that is imported is not the name on PyPI.
-DISTRIBUTION_OF = {'PIL': 'pillow', 'sklearn': 'scikit-learn', 'yaml': 'pyyaml'}
+DISTRIBUTION_OF = {
+    'PIL': 'pillow',
+    'nacl': 'pynacl',
+    'sklearn': 'scikit-learn',
+    'yaml': 'pyyaml',
+}
 
 
 @pytest.fixture(scope='module')

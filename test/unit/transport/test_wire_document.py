@@ -1,4 +1,4 @@
-"""docs/wire.md says what the code does: kinds, fields, bounds and the example."""
+"""docs/wire.md says what the code does: kinds, fields, bounds, signatures and the examples."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import re
 
 from swarm_consensus.protocols.raft import AppendEntries, Entry, EntryKind
 from swarm_consensus.runtime.wire import COMMAND_KINDS, MESSAGE_KINDS, MESSAGES
+from swarm_consensus.transport.frame import VERSION, FrameHeader
+from swarm_consensus.transport.hashes import swarm_hash
+from swarm_consensus.transport.signing import Signer, signed_bytes
 
 
 def test_the_table_of_kinds_is_that_of_the_code(repository: Path) -> None:
@@ -47,9 +50,29 @@ def test_the_bounds_are_those_of_the_code(repository: Path) -> None:
         assert sentence in text
 
 
-def test_the_example_is_what_the_codec_writes(repository: Path) -> None:
+def hex_blocks(repository: Path, section: str) -> list[bytes]:
+    """Return the bytes that stand in a section, one for each block of them."""
     text = (repository / 'docs' / 'wire.md').read_text()
-    blocks = re.findall(r'(?:^ {4,}[0-9a-f ]+\n)+', text, re.M)
+    [found] = [part for part in text.split('\n## ') if part.startswith(f'{section}\n')]
+    blocks = re.findall(r'(?:^ {4,}[0-9a-f ]+\n)+', found, re.M)
+    return [bytes.fromhex(''.join(block.split())) for block in blocks]
+
+
+def test_the_example_is_what_the_codec_writes(repository: Path) -> None:
+    blocks = hex_blocks(repository, 'Kinds')
     message = AppendEntries(5, 'r1', 7, 4, (Entry(8, 5, EntryKind.COMMAND, b'hi'),), 6)
     encoded = [MESSAGES.encode(message), MESSAGES.encode(message, ['r2'])]
-    assert [bytes.fromhex(''.join(block.split())) for block in blocks] == encoded
+    assert blocks == encoded
+
+
+def test_the_examples_of_signatures_are_what_a_robot_signs(repository: Path) -> None:
+    signer = Signer(bytes(range(32)))
+    numbers = (1_700_000_000_000, 0x0123456789ABCDEF, 1)
+    plain = FrameHeader(VERSION, 1, swarm_hash('team'), 'r1', '', *numbers)
+    full = FrameHeader(
+        VERSION, 2, swarm_hash('schwärme'), 'küche', 'r2', 2**64 - 1, 2**64 - 2, 2**64 - 3
+    )
+    expected = [signer.public_key]
+    for header, batch in ((plain, b'\x90'), (full, bytes.fromhex('91923091c3'))):
+        expected += [signed_bytes(header, batch), signer.sign(header, batch)]
+    assert hex_blocks(repository, 'Signatures') == expected
