@@ -12,11 +12,16 @@ from typing import Any
 
 import pytest
 from swarm_testing.environment import UNWANTED, loopback_variables, process_environment
-from swarm_testing.processes import ProcessGroup
+from swarm_testing.processes import ProcessGroup, heed_interrupts
 
 from swarm_consensus.composition.domains import reserve_domain_id
 
 FIGURE = 'figure'
+
+
+def pytest_configure() -> None:
+    """Make a run in the background the same as one in a terminal."""
+    heed_interrupts()
 
 
 @pytest.fixture

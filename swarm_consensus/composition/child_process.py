@@ -38,20 +38,31 @@ class Command:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def _death_signal() -> Callable[[], None] | None:
-    """Return what a child does between fork and exec, or None where the system has no such."""
+def _heed_interrupts() -> None:
+    """
+    Let SIGINT end the program that is about to run, unless it wants otherwise.
+
+    Who is started in the background by a shell without job control (by a script, or nohup) has
+    SIGINT ignored and would pass that on; but SIGINT is how a process is asked to end.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _before_exec() -> Callable[[], None]:
+    """Return what a child does between fork and exec."""
     if not sys.platform.startswith('linux'):
-        return None
+        return _heed_interrupts
     prctl = ctypes.PyDLL(None).prctl
     parent = os.getpid()
 
-    def die_with_parent() -> None:
+    def heed_interrupts_and_die_with_parent() -> None:
+        _heed_interrupts()
         # SIGKILL, as nobody is left who could ask twice; robots keep on disk what must survive.
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:  # it died before the line above
             os.kill(os.getpid(), signal.SIGKILL)
 
-    return die_with_parent
+    return heed_interrupts_and_die_with_parent
 
 
 class ChildProcess:
@@ -71,7 +82,7 @@ class ChildProcess:
             # A group and session of its own: Ctrl-C in the terminal reaches us alone, and we can
             # signal the process with everything that it started.
             start_new_session=True,
-            preexec_fn=_death_signal(),
+            preexec_fn=_before_exec(),
         )
         assert self._popen.stdout is not None
         self._pipe = self._popen.stdout

@@ -35,6 +35,18 @@ def _segments(pid: int) -> set[str]:
     return owned
 
 
+def heed_interrupts() -> None:
+    """
+    Have processes that are started from here on end on SIGINT also where it is ignored here.
+
+    What a shell without job control puts into the background, as a script or nohup does with a
+    run of the tests, has SIGINT ignored, and so have its children: in those Python raises no
+    KeyboardInterrupt. A handler is not passed on. Call it in the main thread.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda *_: None)
+
+
 class Process:
     """
     One child process, whose output is read all the time.

@@ -37,6 +37,12 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print('ready', flush=True)
 while True: time.sleep(60)
 """
+# Has no opinion on signals, as most nodes have none.
+PLAIN = """
+import time
+print('ready', flush=True)
+while True: time.sleep(60)
+"""
 # Starts a process of its own, and both would run on for ever.
 PARENT = """
 import signal, subprocess, sys, time
@@ -122,6 +128,19 @@ def test_starts_passes_on_lines_and_ends_with_sigint(watch: Watch) -> None:
     assert not any(alive(pid) for pid in pids)
     states = supervisor.states().values()
     assert [(s.phase, s.pid, s.exit_code) for s in states] == [(Phase.DOWN, 0, 0)] * 2
+
+
+def test_sigint_ends_processes_also_where_it_is_ignored_here(watch: Watch) -> None:
+    """As in what a script puts into the background; a process would wait for SIGTERM instead."""
+    supervisor = watch(command(PLAIN))
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        supervisor.start()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert watch.has_line('a/node', 'ready')
+    supervisor.stop()
+    assert supervisor.states()['a/node'].exit_code == -signal.SIGINT
 
 
 def test_single_robots_are_stopped_killed_and_started(watch: Watch) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 import pytest
-from swarm_testing.processes import ProcessGroup
+from swarm_testing.processes import ProcessGroup, heed_interrupts
 
 from swarm_consensus.composition.domains import reserve_domain_id
 
@@ -50,3 +51,19 @@ def test_kill_gives_the_signal_as_exit_code():
         child = group.start([sys.executable, '-c', 'import time; time.sleep(600)'])
         child.kill()
         assert child.wait() == -9
+
+
+def test_an_interrupt_ends_a_process_also_where_the_tests_run_in_the_background():
+    sleeper = [sys.executable, '-c', "print('up', flush=True); import time; time.sleep(600)"]
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        heed_interrupts()
+        with ProcessGroup() as group:
+            child = group.start(sleeper)
+            child.wait_for_output('up')
+            assert child.interrupt() not in (0, -signal.SIGTERM)
+            assert 'KeyboardInterrupt' in child.output
+            # These tests themselves still do not mind.
+            os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
