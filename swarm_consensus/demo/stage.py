@@ -153,7 +153,7 @@ class Stage:
             self.statuses.pop(robot, None)
 
     def sees(self, robot: str) -> bool:
-        """Return whether a robot listens to its camera, and we to its beliefs."""
+        """Return whether a robot listens to its camera."""
         return bool(self._cameras[robot].get_subscription_count() > 0)
 
     def show(self, robot: str, picture: Image, frame_id: str) -> None:

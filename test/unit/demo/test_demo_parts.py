@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+import time
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from swarm_consensus.demo.digits import LABELS, TrainedModel, train
 from swarm_consensus.demo.display import line, picture
 from swarm_consensus.demo.report import plot, rows
 from swarm_consensus.demo.score import Score, Sign, fuse_centrally, guess, share, wilson
-from swarm_consensus.demo.show import Moment, Options, Outcome, swarm_yaml
+from swarm_consensus.demo.show import Moment, Options, Outcome, keep_showing, swarm_yaml
 from swarm_consensus.demo.views import ROBOT_VIEWS, SIDE, look, view_of
 
 
@@ -119,3 +120,19 @@ def test_display_and_report_say_who_was_right(tmp_path: Path) -> None:
     assert 'robot_2 at sign 1, back at sign 2' in said['leader killed'][1]
     plot(result, tmp_path / 'demo.png')
     assert (tmp_path / 'demo.png').read_bytes().startswith(b'\x89PNG')
+
+
+def test_a_sign_whose_picture_was_lost_is_shown_again_until_it_is_known() -> None:
+    """And not once more than that; where nothing helps, it is given up in time."""
+    shown: list[int] = []
+    waits: list[float] = []
+
+    def known(seconds: float) -> bool:
+        waits.append(seconds)
+        return len(shown) == 3
+
+    assert keep_showing(lambda: shown.append(1), known, timeout=60.0, again=0.5)
+    assert (len(shown), waits) == (3, [0.5, 0.5, 0.5])
+    began = time.monotonic()
+    assert not keep_showing(lambda: None, lambda seconds: bool(time.sleep(seconds)), 0.03, 0.02)
+    assert time.monotonic() - began >= 0.03
