@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from itertools import count
 from pathlib import Path
 import re
 
+from swarm_consensus.protocols.agreement.coin import coin_name
 from swarm_consensus.protocols.raft import AppendEntries, Entry, EntryKind
 from swarm_consensus.runtime.wire import COMMAND_KINDS, MESSAGE_KINDS, MESSAGES
+from swarm_consensus.transport import curve
+from swarm_consensus.transport.dealing import deal
 from swarm_consensus.transport.frame import VERSION, FrameHeader
 from swarm_consensus.transport.hashes import swarm_hash
 from swarm_consensus.transport.signing import Signer, signed_bytes
+from swarm_consensus.transport.threshold_coin import ThresholdCoin
 
 
 def test_the_table_of_kinds_is_that_of_the_code(repository: Path) -> None:
@@ -76,3 +81,27 @@ def test_the_examples_of_signatures_are_what_a_robot_signs(repository: Path) -> 
     for header, batch in ((plain, b'\x90'), (full, bytes.fromhex('91923091c3'))):
         expected += [signed_bytes(header, batch), signer.sign(header, batch)]
     assert hex_blocks(repository, 'Signatures') == expected
+
+
+def test_the_example_of_the_coin_is_what_is_dealt_and_thrown(repository: Path) -> None:
+    numbers = count()
+    dealt = deal(
+        'team',
+        ['r1', 'r2', 'r3', 'r4'],
+        1,
+        lambda size: bytes(next(numbers) % 256 for _ in range(size)),
+    )
+    r1 = dealt['r1']
+    name = coin_name('sign', 1, 0, 2)
+    shares = {robot: ThresholdCoin(keys).share(name) for robot, keys in dealt.items()}
+    assert hex_blocks(repository, 'The common coin') == [
+        b''.join(r1.public.commitments),
+        curve.scalar_bytes(r1.coin_share),
+        r1.public.digest,
+        name,
+        curve.hash_to_point(b'swarm_consensus/coin/1/point', name),
+        shares['r1'],
+        shares['r2'],
+    ]
+    side = ThresholdCoin(r1).value(name, shares)
+    assert f'The side is {side}.' in (repository / 'docs' / 'wire.md').read_text()
