@@ -16,6 +16,10 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+# How far below its best label a robot's evidence may put another: exp(-80) is far below what any
+# sensor can know, and a bound keeps one robot from an everlasting veto.
+LOG_RATIO_MIN = -80.0
+
 
 def normalise(log_weights: Floats) -> Floats:
     """

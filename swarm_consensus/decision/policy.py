@@ -45,7 +45,9 @@ class Policy:
         `confidence`; otherwise the answer is UNDECIDED.
     :param revise: a decided subject is decided again when new evidence favours another label.
     :param evidence_age_max_ns: older evidence does not count; 0: no limit.
-    :param fusion: name of the rule in `fusion.RULES`.
+    :param fusion: name of the rule (rule_names.py); at the level AGREED also of an entry point.
+    :param support: at the level AGREED, how many robots must stand behind what is proposed; 0: one
+        more than may lie, or one where none does.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Policy:
     revise: bool
     evidence_age_max_ns: int
     fusion: str
+    support: int = 0
 
 
 class Policies:

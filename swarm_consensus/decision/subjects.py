@@ -15,13 +15,10 @@ import math
 
 import numpy as np
 
-from swarm_consensus.decision.fusion import Floats, fuse
+from swarm_consensus.decision.fusion import LOG_RATIO_MIN, Floats, fuse
 from swarm_consensus.decision.policy import Policies, Policy
 from swarm_consensus.decision.types import Contribution, Status, Verdict
 
-# How far below its best label a robot's evidence may put another: exp(-80) is far below what any
-# sensor can know, and a bound keeps one robot from an everlasting veto.
-LOG_RATIO_MIN = -80.0
 WEIGHT_MAX = 1_000.0
 
 
@@ -166,8 +163,7 @@ class Subjects:
             current.quorum_ns = now_ns
         expired = now_ns - current.first_ns >= policy.deadline_ns
         settled = current.quorum_ns is not None and (
-            now_ns - current.quorum_ns >= policy.settle_ns
-            or all(robot in fresh for robot in alive)
+            now_ns - current.quorum_ns >= policy.settle_ns or all(robot in fresh for robot in alive)
         )
         if not expired and not settled:
             return None
