@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from swarm_consensus.composition import middleware
 from swarm_consensus.composition.node_spec import NodeSpec
 from swarm_consensus.composition.parameter import Value
@@ -62,6 +64,9 @@ def _consensus(swarm: Swarm, robot: Robot) -> dict[str, Value]:
         'robots': [member.name for member in swarm.robots],
         **robot.consensus,
     }
+    if any('weight' in member.consensus for member in swarm.robots):
+        weights = [member.consensus.get('weight', 1.0) for member in swarm.robots]
+        parameters['weights'] = cast('list[float]', weights)
     if swarm.storage_folder:
         parameters['storage_folder'] = swarm.storage_folder
     if swarm.storage_on_damage:

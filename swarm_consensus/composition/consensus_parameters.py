@@ -175,10 +175,66 @@ CONSENSUS_PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         'weight',
         1.0,
-        'Weight of the evidence of this robot in the fusion.',
+        'Weight of the evidence of this robot in the fusion; at level `agreed` as it stands in '
+        'swarm.yaml, whatever is set later.',
         minimum=0.001,
         maximum=1000.0,
         tunable=True,
+    ),
+    Parameter(
+        'weights',
+        [],
+        'Weights of all robots, in the order of `robots`, for the level `agreed`; empty: all 1.',
+        minimum=0.001,
+        maximum=1000.0,
+        element=float,
+    ),
+    Parameter(
+        'agreed_faults',
+        'auto',
+        'What faulty robots do at level `agreed`: anything (`byzantine`, n >= 3f + 1 robots bear '
+        'f), or only stop (`crash`, n >= 2f + 1); `auto`: byzantine where there are keys. Without '
+        'keys let DDS Security keep strangers out. The same for all robots, as all `agreed_...`.',
+        choices=('auto', 'byzantine', 'crash'),
+    ),
+    Parameter(
+        'agreed_faults_max',
+        -1,
+        'How many robots may be faulty at level `agreed`; -1: as many as the swarm can bear.',
+        'robots',
+        minimum=-1,
+        maximum=127,
+    ),
+    Parameter(
+        'agreed_resend',
+        0.1,
+        'Time without progress after which a robot says again what it said at level `agreed`; '
+        'doubled each time.',
+        's',
+        minimum=0.005,
+        maximum=60.0,
+    ),
+    Parameter(
+        'agreed_window',
+        4,
+        'Epochs of one subject under way at once at level `agreed`.',
+        'epochs',
+        minimum=1,
+        maximum=64,
+    ),
+    Parameter(
+        'agreed_instances_max',
+        256,
+        'Epochs under way at once at level `agreed`, over all subjects.',
+        minimum=1,
+        maximum=10_000,
+    ),
+    Parameter(
+        'agreed_on_equivocation',
+        'report',
+        'What follows from the proof that a robot signed two different things in one place: '
+        '`report` publishes it, `exclude` removes the robot from the swarm as well.',
+        choices=('report', 'exclude'),
     ),
     Parameter(
         'frame_bytes_max',

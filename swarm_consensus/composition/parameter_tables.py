@@ -26,7 +26,7 @@ def parameter_tables() -> str:
         _table(
             '`consensus_node` (section `consensus`)',
             CONSENSUS.parameters,
-            'The first four and `storage_...` are set by the composition.',
+            'The first four, `weights` and `storage_...` are set by the composition.',
         ),
         _table(
             '`inference_node` (each entry of section `inference`)',

@@ -29,14 +29,12 @@ class Section:
     :param where: how errors and documents call its place.
     :param owned: parameters that the composition sets by itself, and the key of swarm.yaml that
         says them.
-    :param not_yet: values that are planned and not there yet, by key, and what to do meanwhile.
     """
 
     where: str
     description: str
     parameters: tuple[Parameter, ...]
     owned: Mapping[str, str] = field(default_factory=dict)
-    not_yet: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def writable(self) -> tuple[Parameter, ...]:
         """Return the parameters that may stand in the file."""
@@ -53,6 +51,7 @@ CONSENSUS = Section(
         'swarm': 'swarm',
         'robot': 'robots',
         'robots': 'robots',
+        'weights': 'consensus.weight',
         'subjects': 'subjects',
         'storage_folder': 'storage.folder',
         'storage_on_damage': 'storage.on_damage',
@@ -69,10 +68,6 @@ SUBJECT = Section(
     'subjects.<name>',
     'What robots decide on, and how.',
     SUBJECT_PARAMETERS,
-    not_yet={
-        ('level', 'agreed'): 'use `committed`, which is as firm and needs a leader',
-        ('fusion', 'median'): 'use `linear`, which one robot cannot veto',
-    },
 )
 
 SECTIONS = (NETWORK, STORAGE, TOPIC, CONSENSUS, INFERENCE, SUBJECT)

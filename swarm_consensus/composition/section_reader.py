@@ -121,13 +121,6 @@ class SectionReader:
             first = found[parameter.name].line
             self.note(field.line, f'{place}: stands in line {first} already')
             return
-        given = field.value.text if isinstance(field.value, Text) else ''
-        instead = section.not_yet.get((parameter.name, given))
-        if instead is not None:
-            message = f'{place} is "{given}", which this version does not have; {instead}'
-            self.note(field.line, message)
-            self.unread.add(place)
-            return
         setting = self.value(parameter, field.value, place, field.line)
         if setting is not None:
             found[parameter.name] = setting

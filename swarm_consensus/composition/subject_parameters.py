@@ -16,8 +16,9 @@ SUBJECT_PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         'level',
         'committed',
-        'How firm the answer is: `fused` never waits for a majority, `committed` is durable.',
-        choices=('fused', 'committed'),
+        'How firm the answer is: `fused` never waits for a majority, `agreed` needs no leader and '
+        'bears robots that lie, `committed` is durable.',
+        choices=('fused', 'agreed', 'committed'),
     ),
     Parameter(
         'confidence',
@@ -70,8 +71,18 @@ SUBJECT_PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         'fusion',
         'log_linear',
-        'How evidence is pooled: product of likelihoods, or the more cautious mean.',
-        choices=('log_linear', 'linear'),
+        'How evidence is pooled: product of likelihoods (`log_linear`), or the more cautious mean '
+        '(`linear`). Level `agreed` also has `plurality`, `weighted_plurality`, `median`, '
+        '`trimmed_mean`, and rules of your own as `package.module:function`.',
+    ),
+    Parameter(
+        'support',
+        0,
+        'Level `agreed`: how many robots must stand behind what is proposed; 0: one more than may '
+        'lie, or one where none does.',
+        'robots',
+        minimum=0,
+        maximum=256,
     ),
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
+from swarm_consensus.composition.agreed_checks import AGREED_CHECKS
 from swarm_consensus.composition.draft import (
     InferenceDraft,
     Setting,
@@ -278,4 +279,5 @@ _CHECKS: tuple[Callable[[SwarmDraft], Iterator[Problem]], ...] = (
     _deadlines_leave_time,
     _beliefs_have_subjects,
     _network_agrees,
+    *AGREED_CHECKS,
 )

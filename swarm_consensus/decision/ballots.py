@@ -59,7 +59,7 @@ class RequestEnd:
     :param robot: whose ballot it was; another robot may have written the same id into its own.
     :param status: DECIDED or LOW_CONFIDENCE: what was proposed is in force; REFUSED: it did not
         count, or something else was decided; UNDECIDED: it counted, and the epoch decided nothing.
-    :param reason: in words, where it is not in force.
+    :param reason: in words, where it was refused.
     """
 
     robot: str
@@ -123,7 +123,7 @@ def in_force(subject: str, outcome: Outcome) -> Decision | None:
 
 def answer(subject: str, outcome: Outcome, end: RequestEnd) -> Decision:
     """Return the answer to a request: the decision in force, with what became of the request."""
-    return _decision(subject, outcome, end.status, end.reason)
+    return _decision(subject, outcome, end.status, end.reason or outcome.reason)
 
 
 def _decision(subject: str, outcome: Outcome, status: Status, reason: str) -> Decision:

@@ -18,9 +18,9 @@ from swarm_consensus.decision.policy import Policy
 from swarm_consensus.decision.rule_names import rule_problem
 from swarm_consensus.decision.types import Level
 
-# Bounds of what a rule may choose: those of a frame's text, and of the largest value_bytes_max.
+# Bounds of what a rule may choose; outcomes travel to robots that were away.
 CHOICE_CHARACTERS_MAX = 256
-VALUE_BYTES_MAX = 500_000
+VALUE_BYTES_MAX = 32_768
 
 UserRule = Callable[[list[dict[str, Any]], dict[str, Any]], object]
 Result = tuple[str, float, bytes]

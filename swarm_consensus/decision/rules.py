@@ -424,11 +424,11 @@ def _after(before: Outcome, epoch: int, finding: _Finding) -> Outcome:
 def _end(
     policy: Policy, robot: str, ballot: Ballot, objection: str, finding: _Finding, after: Outcome
 ) -> tuple[Status, str]:
-    """Return what became of a ballot's proposal, and in words why it is not in force."""
+    """Return what became of a ballot's proposal, and where it was refused why."""
     if objection:
         return Status.REFUSED, objection
     if not finding.voters:
-        return Status.UNDECIDED, finding.reason
+        return Status.UNDECIDED, ''
     if not policy.labels and policy.fusion in MIDDLES:
         # What was proposed went into the numbers that are in force.
         taken = robot in finding.voters

@@ -163,7 +163,8 @@ class Subjects:
             current.quorum_ns = now_ns
         expired = now_ns - current.first_ns >= policy.deadline_ns
         settled = current.quorum_ns is not None and (
-            now_ns - current.quorum_ns >= policy.settle_ns or all(robot in fresh for robot in alive)
+            now_ns - current.quorum_ns >= policy.settle_ns
+            or all(robot in fresh for robot in alive)
         )
         if not expired and not settled:
             return None

@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from swarm_consensus.composition.parameter import Value
+from swarm_consensus.decision.entry_point import load_rule
 from swarm_consensus.decision.policy import Policy, quorum_of
+from swarm_consensus.decision.rule_names import is_entry_point, rule_problem
+from swarm_consensus.decision.tolerance import Tolerance, tolerance
 from swarm_consensus.decision.types import Level
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.events import Tuned
 from swarm_consensus.storage import OnDamage, default_folder, robot_folder
 from swarm_consensus.transport.hashes import labels_hash
 
-LEVELS = {'fused': Level.FUSED, 'committed': Level.COMMITTED}
+LEVELS = {'fused': Level.FUSED, 'agreed': Level.AGREED, 'committed': Level.COMMITTED}
 
 
 def nanoseconds(seconds: Value) -> int:
@@ -43,6 +46,12 @@ def policy_from(name: str, values: Mapping[str, Value], robots: int) -> Policy:
         quorum = quorum_of(str(values['quorum']), robots)
     except ValueError as error:
         raise ValueError(f'subject.{name}: {error}') from None
+    support = int(values['support'])  # type: ignore[arg-type]
+    if not 0 <= support <= robots:
+        raise ValueError(
+            f'subject.{name}.support is {support}, must be from 0 to the {robots} robots of the '
+            'swarm'
+        )
     return Policy(
         name=name,
         labels=labels,
@@ -55,17 +64,34 @@ def policy_from(name: str, values: Mapping[str, Value], robots: int) -> Policy:
         decide_at_deadline=values['on_deadline'] == 'decide',
         revise=values['revise'] == 'on_change',
         evidence_age_max_ns=nanoseconds(values['evidence_age_max']),
-        fusion=str(values['fusion']),
+        fusion=_rule(f'subject.{name}.fusion', str(values['fusion']), level),
+        support=support,
     )
 
 
-def config_from(values: Mapping[str, Value], policies: tuple[Policy, ...]) -> RuntimeConfig:
+def _rule(place: str, rule: str, level: Level) -> str:
+    """Return a rule that the level has; a user's own is looked for now, not at the first vote."""
+    if problem := rule_problem(rule, level):
+        raise ValueError(f'{place} {problem}')
+    if is_entry_point(rule):
+        try:
+            load_rule(rule)
+        except ValueError as error:
+            raise ValueError(f'{place} {error}') from None
+    return rule
+
+
+def config_from(
+    values: Mapping[str, Value], policies: tuple[Policy, ...], *, has_keys: bool = False
+) -> RuntimeConfig:
     """
     Return the settings of the runtime.
 
     :param values: parameters of the node, by name.
+    :param has_keys: whether the robot has keys of the swarm.
     :raises ValueError: settings that contradict each other, with what to change.
     """
+    borne = _tolerance(values, policies, has_keys)
     return RuntimeConfig(
         swarm=str(values['swarm']),
         robot=str(values['robot']),
@@ -93,7 +119,27 @@ def config_from(values: Mapping[str, Value], policies: tuple[Policy, ...]) -> Ru
         frame_bytes_max=int(values['frame_bytes_max']),  # type: ignore[arg-type]
         value_bytes_max=int(values['value_bytes_max']),  # type: ignore[arg-type]
         subjects_open_max=int(values['subjects_open_max']),  # type: ignore[arg-type]
+        weights=tuple(values['weights']),  # type: ignore[arg-type]
+        agreed_lies=borne.lies,
+        agreed_faults=borne.faults,
+        agreed_resend_ns=nanoseconds(values['agreed_resend']),
+        agreed_window=int(values['agreed_window']),  # type: ignore[arg-type]
+        agreed_instances_max=int(values['agreed_instances_max']),  # type: ignore[arg-type]
+        agreed_exclude=values['agreed_on_equivocation'] == 'exclude',
     )
+
+
+def _tolerance(
+    values: Mapping[str, Value], policies: tuple[Policy, ...], has_keys: bool
+) -> Tolerance:
+    """Return what the level agreed bears; a swarm that does not use it need not bear anything."""
+    assumption = str(values['agreed_faults'])
+    faults_max = int(values['agreed_faults_max'])  # type: ignore[arg-type]
+    said = assumption != 'auto' or faults_max != -1
+    if not said and all(policy.level is not Level.AGREED for policy in policies):
+        return Tolerance(lies=has_keys, faults=0)
+    robots = len(values['robots'])  # type: ignore[arg-type]
+    return tolerance(assumption, faults_max, robots, has_keys=has_keys)
 
 
 def folder_from(values: Mapping[str, Value]) -> Path:

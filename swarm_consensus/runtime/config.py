@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from swarm_consensus.decision.policy import Policy
+from swarm_consensus.decision.subjects import WEIGHT_MAX
+from swarm_consensus.decision.tolerance import tolerance_problem, too_many
+from swarm_consensus.decision.types import Level
 
 MILLISECOND = 1_000_000
 SECOND = 1_000_000_000
@@ -36,6 +39,15 @@ class RuntimeConfig:
     :param snapshot_entries: the state takes the place of the log after each so many entries of it.
     :param snapshot_log_bytes: data in the entries applied after which it is, too.
     :param trailing_entries: entries before a snapshot that stay in memory, for slow robots.
+    :param weights: of the evidence of each robot at the level AGREED, in the order of `robots`, by
+        swarm.yaml and the same at all of them; (): all 1.
+    :param agreed_lies: whether faulty robots may do anything, or only stop.
+    :param agreed_faults: how many robots may be faulty at the level AGREED.
+    :param agreed_resend_ns: time without progress after which a robot says again what it said.
+    :param agreed_window: epochs of one subject under way at once.
+    :param agreed_instances_max: epochs under way at once over all subjects.
+    :param agreed_exclude: whether a robot that is proved to have contradicted itself is removed
+        from the swarm, beside being reported.
     :raises ValueError: settings that contradict each other, with what to change.
     """
 
@@ -66,6 +78,13 @@ class RuntimeConfig:
     snapshot_entries: int = 10_000
     snapshot_log_bytes: int = 16 << 20
     trailing_entries: int = 1_000
+    weights: tuple[float, ...] = ()
+    agreed_lies: bool = False
+    agreed_faults: int = 0
+    agreed_resend_ns: int = 100 * MILLISECOND
+    agreed_window: int = 4
+    agreed_instances_max: int = 256
+    agreed_exclude: bool = False
 
     def __post_init__(self) -> None:
         if self.robot not in self.robots:
@@ -84,4 +103,25 @@ class RuntimeConfig:
             raise ValueError(
                 f'value_bytes_max ({self.value_bytes_max}) must leave 10000 bytes of '
                 f'frame_bytes_max ({self.frame_bytes_max}) for what goes with a value'
+            )
+        if len(self.weights) not in (0, len(self.robots)):
+            raise ValueError(
+                f'weights has {len(self.weights)} numbers for {len(self.robots)} robots; give one '
+                'for each, in the order of `robots`, or none'
+            )
+        self._check_agreed()
+
+    def _check_agreed(self) -> None:
+        robots = len(self.robots)
+        if any(policy.level is Level.AGREED for policy in self.policies):
+            if problem := too_many(robots):
+                raise ValueError(problem)
+        if problem := tolerance_problem(robots, self.agreed_faults, self.agreed_lies):
+            raise ValueError(problem)
+        if not all(0.0 < weight <= WEIGHT_MAX for weight in self.weights):
+            raise ValueError(f'weights must be above 0 and at most {WEIGHT_MAX:g}: {self.weights}')
+        if min(self.agreed_resend_ns, self.agreed_window, self.agreed_instances_max) < 1:
+            raise ValueError(
+                'agreed_resend, agreed_window and agreed_instances_max must be above 0: '
+                f'{self.agreed_resend_ns} ns, {self.agreed_window}, {self.agreed_instances_max}'
             )

@@ -109,6 +109,17 @@ def test_what_to_do_on_damage_follows_from_the_storage_section(tmp_path: Path) -
     assert spec.parameters['storage_on_damage'] == 'refuse'
 
 
+def test_every_robot_knows_the_weights_of_all() -> None:
+    """A robot must not be believed about its own weight."""
+    robots = '[a, {name: b, consensus: {weight: 0.5}}]'
+    content = f'swarm: team\nrobots: {robots}\nsubjects: {{mode: {{}}}}\n'
+    first, second = compose(read(content))
+    assert first.parameters['weights'] == second.parameters['weights'] == [1.0, 0.5]
+    first, second = compose(read(content + 'consensus: {weight: 3}\n'))
+    assert first.parameters['weights'] == second.parameters['weights'] == [3.0, 0.5]
+    assert 'weights' not in compose(read(SMALL))[0].parameters
+
+
 def test_topics_become_remappings_and_qos_overrides(tmp_path: Path) -> None:
     (tmp_path / 'm.onnx').touch()
     swarm = read(

@@ -238,14 +238,10 @@ CASES = {
     ),
     'unknown choice': (
         with_policy('level: comitted'),
-        "swarm.yaml:6: subjects.sign.level is 'comitted', but must be one of 'fused', "
+        "swarm.yaml:6: subjects.sign.level is 'comitted', but must be one of 'fused', 'agreed', "
         '\'committed\'; did you mean "committed"? How firm the answer is: `fused` never waits '
-        'for a majority, `committed` is durable.',
-    ),
-    'level of a later version': (
-        with_policy('level: agreed'),
-        'swarm.yaml:6: subjects.sign.level is "agreed", which this version does not have; '
-        'use `committed`, which is as firm and needs a leader',
+        'for a majority, `agreed` needs no leader and bears robots that lie, `committed` is '
+        'durable.',
     ),
     'list for text': (
         with_section('storage: {folder: [a]}\n'),
@@ -452,6 +448,99 @@ CASES = {
     'merge of a word': (
         with_section('network: {<<: fast}\n'),
         'swarm.yaml:5: `<<` merges mappings; this is none',
+    ),
+    # -- the level agreed ----------------------------------------------------------------------
+    'rule that is none': (
+        with_policy('fusion: logliner'),
+        "swarm.yaml:6: subjects.sign.fusion is 'logliner', must be one of log_linear, linear; "
+        'did you mean "log_linear"?',
+    ),
+    'rule of the level agreed at another': (
+        with_policy('fusion: median'),
+        "swarm.yaml:6: subjects.sign.fusion is 'median', which only `level: agreed` has; "
+        'use log_linear or linear',
+    ),
+    'own rule at another level': (
+        with_policy('fusion: my_rules:nearest'),
+        "swarm.yaml:6: subjects.sign.fusion is 'my_rules:nearest', which only `level: agreed` "
+        'has; use log_linear or linear',
+    ),
+    'rule that the level agreed does not have': (
+        with_policy('level: agreed\n    fusion: mediam'),
+        "swarm.yaml:7: subjects.sign.fusion is 'mediam', must be one of log_linear, linear, "
+        'plurality, weighted_plurality, median, trimmed_mean, or package.module:function; '
+        'did you mean "median"?',
+    ),
+    'own rule that cannot be a name': (
+        with_policy('level: agreed\n    fusion: my-rules:nearest'),
+        "swarm.yaml:7: subjects.sign.fusion is 'my-rules:nearest', which cannot name a function; "
+        'write package.module:function',
+    ),
+    'own rule without a function': (
+        with_policy('level: agreed\n    fusion: "my_rules:"'),
+        "swarm.yaml:7: subjects.sign.fusion is 'my_rules:', which cannot name a function; "
+        'write package.module:function',
+    ),
+    'pool without labels': (
+        'swarm: team\nrobots: 4\nsubjects:\n  goal:\n    level: agreed\n    fusion: linear\n',
+        "swarm.yaml:6: subjects.goal.fusion is 'linear', which pools beliefs over `labels`, and "
+        'there are none; name the labels, or leave it out, and proposals are counted',
+    ),
+    'support at another level': (
+        with_policy('support: 2'),
+        'swarm.yaml:6: subjects.sign.support has no effect with `level: committed`; leave it out',
+    ),
+    'support larger than the swarm': (
+        with_policy('level: agreed\n    support: 4'),
+        'swarm.yaml:7: subjects.sign.support is 4, must be from 0 to the 3 robots of the swarm',
+    ),
+    'n = 3f': (
+        with_section('consensus: {agreed_faults: byzantine, agreed_faults_max: 1}\n'),
+        'swarm.yaml:5: consensus.agreed_faults_max is 1, but 1 liars among 3 robots could tell two '
+        'halves of the others different things, and both would believe it; it takes 4 robots to '
+        'bear 1, and 3 bear 0: add robots, or lower agreed_faults_max, or write '
+        '`agreed_faults: crash` if no robot can lie',
+    ),
+    'liars among three': (
+        with_section('consensus:\n  agreed_faults: byzantine\n'),
+        'swarm.yaml:6: consensus.agreed_faults is byzantine, but 3 robots bear none that lies: '
+        'with n = 3f robots or fewer, f liars can tell each half of the others what suits it. '
+        'Make it 4 robots, or write `agreed_faults: crash` if no robot can lie',
+    ),
+    'n = 2f': (
+        'swarm: team\nrobots: 4\nsubjects: {sign: {}}\n'
+        'consensus: {agreed_faults: crash, agreed_faults_max: 2}\n',
+        'swarm.yaml:4: consensus.agreed_faults_max is 2, but of 4 robots 2 are no majority, so two '
+        'parts of the swarm could decide differently; it takes 5 robots to bear 2, and 4 bear 1: '
+        'add robots, or lower agreed_faults_max',
+    ),
+    'more faults than any assumption bears': (
+        with_section('consensus: {agreed_faults_max: 2}\n'),
+        'swarm.yaml:5: consensus.agreed_faults_max is 2, but of 3 robots 1 are no majority, so two '
+        'parts of the swarm could decide differently; it takes 5 robots to bear 2, and 3 bear 1: '
+        'add robots, or lower agreed_faults_max',
+    ),
+    'robots that count differently': (
+        'swarm: team\nrobots:\n  - a\n  - b\n  - name: c\n    consensus:\n'
+        '      agreed_faults_max: 0\nsubjects: {sign: {}}\n',
+        'swarm.yaml:7: robots[2].consensus.agreed_faults_max: must be the same for all robots; '
+        'write it once, under `consensus`',
+    ),
+    'swarm too large to agree': (
+        'swarm: team\nrobots: 300\nsubjects:\n  goal: {level: agreed}\n',
+        'swarm.yaml:4: subjects.goal.level: the level agreed serves 256 robots, and these are 300',
+    ),
+    'unknown assumption': (
+        with_section('consensus: {agreed_faults: byzantin}\n'),
+        "swarm.yaml:5: consensus.agreed_faults is 'byzantin', but must be one of 'auto', "
+        '\'byzantine\', \'crash\'; did you mean "byzantine"? What faulty robots do at level '
+        '`agreed`: anything (`byzantine`, n >= 3f + 1 robots bear f), or only stop (`crash`, n >= '
+        '2f + 1); `auto`: byzantine where there are keys. Without keys let DDS Security keep '
+        'strangers out. The same for all robots, as all `agreed_...`.',
+    ),
+    'weights by hand': (
+        with_section('consensus: {weights: [1, 2, 3]}\n'),
+        'swarm.yaml:5: consensus.weights: is not set here; it follows from `consensus.weight`',
     ),
 }
 

@@ -158,8 +158,8 @@ RETURNS = 'a rule returns None, (choice, confidence) or (choice, confidence, val
         ("return 'fox', float('inf')", 'returned a confidence of inf; it must be from 0 to 1'),
         ("return 'fox', 1.0, 'text'", 'returned a value that is a str; it must be bytes'),
         (
-            "return 'fox', 1.0, bytes(500_001)",
-            'returned a value of 500001 bytes; at most 500000',
+            "return 'fox', 1.0, bytes(32_769)",
+            'returned a value of 32769 bytes; at most 32768',
         ),
         ('yield 1', f'returned a generator; {RETURNS}'),
     ],

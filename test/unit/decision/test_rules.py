@@ -548,11 +548,10 @@ def test_a_request_belongs_to_the_robot_that_put_it_in() -> None:
 
 def test_requests_of_an_undecided_epoch_may_be_asked_again() -> None:
     outcome = settle(GOALS, [says('a', request_id='a#1'), Ballot(), Ballot(), Ballot()])
-    assert outcome.requests == (
-        RequestEnd(
-            'r1', 'a#1', Status.UNDECIDED, '1 robot stands behind the same proposal, 2 must'
-        ),
-    )
+    assert outcome.requests == (RequestEnd('r1', 'a#1', Status.UNDECIDED),)
+    told = answer('goal', outcome, outcome.requests[0])
+    assert (told.status, told.revision) == (Status.UNDECIDED, 0)
+    assert told.reason == '1 robot stands behind the same proposal, 2 must'
     assert in_force('goal', outcome) is None
 
 

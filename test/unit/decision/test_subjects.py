@@ -174,7 +174,9 @@ def test_closed_subject_opens_only_for_newer_evidence() -> None:
 def test_number_of_open_subjects_is_bounded() -> None:
     """A flood of subjects is refused, not stored."""
     s = Subjects(Policies((POLICY,)), open_max=3)
-    outcomes = [s.offer(replace(evidence('a', *SURE), subject=f'animal/{n}'), 0) for n in range(5)]
+    outcomes = [
+        s.offer(replace(evidence('a', *SURE), subject=f'animal/{n}'), 0) for n in range(5)
+    ]
     assert outcomes == [Offer.ACCEPTED] * 3 + [Offer.FULL] * 2
 
 

@@ -1,0 +1,173 @@
+"""From parameters to the settings of the runtime, for the level agreed; without ROS."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from swarm_consensus.composition.consensus_parameters import CONSENSUS_PARAMETERS
+from swarm_consensus.composition.parameter import Value
+from swarm_consensus.composition.subject_parameters import SUBJECT_PARAMETERS
+from swarm_consensus.decision.entry_point import load_rule
+from swarm_consensus.decision.policy import Policy
+from swarm_consensus.decision.types import Level
+from swarm_consensus.nodes.consensus_settings import config_from, policy_from
+from swarm_consensus.runtime.config import MILLISECOND, RuntimeConfig
+
+
+def policy(**changes: Value) -> Policy:
+    values = {parameter.name: parameter.default for parameter in SUBJECT_PARAMETERS}
+    return policy_from('sign', values | {'level': 'agreed'} | changes, 4)
+
+
+def config(
+    robots: int, *, policies: tuple[Policy, ...] = (), has_keys: bool = False, **changes: Value
+) -> RuntimeConfig:
+    values = {parameter.name: parameter.default for parameter in CONSENSUS_PARAMETERS}
+    names: Value = [f'r{number}' for number in range(robots)]
+    given = values | {'swarm': 'team', 'robot': 'r0', 'robots': names} | changes
+    return config_from(given, policies, has_keys=has_keys)
+
+
+AGREED = policy()
+
+
+def test_policy_of_the_level_agreed() -> None:
+    assert (AGREED.level, AGREED.fusion, AGREED.support) == (Level.AGREED, 'log_linear', 0)
+    assert policy(support=2, fusion='median').support == 2
+    assert policy(level='fused').level is Level.FUSED
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'support': 5}, r'^subject\.sign\.support is 5, must be from 0 to the 4 robots'),
+        ({'fusion': 'mean'}, r"^subject\.sign\.fusion is 'mean', must be one of log_linear, "),
+        (
+            {'fusion': 'median', 'level': 'committed'},
+            r"^subject\.sign\.fusion is 'median', which only `level: agreed` has; use log_linear",
+        ),
+        (
+            {'fusion': 'no_such:rule'},
+            r"^subject\.sign\.fusion is 'no_such:rule', but this robot has no module 'no_such'; ",
+        ),
+        ({'fusion': 'math:pi'}, r"'math:pi', which is a float and no function"),
+        ({'level': 'agred'}, r"^subject\.sign\.level is 'agred', must be one of fused, agreed, "),
+    ],
+)
+def test_wrong_policy_says_what_to_change(changes: dict[str, Value], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        policy(**changes)
+
+
+def test_own_rule_is_looked_for_when_the_node_is_configured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / 'rules_of_a_test.py').write_text('def rule(votes, subject):\n    return None\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    load_rule.cache_clear()
+    assert policy(fusion='rules_of_a_test:rule').fusion == 'rules_of_a_test:rule'
+    load_rule.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ('robots', 'kind', 'most', 'has_keys', 'borne'),
+    [
+        (1, 'auto', -1, False, (False, 0)),
+        (2, 'auto', -1, False, (False, 0)),
+        (3, 'auto', -1, False, (False, 1)),
+        (7, 'auto', -1, False, (False, 3)),
+        (7, 'auto', -1, True, (True, 2)),
+        (7, 'auto', 1, True, (True, 1)),
+        (7, 'byzantine', -1, False, (True, 2)),
+        (7, 'crash', -1, True, (False, 3)),
+        (1, 'auto', -1, True, (True, 0)),
+        (3, 'auto', 0, True, (True, 0)),
+        (3, 'crash', -1, True, (False, 1)),
+    ],
+)
+def test_as_many_faults_as_the_swarm_bears(
+    robots: int, kind: str, most: int, has_keys: bool, borne: tuple[bool, int]
+) -> None:
+    made = config(
+        robots,
+        policies=(AGREED,),
+        has_keys=has_keys,
+        agreed_faults=kind,
+        agreed_faults_max=most,
+    )
+    assert (made.agreed_lies, made.agreed_faults) == borne
+
+
+@pytest.mark.parametrize(
+    ('robots', 'kind', 'most', 'has_keys', 'message'),
+    [
+        (3, 'auto', 1, True, r'^agreed_faults_max is 1, but 1 liars among 3 robots .* takes 4'),
+        (6, 'byzantine', 2, False, r'bear 2, and 6 bear 1: add robots, or lower agreed_faults_max'),
+        (2, 'crash', 1, False, r'^agreed_faults_max is 1, but of 2 robots 1 are no majority'),
+        (3, 'byzantine', -1, False, r'^agreed_faults is byzantine, but 3 robots bear none'),
+        (
+            3,
+            'auto',
+            -1,
+            True,
+            r'^agreed_faults is auto, which is byzantine where there are keys, but 3 robots bear',
+        ),
+        (257, 'auto', -1, False, r'^the level agreed serves 256 robots, and these are 257'),
+    ],
+)
+def test_faults_that_are_not_borne_are_refused_with_the_reason(
+    robots: int, kind: str, most: int, has_keys: bool, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        config(
+            robots,
+            policies=(AGREED,),
+            has_keys=has_keys,
+            agreed_faults=kind,
+            agreed_faults_max=most,
+        )
+
+
+def test_swarm_that_agrees_on_nothing_bears_what_it_is() -> None:
+    """Keys serve every level, and swarms of any size."""
+    committed = policy(level='committed')
+    assert config(3, policies=(committed,), has_keys=True).agreed_faults == 0
+    assert config(300, policies=(committed,)).agreed_faults == 0
+
+
+def test_settings_of_the_level_agreed_reach_the_runtime() -> None:
+    made = config(
+        3,
+        weights=[1.0, 2.0, 0.5],
+        agreed_resend=0.05,
+        agreed_window=2,
+        agreed_instances_max=9,
+        agreed_on_equivocation='exclude',
+    )
+    assert made.weights == (1.0, 2.0, 0.5)
+    assert made.agreed_resend_ns == 50 * MILLISECOND
+    assert (made.agreed_window, made.agreed_instances_max, made.agreed_exclude) == (2, 9, True)
+    assert not config(3).agreed_exclude
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'agreed_lies': True, 'agreed_faults': 1}, 'bear 1, and 3 bear 0'),
+        ({'agreed_faults': 2}, 'bear 2, and 3 bear 1'),
+        ({'agreed_faults': -1}, 'no swarm'),
+        ({'weights': (1.0,)}, '1 numbers for 3 robots; give one for each'),
+        ({'weights': (1.0, 0.0, 1.0)}, 'must be above 0 and at most 1000'),
+        ({'weights': (1.0, float('nan'), 1.0)}, 'must be above 0'),
+        ({'agreed_window': 0}, 'must be above 0'),
+        ({'agreed_instances_max': 0}, 'must be above 0'),
+        ({'agreed_resend_ns': 0}, 'must be above 0'),
+    ],
+)
+def test_runtime_refuses_what_contradicts_itself(
+    changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        RuntimeConfig('team', 'a', ('a', 'b', 'c'), (), **changes)  # type: ignore[arg-type]
