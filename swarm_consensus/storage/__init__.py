@@ -1,5 +1,6 @@
 """
-What a robot must find again after a reboot: its vote, its log, the number of its boot.
+What a robot must find again after a reboot: its vote, its log, what it said in agreements, the
+number of its boot.
 
 A port (port.py) with a twin in memory for simulation and an implementation on disk. Rules of this
 room: the standard library and `protocols` only; no clock; nothing is answered for before the disk

@@ -8,9 +8,11 @@ import os
 from pathlib import Path
 import sqlite3
 
+from swarm_consensus.protocols.agreement.records import RECORDS_LOST_KEY, Record
 from swarm_consensus.protocols.raft import HardState
 from swarm_consensus.storage.errors import StorageDamaged, StorageError, StorageFull
 from swarm_consensus.storage.folder import storage_error, sync_folder
+from swarm_consensus.storage.record_rows import RecordChange, RecordRows
 from swarm_consensus.storage.rows import SCHEMA, SCHEMA_VERSION, State, boot_row, identity_row
 from swarm_consensus.storage.wal import FRAME_HEADER_BYTES, HEADER_BYTES
 
@@ -23,7 +25,7 @@ PAGE_BYTES = 4096
 # milliseconds every 500 small writes.
 CHECKPOINT_PAGES = 1000
 # Large batches pass the checkpoint's mark, so the preallocated log has room beyond it.
-_WAL_PAGES = CHECKPOINT_PAGES + 24
+_WAL_PAGES = CHECKPOINT_PAGES + 64
 
 # Errors of the disk or the system; every other one means that the file is not as it was written.
 _WORLD_CODES = frozenset(
@@ -52,7 +54,7 @@ def create_database(
 
     :param path: where it is to be; nothing may be there.
     :param incarnation: last boot that it says it had.
-    :param lost: token of the loss, for a robot that lost its log.
+    :param lost: token of the loss, for a robot that lost its log and its records.
     :raises sqlite3.Error, OSError: it cannot be made; nothing is at `path`.
     """
     folder = path.parent
@@ -68,9 +70,12 @@ def create_database(
             'INSERT INTO identity VALUES (?, ?, ?, ?)', identity_row(swarm, robot, SCHEMA_VERSION)
         )
         connection.execute('INSERT INTO boot VALUES (0, ?, ?)', boot_row(incarnation))
+        losses = [Record(RECORDS_LOST_KEY, lost.encode())] if lost else []
+        records = RecordRows().plan(losses)
+        put_records(connection, records)
         connection.execute(
-            'INSERT INTO state VALUES (0, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-            State(HardState(lost=lost)).row(),
+            'INSERT INTO state VALUES (0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+            State(HardState(lost=lost), records=records.checksum).row(),
         )
         connection.execute(f'PRAGMA application_id = {APPLICATION_ID}')
         connection.execute(f'PRAGMA user_version = {SCHEMA_VERSION}')
@@ -81,6 +86,13 @@ def create_database(
         connection.close()
     draft.rename(path)
     sync_folder(folder)
+
+
+def put_records(connection: sqlite3.Connection, change: RecordChange) -> None:
+    """Carry out in the table what a batch does to the records."""
+    if change.emptied:
+        connection.executemany('DELETE FROM record WHERE slot = ?', change.emptied)
+    connection.executemany('REPLACE INTO record VALUES (?, ?, ?, ?)', change.rows)
 
 
 def preallocate_wal(database: Path) -> None:

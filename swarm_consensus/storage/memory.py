@@ -7,11 +7,12 @@ The disk outlives its storages, as a real one outlives processes: crash it, then
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 
+from swarm_consensus.protocols.agreement.records import RECORDS_LOST_KEY, Record
 from swarm_consensus.protocols.raft import Entry, HardState, Persist, Snapshot, SnapshotMark
 from swarm_consensus.storage.errors import StorageDamaged, StorageError, StorageFull
 from swarm_consensus.storage.joining import require_joined
@@ -47,7 +48,14 @@ class _Fresh:
     lost: str
 
 
-_Write = Persist | _Boot | _Fresh
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    persist: Persist
+    records: tuple[Record, ...]
+
+
+_Write = _Batch | _Boot | _Fresh
+_NOTHING = Persist()
 
 
 @dataclass(slots=True)
@@ -58,6 +66,7 @@ class _Image:
     hard_state: HardState = HardState()
     snapshot: Snapshot | None = None
     entries: list[Entry] = field(default_factory=list)
+    records: dict[str, bytes] = field(default_factory=dict)
     rotten: set[str] = field(default_factory=set)
 
     @property
@@ -86,8 +95,21 @@ class _Image:
             self.hard_state = HardState(lost=write.lost)
             self.snapshot = None
             self.entries = []
+            self.records = {RECORDS_LOST_KEY: write.lost.encode()} if write.lost else {}
             self.rotten = set()
             return
+        self._apply_records(write.records)
+        self._apply_log(write.persist)
+
+    def _apply_records(self, records: tuple[Record, ...]) -> None:
+        for record in records:
+            self._forget(_record(record.key))
+            if record.data is None:
+                self.records.pop(record.key, None)
+            else:
+                self.records[record.key] = record.data
+
+    def _apply_log(self, write: Persist) -> None:
         if write.hard_state is not None:
             self.hard_state = write.hard_state
         # The row of the state is written with each batch.
@@ -112,7 +134,12 @@ class _Image:
             self.rotten.difference_update(places)
 
     def copy(self) -> _Image:
-        return replace(self, entries=list(self.entries), rotten=set(self.rotten))
+        return replace(
+            self,
+            entries=list(self.entries),
+            records=dict(self.records),
+            rotten=set(self.rotten),
+        )
 
 
 _STATE = 'table state'
@@ -121,6 +148,10 @@ _SNAPSHOT = 'snapshot'
 
 def _entry(index: int) -> str:
     return f'log entry {index}'
+
+
+def _record(key: str) -> str:
+    return f'table record, key {key!r}'
 
 
 class MemoryDisk:
@@ -133,7 +164,7 @@ class MemoryDisk:
     - `lies` lets a write return though it is not synced, as a disk with a volatile cache does, so
       that a crash loses it.
     - `crash_at(point, persist)` is asked at each point of each write (`persist` is None where it
-      is the number of a boot, or a recovery); True raises SimulatedCrash there.
+      is of records alone, the number of a boot, or a recovery); True raises SimulatedCrash there.
     - `damaged` names a place of damage that every `load` finds, '' for none; see also `rot_*`.
 
     `syncs`, `cuts` (torn tails) and `replaced` (recoveries) count.
@@ -162,6 +193,11 @@ class MemoryDisk:
     def stored(self) -> tuple[int, int]:
         """Return the first and last index of the log on the disk; empty where last < first."""
         return self._current.first_index, self._current.last_index
+
+    @property
+    def record_keys(self) -> tuple[str, ...]:
+        """Return the keys of the records on the disk, sorted."""
+        return tuple(sorted(self._current.records))
 
     def sync(self) -> None:
         """Make every write durable."""
@@ -206,6 +242,16 @@ class MemoryDisk:
         if self._current.snapshot is None:
             raise ValueError('there is no snapshot on the disk')
         self._rot(_SNAPSHOT)
+
+    def rot_record(self, key: str) -> None:
+        """
+        Let a stored record rot: `load` raises StorageDamaged until it is overwritten or removed.
+
+        :raises ValueError: there is none of that key (see `record_keys`).
+        """
+        if key not in self._current.records:
+            raise ValueError(f'there is no record {key!r} on the disk')
+        self._rot(_record(key))
 
     def rot_state(self) -> None:
         """Let term and vote rot: `load` raises StorageDamaged until the next write."""
@@ -271,7 +317,7 @@ class MemoryDisk:
             raise StorageError(PLACE, 'this storage is closed')
         return self._current
 
-    def commit(self, write: Persist | _Boot) -> None:
+    def commit(self, write: _Batch | _Boot) -> None:
         """
         Take a write, and sync it unless the disk lies.
 
@@ -294,7 +340,8 @@ class MemoryDisk:
     def _pass(self, point: DurabilityPoint, write: _Write) -> None:
         if self.crash_at is None:
             return
-        if self.crash_at(point, write if isinstance(write, Persist) else None):
+        persist = write.persist if isinstance(write, _Batch) else _NOTHING
+        if self.crash_at(point, None if persist == _NOTHING else persist):
             self._torn = point is DurabilityPoint.MID_WRITE
             self._owner = None
             raise SimulatedCrash(point.value)
@@ -323,15 +370,30 @@ class MemoryStorage:
         for place in (self._disk.damaged, *sorted(image.rotten)):
             if place:
                 raise StorageDamaged(PLACE, place, 'switched on by the simulation')
-        return Recovered(image.incarnation, image.hard_state, tuple(image.entries), image.snapshot)
+        records = image.records
+        return Recovered(
+            image.incarnation,
+            image.hard_state,
+            tuple(image.entries),
+            image.snapshot,
+            tuple(Record(key, records[key]) for key in sorted(records) if key != RECORDS_LOST_KEY),
+            RECORDS_LOST_KEY in records,
+        )
 
-    def write(self, persist: Persist) -> None:
+    def write_records(self, records: Sequence[Record]) -> None:
+        """Write and remove records alone; see the port."""
+        self.write(_NOTHING, records)
+
+    def write(self, persist: Persist, records: Sequence[Record] = ()) -> None:
         """Make a batch durable; see the port."""
         image = self._disk.current(self)
-        if persist == Persist():
+        if persist == _NOTHING and not records:
             return
+        for record in records:
+            # As where it is stored as text: what is none of it must fail here, too.
+            record.key.encode()
         require_joined(persist, image.mark, image.last_index, image.term_at)
-        self._disk.commit(persist)
+        self._disk.commit(_Batch(persist, tuple(records)))
 
     def close(self) -> None:
         """Release the disk; see the port."""

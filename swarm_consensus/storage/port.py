@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from swarm_consensus.protocols.agreement.records import Record
 from swarm_consensus.protocols.raft import Entry, HardState, Persist, Restored, Snapshot
 
 
@@ -17,12 +19,17 @@ class Recovered:
     :param hard_state: term and vote.
     :param entries: the log after the snapshot, without gaps.
     :param snapshot: the snapshot under the log, if any.
+    :param records: what was said in agreements, sorted by key.
+    :param records_lost: records were lost; so it stays until RECORDS_LOST_KEY is removed
+        (protocols/agreement/records.py).
     """
 
     incarnation: int = 0
     hard_state: HardState = HardState()
     entries: tuple[Entry, ...] = ()
     snapshot: Snapshot | None = None
+    records: tuple[Record, ...] = ()
+    records_lost: bool = False
 
     @property
     def restored(self) -> Restored:
@@ -32,7 +39,7 @@ class Recovered:
 
 class Storage(Protocol):
     """
-    Durable vote and log of one robot.
+    Durable vote, log and records of one robot.
 
     One caller at a time, always from the same thread. A call that raises StorageFull changed
     nothing and may be repeated; after any other StorageError only `close` is left.
@@ -55,12 +62,22 @@ class Storage(Protocol):
         :raises StorageDamaged: what is read is not what was written.
         """
 
-    def write(self, persist: Persist) -> None:
+    def write(self, persist: Persist, records: Sequence[Record] = ()) -> None:
         """
         Make a batch durable, all or nothing, with one sync; durable when this returns.
 
+        :param records: to write or remove with it; of several of one key the last counts.
         :raises StorageFull: no room; nothing changed.
         :raises InvariantError: the entries leave a gap behind the stored log.
+        :raises ValueError: a key that UTF-8 cannot hold; nothing changed.
+        """
+
+    def write_records(self, records: Sequence[Record]) -> None:
+        """
+        Write and remove records alone, as `write` does; nothing where there are none.
+
+        :raises StorageFull: no room; nothing changed.
+        :raises ValueError: a key that UTF-8 cannot hold; nothing changed.
         """
 
     def close(self) -> None:

@@ -4,7 +4,8 @@ How a robot begins from its storage: as it left it, or, where that is damaged, w
 A robot whose log is damaged has lost promises: a vote, or entries that it acknowledged. It must
 not vote or count for a commit again before the swarm has made it a learner (`HardState.lost`).
 What is damaged is moved aside and never deleted, and what takes its place says durably, from its
-first moment, that this robot is lost; a crash at any point leaves the one or the other.
+first moment, that this robot is lost; a crash at any point leaves the one or the other. Its records
+go with its log, and what takes their place says that as well.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
+from swarm_consensus.protocols.agreement.records import Record
 from swarm_consensus.protocols.raft import Restored
 from swarm_consensus.storage.errors import StorageDamaged
 from swarm_consensus.storage.port import Recovered, Storage
@@ -107,12 +109,16 @@ class Opened:
     :param incarnation: number of this boot.
     :param restored: for Raft.
     :param notice: for people, where the log was lost now or before; '' where it was not.
+    :param records: what was said in agreements, sorted by key.
+    :param records_lost: records were lost, now or before; see `Recovered`.
     """
 
     storage: Storage
     incarnation: int
     restored: Restored
     notice: str = ''
+    records: tuple[Record, ...] = ()
+    records_lost: bool = False
 
 
 def open_recovering(
@@ -130,7 +136,7 @@ def open_recovering(
         storage, recovered = _begin(place, now_ms)
         lost = recovered.hard_state.lost
         notice = f'this robot lost its log ({lost}) and still waits to be let in. {_LOST}'
-        return Opened(storage, recovered.incarnation, recovered.restored, notice if lost else '')
+        return _opened(storage, recovered, notice if lost else '')
     except StorageDamaged as error:
         if on_damage is OnDamage.REFUSE:
             raise
@@ -139,11 +145,22 @@ def open_recovering(
     aside = place.replace(incarnation, f'{robot}:{incarnation}')
     storage = place.open()
     try:
-        restored = storage.load().restored
+        recovered = storage.load()
     except BaseException:
         storage.close()
         raise
-    return Opened(storage, incarnation, restored, _notice(damage, aside))
+    return _opened(storage, recovered, _notice(damage, aside))
+
+
+def _opened(storage: Storage, recovered: Recovered, notice: str) -> Opened:
+    return Opened(
+        storage,
+        recovered.incarnation,
+        recovered.restored,
+        notice,
+        recovered.records,
+        recovered.records_lost,
+    )
 
 
 def _begin(place: Place, now_ms: int) -> tuple[Storage, Recovered]:

@@ -2,8 +2,9 @@
 The tables of the database and the checksums of their rows.
 
 Each single row carries a checksum over itself. The row of `state` also says what belongs with it:
-where the log begins and ends, its chain of checksums at both ends (chain.py), and the checksum of
-the snapshot; so a row that is whole but old, where the disk lost a write, does not fit.
+where the log begins and ends, its chain of checksums at both ends (chain.py), and the checksums of
+the snapshot and of all records (record_rows.py); so a row that is whole but old, where the disk
+lost a write, does not fit.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import zlib
 from swarm_consensus.protocols.raft import HardState, Membership, Snapshot, SnapshotMark
 from swarm_consensus.storage.chain import CHAIN_START
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 SCHEMA = """
 CREATE TABLE identity (
   swarm TEXT NOT NULL, robot TEXT NOT NULL, version INTEGER NOT NULL, checksum INTEGER NOT NULL
@@ -29,7 +30,7 @@ CREATE TABLE state (
   id INTEGER PRIMARY KEY CHECK (id = 0), term INTEGER NOT NULL, vote TEXT NOT NULL,
   lost TEXT NOT NULL, mark_index INTEGER NOT NULL, mark_chain INTEGER NOT NULL,
   last_index INTEGER NOT NULL, chain INTEGER NOT NULL, snapshot INTEGER NOT NULL,
-  checksum INTEGER NOT NULL
+  records INTEGER NOT NULL, checksum INTEGER NOT NULL
 );
 CREATE TABLE snapshot (
   id INTEGER PRIMARY KEY CHECK (id = 0), idx INTEGER NOT NULL, term INTEGER NOT NULL,
@@ -39,8 +40,11 @@ CREATE TABLE entry (
   idx INTEGER PRIMARY KEY, term INTEGER NOT NULL, kind INTEGER NOT NULL, data BLOB NOT NULL,
   chain INTEGER NOT NULL
 );
+CREATE TABLE record (
+  slot INTEGER PRIMARY KEY, key TEXT NOT NULL, data BLOB NOT NULL, checksum INTEGER NOT NULL
+);
 """
-_STATE = struct.Struct('<QQIQIIII')
+_STATE = struct.Struct('<QQIQIIIII')
 _SNAPSHOT = struct.Struct('<QQIQ')
 _IDENTITY = struct.Struct('<QI')
 _KEYS = tuple(field.name for field in fields(Membership))
@@ -63,6 +67,7 @@ class State:
     :param last_index: last entry of the stored log; mark_index where it is empty.
     :param chain: checksum at the last entry.
     :param snapshot: checksum of the stored snapshot; 0 without one.
+    :param records: checksum of the table of records; 0 where it is empty.
     """
 
     hard_state: HardState = HardState()
@@ -71,15 +76,14 @@ class State:
     last_index: int = 0
     chain: int = CHAIN_START
     snapshot: int = 0
+    records: int = 0
 
     def row(self) -> Row:
         """Return it as the columns behind `id`, the checksum last."""
         vote, lost = self.hard_state.vote.encode(), self.hard_state.lost.encode()
-        numbers = (self.mark_index, self.mark_chain, self.last_index, self.chain, self.snapshot)
-        mark_index, mark_chain, *rest = numbers
-        head = _STATE.pack(
-            self.hard_state.term, mark_index, mark_chain, *rest, len(vote), len(lost)
-        )
+        numbers = (self.mark_index, self.mark_chain, self.last_index, self.chain, self.snapshot,
+                   self.records)  # fmt: skip
+        head = _STATE.pack(self.hard_state.term, *numbers, len(vote), len(lost))
         checksum = zlib.crc32(lost, zlib.crc32(vote, zlib.crc32(head)))
         return (self.hard_state.term, self.hard_state.vote, self.hard_state.lost, *numbers,
                 checksum)  # fmt: skip

@@ -12,6 +12,7 @@ import sys
 
 import pytest
 
+from swarm_consensus.protocols.agreement.records import Record
 from swarm_consensus.protocols.raft import (
     Entry,
     EntryKind,
@@ -39,6 +40,7 @@ SNAPSHOT_WRITE, MARK = 40, 30
 # Writes and then dies without closing, so that its log of SQLite stays as a crash leaves it.
 WRITER = """
 import os, pathlib, sys
+from swarm_consensus.protocols.agreement.records import Record
 from swarm_consensus.protocols.raft import *
 from swarm_consensus.storage import SqliteStorage
 storage = SqliteStorage(pathlib.Path(sys.argv[1]), swarm='team', robot='r1')
@@ -50,9 +52,23 @@ for index in range(1, writes + 1):
     if index == at:
         mark = SnapshotMark(mark, mark, Membership(('r1', 'r2'), ('r3',)))
         snapshot = Snapshot(mark, b'%d ' % index * 7000)
-    storage.write(Persist(HardState(index, 'r2'), (entry,), snapshot))
+    records = [Record('robot/%02d' % (index % 17), b'%d,' % index * 200)]
+    if index % 5 == 0:
+        records += [Record('large', b'%d;' % index * 1500), Record('robot/03', None)]
+    storage.write(Persist(HardState(index, 'r2'), (entry,), snapshot), records)
 os._exit(0)
 """
+
+
+def records_after(count: int) -> tuple[Record, ...]:
+    """Return the records after so many writes of WRITER."""
+    found = {}
+    for index in range(1, count + 1):
+        found[f'robot/{index % 17:02}'] = b'%d,' % index * 200
+        if index % 5 == 0:
+            found['large'] = b'%d;' % index * 1500
+            found.pop('robot/03', None)
+    return tuple(Record(key, found[key]) for key in sorted(found))
 
 
 def states(count: int) -> list[Recovered]:
@@ -68,6 +84,7 @@ def states(count: int) -> list[Recovered]:
             HardState(index, 'r2') if index else HardState(),
             log[MARK if index >= SNAPSHOT_WRITE else 0 : index],
             snapshot if index >= SNAPSHOT_WRITE else None,
+            records_after(index),
         )
         for index in range(count + 1)
     ]
@@ -213,6 +230,7 @@ def test_an_empty_or_cut_database_is_damage(closed: Path, tmp_path: Path) -> Non
         ('UPDATE state SET mark_index = 31', 'table state'),
         ('UPDATE state SET mark_chain = 7', 'table state'),
         ('UPDATE state SET snapshot = 7', 'table state'),
+        ('UPDATE state SET records = 7', 'table state'),
         ("UPDATE snapshot SET data = x'00'", 'the snapshot'),
         ("UPDATE snapshot SET data = 'text'", 'the snapshot'),
         ('UPDATE snapshot SET idx = 31', 'the snapshot'),
@@ -239,6 +257,19 @@ def test_an_empty_or_cut_database_is_damage(closed: Path, tmp_path: Path) -> Non
         ('UPDATE entry SET chain = 1 WHERE idx = 60', 'log entry 60'),
         ("INSERT INTO entry VALUES (61, 61, 1, x'00', 5)", 'log entry 61'),
         ('DROP TABLE entry', 'an unknown place'),
+        ("UPDATE record SET key = 'robot/99' WHERE key = 'robot/05'", 'table record'),
+        ("UPDATE record SET key = x'726f626f742f3035' WHERE key = 'robot/05'", 'table record'),
+        ("UPDATE record SET data = x'00' WHERE key = 'robot/05'", 'table record'),
+        ("UPDATE record SET data = 'text' WHERE key = 'robot/05'", 'table record'),
+        ("UPDATE record SET checksum = 7 WHERE key = 'robot/05'", 'table record'),
+        ("UPDATE record SET checksum = 'x' WHERE key = 'robot/05'", 'table record'),
+        ("UPDATE record SET slot = 99 WHERE key = 'robot/05'", 'table record'),
+        ("UPDATE record SET slot = -1 WHERE key = 'robot/05'", 'table record'),
+        ("DELETE FROM record WHERE key = 'robot/05'", 'table record'),
+        ("DELETE FROM record WHERE key >= 'robot/05'", 'table record'),
+        ('DELETE FROM record', 'table record'),
+        ("INSERT INTO record VALUES (99, 'robot/99', x'00', 0)", 'table record'),
+        ('DROP TABLE record', 'an unknown place'),
     ],
 )
 def test_rows_that_are_not_as_written_are_named(
@@ -282,6 +313,42 @@ def test_an_old_snapshot_in_the_place_of_a_newer_one_is_found(closed: Path, tmp_
     connection.commit()
     connection.close()
     assert damage_twice(folder).where == 'the snapshot'
+
+
+def test_a_damaged_record_is_named_with_its_table_and_key(closed: Path, tmp_path: Path) -> None:
+    folder = copy_of(closed, tmp_path)
+    execute(folder, "UPDATE record SET data = x'00' WHERE key = 'robot/05'")
+    assert "damaged at table record: the checksum of row 4, key 'robot/05'" in str(
+        damage_twice(folder)
+    )
+
+
+def test_old_records_in_the_place_of_newer_ones_are_found(closed: Path, tmp_path: Path) -> None:
+    """Writes that the disk lost: rows that are whole, but from before; one, some, or all."""
+    newer = copy_of(closed, tmp_path)
+    storage = SqliteStorage(newer, swarm='team', robot='r1')
+    before = storage.load().records
+    # Alike but for a number, so that the differences of the rows are the same.
+    storage.write_records([Record(record.key, b'%d' % place * 500)
+                           for place, record in enumerate(before)])  # fmt: skip
+    middle = shutil.copytree(newer, tmp_path / 'middle')
+    storage.write_records([Record(record.key, b'%d' % (place + 1) * 500)
+                           for place, record in enumerate(before)])  # fmt: skip
+    storage.close()
+    SqliteStorage(middle, swarm='team', robot='r1').close()
+    slots = list(range(len(before)))
+    for old in (closed, middle):
+        for chosen in ([3], [3, 4], slots[::2], slots):
+            folder = shutil.copytree(newer, tmp_path / 'old', dirs_exist_ok=True)
+            connection = sqlite3.connect(folder / DATABASE_FILE)
+            connection.execute('ATTACH ? AS old', (str(old / DATABASE_FILE),))
+            for slot in chosen:
+                connection.execute(
+                    'REPLACE INTO record SELECT * FROM old.record WHERE slot = ?', (slot,)
+                )
+            connection.commit()
+            connection.close()
+            assert 'written last' in damage_twice(folder).finding
 
 
 def test_what_is_damaged_below_the_snapshot_harms_nobody(closed: Path, tmp_path: Path) -> None:
@@ -328,7 +395,7 @@ def test_another_program_s_file_and_a_newer_version_are_told_apart(tmp_path: Pat
         'PRAGMA user_version = 99',
         'UPDATE identity SET version = 99, checksum = 1',
     )
-    with pytest.raises(StorageVersionError, match='version 99, .* reads 2; install'):
+    with pytest.raises(StorageVersionError, match='version 99, .* reads 3; install'):
         read(newer)
     older = tmp_path / 'older'
     SqliteStorage(older, swarm='team', robot='r1').close()
@@ -339,7 +406,7 @@ def test_another_program_s_file_and_a_newer_version_are_told_apart(tmp_path: Pat
         'CREATE TABLE identity (swarm TEXT NOT NULL, robot TEXT NOT NULL)',
         "INSERT INTO identity VALUES ('team', 'r1')",
     )
-    with pytest.raises(StorageVersionError, match='version 1, .* reads 2; install'):
+    with pytest.raises(StorageVersionError, match='version 1, .* reads 3; install'):
         read(older)
 
 
@@ -398,5 +465,5 @@ def test_a_bit_in_each_page_is_harmless_or_damage(closed: Path, tmp_path: Path) 
                 assert read(folder) == states(WRITES)[-1], f'offset {offset}'
             except StorageDamaged:
                 found.append(offset)
-    # The snapshot alone has 5 whole pages, in each of which every bit counts.
-    assert len(found) > 5 * 8
+    # The snapshot alone has 5 whole pages and the records 3, in each of which every bit counts.
+    assert len(found) > 8 * 8

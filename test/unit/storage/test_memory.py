@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from swarm_consensus.protocols.agreement.records import Record
 from swarm_consensus.protocols.raft import (
     Entry,
     EntryKind,
@@ -142,6 +143,62 @@ def test_the_process_may_die_at_each_point_of_a_write(point: DurabilityPoint, li
     assert disk.cuts == (point is DurabilityPoint.MID_WRITE)
 
 
+@pytest.mark.parametrize('lies', [False, True])
+@pytest.mark.parametrize('point', DurabilityPoint)
+@pytest.mark.parametrize('persist', [Persist(), batch(2)])
+def test_the_process_may_die_at_each_point_of_a_write_of_records(
+    persist: Persist, point: DurabilityPoint, lies: bool
+) -> None:
+    """Records are there with their batch or not at all."""
+    disk = MemoryDisk()
+    storage = MemoryStorage(disk)
+    storage.write(batch(1), [Record('a', b'1'), Record('b', b'1')])
+    asked: list[Persist | None] = []
+
+    def crash_at(at: DurabilityPoint, asked_of: Persist | None) -> bool:
+        asked.append(asked_of)
+        return at is point
+
+    disk.lies = lies
+    disk.crash_at = crash_at
+    with pytest.raises(SimulatedCrash, match=point.value):
+        storage.write(persist, [Record('a', b'2'), Record('b', None), Record('c', b'2')])
+    assert set(asked) == {persist if persist.entries else None}
+    disk.crash()
+    disk.crash_at = None
+    state = MemoryStorage(disk).load()
+    if point is DurabilityPoint.AFTER_WRITE and not lies:
+        assert state.records == (Record('a', b'2'), Record('c', b'2'))
+        assert len(state.entries) == 1 + len(persist.entries)
+    else:
+        assert state.records == (Record('a', b'1'), Record('b', b'1'))
+        assert len(state.entries) == 1
+    assert disk.cuts == (point is DurabilityPoint.MID_WRITE)
+
+
+@pytest.mark.parametrize('keep', [0, 1, 2])
+def test_a_lying_disk_loses_the_newest_records(keep: int) -> None:
+    disk = MemoryDisk()
+    storage = MemoryStorage(disk)
+    storage.write_records([Record('a', b'0')])
+    disk.lies = True
+    storage.write_records([Record('a', b'1')])
+    storage.write(batch(1), [Record('a', b'2')])
+    disk.crash(keep)
+    state = MemoryStorage(disk).load()
+    assert state.records == (Record('a', b'%d' % keep),) and len(state.entries) == keep // 2
+
+
+def test_a_full_disk_refuses_records() -> None:
+    disk = MemoryDisk()
+    storage = MemoryStorage(disk)
+    storage.write_records([Record('a', b'1')])
+    disk.full = True
+    with pytest.raises(StorageFull):
+        storage.write_records([Record('a', None), Record('b', b'1')])
+    assert storage.load().records == (Record('a', b'1'),)
+
+
 def test_a_crash_in_a_boot_is_asked_for_too() -> None:
     disk = MemoryDisk()
     disk.crash_at = lambda point, persist: point is DurabilityPoint.AFTER_WRITE and persist is None
@@ -193,3 +250,21 @@ def test_what_rots_is_named_until_it_is_replaced() -> None:
         disk.rot_entry(9)
     with pytest.raises(ValueError, match='no snapshot'):
         MemoryDisk().rot_snapshot()
+
+
+def test_a_record_that_rots_is_named_until_it_is_written_anew() -> None:
+    disk = MemoryDisk()
+    storage = MemoryStorage(disk)
+    storage.write_records([Record('b', b'1'), Record('a', b'1')])
+    assert disk.record_keys == ('a', 'b')
+    for data in (b'2', None):
+        disk.rot_record('b')
+        with pytest.raises(StorageDamaged, match="table record, key 'b'"):
+            storage.load()
+        storage.write_records([Record('a', b'2')])
+        with pytest.raises(StorageDamaged, match="table record, key 'b'"):
+            storage.load()
+        storage.write_records([Record('b', data)])
+        assert storage.load().records[0] == Record('a', b'2')
+    with pytest.raises(ValueError, match="no record 'b'"):
+        disk.rot_record('b')

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from swarm_consensus.protocols.agreement.records import RECORDS_LOST_KEY, Record
 from swarm_consensus.protocols.raft import Entry, EntryKind, HardState, Persist, Restored
 from swarm_consensus.storage import (
     DurabilityPoint,
@@ -194,3 +196,86 @@ def test_where_no_number_can_be_read_time_takes_its_place(tmp_path: Path) -> Non
     opened = start(place, 1_700_000_000_000)
     opened.storage.close()
     assert opened.incarnation == 1_700_000_000_000
+
+
+def memory_with_a_rotten_record(_: Path) -> Place:
+    disk = MemoryDisk()
+    written(disk)
+    storage = disk.open()
+    storage.write_records([Record('a', b'1'), Record('b', b'1')])
+    storage.close()
+    disk.rot_record('b')
+    return disk
+
+
+def sqlite_with_a_rotten_record(tmp_path: Path) -> Place:
+    place = SqlitePlace(tmp_path / 'r', 'team', 'r1')
+    written(place)
+    storage = place.open()
+    storage.write_records([Record('a', b'1'), Record('b', b'said to all')])
+    storage.close()
+    path = place.folder / DATABASE_FILE
+    data = path.read_bytes()
+    assert data.count(b'said to all') == 1
+    path.write_bytes(data.replace(b'said to all', b'said to ale'))
+    return place
+
+
+@pytest.mark.parametrize('make', [memory_with_a_rotten_record, sqlite_with_a_rotten_record])
+def test_a_robot_whose_records_are_damaged_is_told_so_until_it_says_otherwise(
+    tmp_path: Path, make: Callable[[Path], Place]
+) -> None:
+    place = make(tmp_path)
+    with pytest.raises(StorageDamaged, match="table record.*key 'b'"):
+        open_recovering(place, robot='r1', now_ms=0, on_damage=OnDamage.REFUSE)
+    opened = start(place)
+    assert opened.records_lost and opened.records == ()
+    assert opened.restored.hard_state.lost and "key 'b'" in opened.notice
+    # What was let in to the log again has not got its records back.
+    opened.storage.write(Persist(HardState(9)), [Record('c', b'1')])
+    opened.storage.close()
+    again = start(place)
+    assert again.records_lost and again.records == (Record('c', b'1'),)
+    again.storage.write_records([Record(RECORDS_LOST_KEY, None)])
+    again.storage.close()
+    whole = start(place)
+    assert not whole.records_lost and whole.records == (Record('c', b'1'),)
+    whole.storage.close()
+
+
+def test_records_go_with_a_damaged_log(tmp_path: Path) -> None:
+    for place in (on_disk(tmp_path), MemoryDisk()):
+        if isinstance(place, MemoryDisk):
+            written(place)
+            place.rot_entry(1)
+        opened = start(place)
+        assert opened.records_lost
+        opened.storage.close()
+
+
+@pytest.mark.parametrize('point', DurabilityPoint)
+def test_a_crash_within_a_recovery_never_forgets_that_records_were_lost(
+    point: DurabilityPoint,
+) -> None:
+    disk = memory_with_a_rotten_record(Path())
+    assert isinstance(disk, MemoryDisk)
+    passed: list[DurabilityPoint] = []
+
+    def crash_at(at: DurabilityPoint, _: Persist | None) -> bool:
+        passed.append(at)
+        # The first three points are those of the boot that finds the damage.
+        return at is point and len(passed) > 3
+
+    disk.crash_at = crash_at
+    with pytest.raises(SimulatedCrash):
+        start(disk)
+    disk.crash()
+    disk.crash_at = None
+    assert start(disk).records_lost
+
+
+def test_a_new_place_has_lost_no_records(tmp_path: Path) -> None:
+    for place in (MemoryDisk(), SqlitePlace(tmp_path / 'r', 'team', 'r1')):
+        opened = start(place)
+        assert not opened.records_lost and opened.records == ()
+        opened.storage.close()

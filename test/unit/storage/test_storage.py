@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 import pytest
 
+from swarm_consensus.protocols.agreement.records import RECORDS_LOST_KEY, Record
 from swarm_consensus.protocols.raft import (
     Entry,
     EntryKind,
@@ -135,6 +136,7 @@ def test_a_closed_storage_says_so(open_storage: Open) -> None:
         storage.load,
         lambda: storage.boot(0),
         lambda: storage.write(Persist(HardState(1))),
+        lambda: storage.write_records([Record('a', b'')]),
     ):
         with pytest.raises(StorageError, match='closed'):
             use()
@@ -143,6 +145,7 @@ def test_a_closed_storage_says_so(open_storage: Open) -> None:
 def test_an_empty_batch_is_no_work(open_storage: Open) -> None:
     storage = open_storage()
     storage.write(Persist())
+    storage.write_records([])
     assert storage.load() == Recovered()
 
 
@@ -246,6 +249,80 @@ def test_what_was_lost_stays_lost_until_it_is_said_otherwise(open_storage: Open)
     assert open_storage().load().hard_state == HardState(4)
 
 
+def test_records_are_there_after_reopening_sorted_by_key(open_storage: Open) -> None:
+    storage = open_storage()
+    large = bytes(range(256)) * 100
+    storage.write_records([Record('b/10', b'x'), Record('b/9', b''), Record('ø\0', large)])
+    storage.write_records([Record('a', b'y'), Record('b/10', None), Record('never', None)])
+    expected = (Record('a', b'y'), Record('b/9', b''), Record('ø\0', large))
+    assert storage.load() == Recovered(records=expected)
+    storage.close()
+    storage = open_storage()
+    assert storage.load() == Recovered(records=expected)
+    # Overwritten, longer and shorter; and a batch with the log, in one.
+    storage.write(
+        Persist(HardState(2, 'a'), (entry(1),)), [Record('a', large), Record('ø\0', b'z')]
+    )
+    storage.close()
+    assert open_storage().load() == Recovered(
+        0, HardState(2, 'a'), (entry(1),), None,
+        (Record('a', large), Record('b/9', b''), Record('ø\0', b'z')),
+    )  # fmt: skip
+
+
+def test_of_several_records_of_one_key_the_last_counts(open_storage: Open) -> None:
+    storage = open_storage()
+    storage.write_records([Record('a', b'1'), Record('a', b'2')])
+    storage.write_records([Record('b', b'1'), Record('b', None), Record('a', None)])
+    assert not storage.load().records
+    storage.write_records([Record('a', None), Record('a', b'3')])
+    storage.close()
+    assert open_storage().load().records == (Record('a', b'3'),)
+
+
+def test_records_outlive_the_log_that_they_were_written_with(open_storage: Open) -> None:
+    storage = open_storage()
+    storage.write(Persist(None, (entry(1), entry(2))), [Record('a', b'1')])
+    storage.write(Persist(snapshot=snapshot(9, 3)))
+    storage.write(Persist(snapshot=snapshot(12, 4)), [Record('b', b'2')])
+    storage.close()
+    assert open_storage().load().records == (Record('a', b'1'), Record('b', b'2'))
+
+
+@pytest.mark.parametrize(
+    ('persist', 'records', 'error'),
+    [
+        (Persist(None, (entry(7),)), [Record('a', b'new'), Record('b', b'')], InvariantError),
+        (Persist(None, (entry(3),)), [Record('b', b''), Record('\ud800', b'')], ValueError),
+        (Persist(), [Record('a', None), Record('\ud800', None)], ValueError),
+    ],
+)
+def test_a_batch_that_is_refused_writes_neither_log_nor_records(
+    open_storage: Open, persist: Persist, records: list[Record], error: type[Exception]
+) -> None:
+    storage = open_storage()
+    storage.write(Persist(None, (entry(1), entry(2))), [Record('a', b'old')])
+    before = storage.load()
+    with pytest.raises(error):
+        storage.write(persist, records)
+    assert storage.load() == before
+    storage.write(Persist(None, (entry(3),)), [Record('b', b'')])
+    storage.close()
+    assert open_storage().load().records == (Record('a', b'old'), Record('b', b''))
+
+
+def test_a_loss_of_records_is_told_until_it_is_taken_back(open_storage: Open) -> None:
+    storage = open_storage()
+    storage.write_records([Record(RECORDS_LOST_KEY, b'')])
+    storage.close()
+    storage = open_storage()
+    storage.write_records([Record('a', b'')])
+    assert storage.load() == Recovered(records=(Record('a', b''),), records_lost=True)
+    storage.write_records([Record(RECORDS_LOST_KEY, None), Record('b', b'')])
+    storage.close()
+    assert open_storage().load() == Recovered(records=(Record('a', b''), Record('b', b'')))
+
+
 class ListTwin:
     """What a storage holds, in the most obvious way: the whole log, and where it begins."""
 
@@ -254,6 +331,7 @@ class ListTwin:
         self.hard_state = HardState()
         self.snapshot: Snapshot | None = None
         self.log: list[Entry] = []
+        self.records: list[Record] = []
 
     @property
     def mark(self) -> int:
@@ -278,12 +356,22 @@ class ListTwin:
             first = persist.entries[0].index
             self.log = [e for e in self.log if e.index < first] + list(persist.entries)
 
+    def write_records(self, records: list[Record]) -> None:
+        for record in records:
+            self.records = [other for other in self.records if other.key != record.key]
+            if record.data is not None:
+                self.records.append(record)
+
     def recovered(self) -> Recovered:
-        return Recovered(self.incarnation, self.hard_state, tuple(self.log), self.snapshot)
+        lost = any(record.key == RECORDS_LOST_KEY for record in self.records)
+        records = [record for record in self.records if record.key != RECORDS_LOST_KEY]
+        records.sort(key=lambda record: record.key)
+        return Recovered(self.incarnation, self.hard_state, tuple(self.log), self.snapshot,
+                         tuple(records), lost)  # fmt: skip
 
 
 # One step: a snapshot so many places behind the mark, and of the stored term or another; then
-# entries that start `back` before the end; a reopening; or a boot.
+# entries that start `back` before the end, and records with them or alone; a reopening; or a boot.
 snapshots = st.tuples(st.integers(1, 12), st.booleans(), st.binary(max_size=9000))
 batches = st.tuples(
     st.integers(0, 4),
@@ -293,7 +381,15 @@ batches = st.tuples(
                           st.sampled_from(['', 'robot_1:17'])),
     st.none() | snapshots,
 )  # fmt: skip
-steps = st.lists(st.one_of(batches, st.just('reopen'), st.integers(0, 2000)), max_size=25)
+# Few keys, so that most are there already; some data is larger than a page.
+keys = st.sampled_from([*(f'k{i}' for i in range(12)), 'ø', RECORDS_LOST_KEY])
+record_data = st.binary(max_size=600) | st.binary(max_size=9).map(lambda data: data * 900)
+record_lists = st.lists(st.builds(Record, keys, st.none() | record_data), max_size=14)
+steps = st.lists(
+    st.one_of(st.tuples(batches, record_lists), record_lists, st.just('reopen'),
+              st.integers(0, 2000)),
+    max_size=25,
+)  # fmt: skip
 
 
 def batch_from(twin: ListTwin, step: object) -> Persist:
@@ -330,11 +426,17 @@ def test_both_storages_equal_a_list(history: list[object]) -> None:
             elif isinstance(step, int):
                 twin.incarnation = max(twin.incarnation + 1, step)
                 assert [storage.boot(step) for storage in storages] == [twin.incarnation] * 2
-            else:
-                persist = batch_from(twin, step)
-                twin.write(persist)
+            elif isinstance(step, list):
+                twin.write_records(step)
                 for storage in storages:
-                    storage.write(persist)
+                    storage.write_records(step)
+            else:
+                batch, records = step  # type: ignore[misc]
+                persist = batch_from(twin, batch)
+                twin.write(persist)
+                twin.write_records(records)
+                for storage in storages:
+                    storage.write(persist, records)
             assert [storage.load() for storage in storages] == [twin.recovered()] * 2
         for storage in storages:
             storage.close()
