@@ -6,7 +6,9 @@ rest in silence. That is right for a torn tail, the last transaction of a robot 
 power. It is not where a disk rots: transactions that were synced and answered for would be gone,
 a vote with them. Every transaction is synced before the next one is written, so a bad frame with
 two commits of the same log behind it, or in it, is damage; with one, it may be the torn last
-transaction, and nothing on the disk can tell.
+transaction, and nothing on the disk can tell. But a commit hides where the header of its own frame
+is bad. Then pages tell: a transaction writes each of its pages once, so where one is there twice
+before the last commit, two transactions are.
 
 The format is https://www.sqlite.org/fileformat2.html#the_write_ahead_log.
 """
@@ -31,6 +33,7 @@ _WORD_MASK = 0xFFFFFFFF
 @dataclass(frozen=True, slots=True)
 class _Frame:
     offset: int
+    page: int
     commits: bool
     intact: bool
 
@@ -58,14 +61,28 @@ def check_wal(database: Path) -> None:
         raise StorageDamaged(path, 'offset 0', 'the header of the write-ahead log is unreadable')
     bad: _Frame | None = None
     commits = 0
+    # Pages since the last commit that can be read. What stands behind the next commit may be left
+    # over from a transaction that was given up, and says nothing.
+    pages: set[int] = set()
+    twice = False
     for frame in _frames(data):
         if bad is None and not frame.intact:
             bad = frame
         if bad is not None:
             commits += frame.commits
-    if bad is not None and commits > 1:
+        if bad is None and frame.commits:
+            pages.clear()
+        elif not commits:
+            # Of a commit itself the page may be there before: SQLite may have written it early to
+            # make room in memory, and then writes the last page anew.
+            twice = twice or frame.page in pages
+            if frame.page:
+                pages.add(frame.page)
+    if bad is not None and (commits > 1 or (commits and twice)):
         raise StorageDamaged(
-            path, f'offset {bad.offset}', f'{commits} synced transactions can no longer be read'
+            path,
+            f'offset {bad.offset}',
+            f'{max(commits, 2)} synced transactions can no longer be read',
         )
 
 
@@ -127,7 +144,7 @@ def _frames(data: bytes) -> Iterator[_Frame]:
             # Either the end of the log, with frames of an earlier round or zeros behind it, or
             # a frame whose own header is damaged: what follows tells.
             intact = False
-        yield _Frame(offset, ours and pages > 0, intact)
+        yield _Frame(offset, page if ours else 0, ours and pages > 0, intact)
 
 
 def _checksum(data: bytes, order: str, sum_0: int, sum_1: int) -> tuple[int, int]:

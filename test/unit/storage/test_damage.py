@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 import os
 from pathlib import Path
 import random
@@ -56,6 +57,21 @@ for index in range(1, writes + 1):
     if index % 5 == 0:
         records += [Record('large', b'%d;' % index * 1500), Record('robot/03', None)]
     storage.write(Persist(HardState(index, 'r2'), (entry,), snapshot), records)
+os._exit(0)
+"""
+
+
+# One transaction of 1300 pages, behind a boot.
+LARGE_WRITER = """
+import os, pathlib, sys
+from swarm_consensus.protocols.agreement.records import Record
+from swarm_consensus.protocols.raft import *
+from swarm_consensus.storage import SqliteStorage
+storage = SqliteStorage(pathlib.Path(sys.argv[1]), swarm='team', robot='r1')
+storage.boot(0)
+mark = SnapshotMark(60, 60, Membership(('r1',)))
+records = [Record('large/%d' % i, b'%d ' % i * 2000) for i in range(200)]
+storage.write(Persist(HardState(99, 'r3'), (), Snapshot(mark, bytes(3_000_000))), records)
 os._exit(0)
 """
 
@@ -194,6 +210,38 @@ def test_a_last_transaction_that_was_written_out_of_order_is_cut(
     assert read(folder) == states(WRITES)[-2]
 
 
+def test_a_commit_whose_own_header_rots_is_missed(crashed: Path, tmp_path: Path) -> None:
+    """The last transaction would be taken for the end of the one before, and both be cut."""
+    whole = (crashed / WAL_FILE).read_bytes()
+    *_, before_last, last = (o for o in frames(whole) if any(whole[o + 4 : o + 8]))
+    for header in (bytes(24), bytes(8) + whole[before_last + 8 : before_last + 24]):
+        folder = copy_of(crashed, tmp_path)
+        rotten = whole[:before_last] + header + whole[before_last + 24 :]
+        (folder / WAL_FILE).write_bytes(rotten)
+        assert damage_twice(folder).where == f'offset {before_last}'
+        # The header of the last one is torn with it.
+        (folder / WAL_FILE).write_bytes(whole[:last] + header + whole[last + 24 :])
+        assert read(folder) == states(WRITES)[-2]
+
+
+def test_a_large_last_transaction_is_cut_wherever_it_is_torn(
+    crashed: Path, tmp_path: Path, repository: Path
+) -> None:
+    """One that SQLite writes in parts, since it does not fit into its memory."""
+    source = copy_of(crashed, tmp_path)
+    environment = {**os.environ, 'PYTHONPATH': str(repository)}
+    subprocess.run([sys.executable, '-c', LARGE_WRITER, source], check=True, env=environment)
+    whole = (source / WAL_FILE).read_bytes()
+    ours = frames(whole)
+    assert len(ours) > 1000
+    before = next(i for i in reversed(range(len(ours) - 1)) if any(whole[ours[i] + 4 :][:4]))
+    rng = random.Random(3)
+    for place in (ours[before + 1], ours[-1], *rng.sample(ours[before + 1 :], 4)):
+        folder = shutil.copytree(source, tmp_path / 'torn', dirs_exist_ok=True)
+        (folder / WAL_FILE).write_bytes(whole[:place] + bytes(4120) + whole[place + 4120 :])
+        assert read(folder) == replace(states(WRITES)[-1], incarnation=1001)
+
+
 def test_the_header_of_the_wal_is_watched(crashed: Path, tmp_path: Path) -> None:
     for offset in range(0, 32, 5):
         folder = copy_of(crashed, tmp_path)
@@ -318,9 +366,9 @@ def test_an_old_snapshot_in_the_place_of_a_newer_one_is_found(closed: Path, tmp_
 def test_a_damaged_record_is_named_with_its_table_and_key(closed: Path, tmp_path: Path) -> None:
     folder = copy_of(closed, tmp_path)
     execute(folder, "UPDATE record SET data = x'00' WHERE key = 'robot/05'")
-    assert "damaged at table record: the checksum of row 4, key 'robot/05'" in str(
-        damage_twice(folder)
-    )
+    finding = damage_twice(folder).finding
+    assert 'damaged at table record: the checksum of row ' in finding
+    assert "key 'robot/05', is not that of its content" in finding
 
 
 def test_old_records_in_the_place_of_newer_ones_are_found(closed: Path, tmp_path: Path) -> None:
