@@ -26,6 +26,7 @@ _CHECKSUM = struct.Struct('<I')
 
 def record_checksum(slot: int, key: str, data: bytes) -> int:
     """Return the checksum of a row, 32 bits."""
+    # With the slot, though its place tells it too: a rotten one must not say how long a table is.
     name = key.encode()
     return zlib.crc32(data, zlib.crc32(name, zlib.crc32(_HEAD.pack(slot, len(name), len(data)))))
 

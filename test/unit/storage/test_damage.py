@@ -210,6 +210,20 @@ def test_a_last_transaction_that_was_written_out_of_order_is_cut(
     assert read(folder) == states(WRITES)[-2]
 
 
+def test_what_a_transaction_that_was_given_up_left_behind_the_tail_says_nothing(
+    crashed: Path, tmp_path: Path
+) -> None:
+    """Its pages belong to the same log, and are there a second time."""
+    whole = (crashed / WAL_FILE).read_bytes()
+    *_, page, commit = frames(whole)
+    end = commit + 4120
+    left = whole[page:commit] * 2
+    for tail in (whole[page:end], bytes(4120) + whole[commit:end]):
+        folder = copy_of(crashed, tmp_path)
+        (folder / WAL_FILE).write_bytes(whole[:page] + tail + left + whole[end + len(left) :])
+        assert read(folder) == states(WRITES)[-1 if any(tail[:24]) else -2]
+
+
 def test_a_commit_whose_own_header_rots_is_missed(crashed: Path, tmp_path: Path) -> None:
     """The last transaction would be taken for the end of the one before, and both be cut."""
     whole = (crashed / WAL_FILE).read_bytes()
@@ -363,9 +377,12 @@ def test_an_old_snapshot_in_the_place_of_a_newer_one_is_found(closed: Path, tmp_
     assert damage_twice(folder).where == 'the snapshot'
 
 
-def test_a_damaged_record_is_named_with_its_table_and_key(closed: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize('change', ["data = x'00'", f'slot = {1 << 50}', 'checksum = 0'])
+def test_a_damaged_record_is_named_with_its_table_and_key(
+    closed: Path, tmp_path: Path, change: str
+) -> None:
     folder = copy_of(closed, tmp_path)
-    execute(folder, "UPDATE record SET data = x'00' WHERE key = 'robot/05'")
+    execute(folder, f"UPDATE record SET {change} WHERE key = 'robot/05'")
     finding = damage_twice(folder).finding
     assert 'damaged at table record: the checksum of row ' in finding
     assert "key 'robot/05', is not that of its content" in finding

@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 
+from swarm_consensus.protocols.agreement.records import Record
 from swarm_consensus.protocols.raft import (
     Entry,
     EntryKind,
@@ -150,6 +151,52 @@ def test_a_snapshot_that_finds_no_room_loses_nothing_and_fits_later(small_disk: 
     storage.close()
 
 
+def write_records_until_full(storage: SqliteStorage, number: int) -> int:
+    for _ in range(10_000):
+        try:
+            # The number, overwritten each time, and some that take room.
+            batch = [Record('number', b'%d' % number), Record(f'{number:06}', bytes(3000))]
+            storage.write_records(batch)
+        except StorageFull as error:
+            assert 'no room' in str(error)
+            return number
+        number += 1
+    pytest.fail('the disk never became full')
+
+
+def test_records_that_find_no_room_change_nothing_and_fit_later(small_disk: Path) -> None:
+    storage = open_at(small_disk / 'r')
+    storage.write(Persist(HardState(3, 'r2'), (entry(1),)))
+    filler = fill(small_disk, leave=100_000)
+    refused = write_records_until_full(storage, 1)
+    before = storage.load()
+    assert refused > 100 and len(before.records) == refused
+    assert before.records[-1] == Record('number', b'%d' % (refused - 1))
+    # More than fits: rows that are new, overwritten and removed, with the log and alone.
+    batch = [Record(f'{number:06}', b'new' * 1500) for number in range(refused - 50, refused + 50)]
+    batch += [Record('000001', None), Record('number', b'-1')]
+    for persist in (Persist(HardState(9, 'r3'), (entry(2),)), Persist()):
+        for _ in range(2):
+            with pytest.raises(StorageFull):
+                storage.write(persist, batch)
+            assert storage.load() == before
+    filler.unlink()
+    storage.write(Persist(HardState(9, 'r3'), (entry(2),)), batch)
+    after = storage.load()
+    assert len(after.records) == refused + 50 - 1 and len(after.entries) == 2
+    # Full again, and down in that state.
+    fill(small_disk, leave=0)
+    write_records_until_full(storage, refused + 50)
+    before = storage.load()
+    storage.close()
+    (small_disk / 'filler').unlink()
+    storage = open_at(small_disk / 'r')
+    assert storage.load() == before
+    storage.write_records([Record(record.key, None) for record in before.records])
+    assert storage.load().records == ()
+    storage.close()
+
+
 def test_a_recovery_that_finds_no_room_changes_nothing_and_goes_on_later(small_disk: Path) -> None:
     folder = small_disk / 'r'
     storage = open_at(folder)
@@ -166,6 +213,6 @@ def test_a_recovery_that_finds_no_room_changes_nothing_and_goes_on_later(small_d
         filler.unlink()
     opened = open_recovering(place, robot='r1', now_ms=9)
     opened.storage.close()
-    assert opened.restored.hard_state.lost
+    assert opened.restored.hard_state.lost and opened.records_lost
     (aside,) = folder.glob('damaged-*')
     assert (aside / DATABASE_FILE).read_bytes() == damaged

@@ -10,7 +10,7 @@ import sys
 import time
 
 import pytest
-from swarm_testing import snapshot_writer
+from swarm_testing import record_writer, snapshot_writer
 
 from swarm_consensus.protocols.raft import Entry, EntryKind
 from swarm_consensus.storage import MemoryStorage, SqliteStorage
@@ -145,3 +145,51 @@ def test_snapshots_and_compaction_survive_fifty_kills(tmp_path: Path, repository
         told_term = state.hard_state.term
     assert told_term > 5 * ROUNDS and snapshots > ROUNDS, 'the kills came too early'
     print(f'{told_term} writes, {snapshots} snapshots, {boots} boots')
+
+
+@pytest.mark.slow
+def test_records_survive_fifty_kills_with_the_log_that_they_were_written_with(
+    tmp_path: Path, repository: Path
+) -> None:
+    """What is there is what so many whole writes leave: all that were told, at most one more."""
+    seed = 13
+    rng = random.Random(seed)
+    environment = {**os.environ, 'PYTHONPATH': str(repository)}
+    twin = MemoryStorage()
+    boots = told_number = made = 0
+    for round_number in range(ROUNDS):
+        where = f'seed {seed}, round {round_number}'
+        told = tmp_path / 'told'
+        with told.open('wb') as output:
+            child = subprocess.Popen(
+                [sys.executable, record_writer.__file__, tmp_path / 'r'],
+                stdout=output, env=environment,
+            )  # fmt: skip
+            while not told.stat().st_size and child.poll() is None and rng.random() > 0.02:
+                time.sleep(0.01)
+            time.sleep(rng.uniform(0.0, 0.2))
+            assert child.poll() is None, f'{where}: the writer failed'
+            child.kill()
+            child.wait()
+        for line in told.read_text().split('\n')[:-1]:
+            what, number = line.split()
+            if what == 'boot':
+                assert int(number) > boots, where
+                boots = int(number)
+            else:
+                told_number = int(number)
+        storage = SqliteStorage(tmp_path / 'r', swarm='team', robot='r1')
+        state = storage.load()
+        storage.close()
+        assert state.incarnation >= boots, where
+        number = record_writer.last_number(state)
+        assert number - told_number in (0, 1), where
+        while made < number:
+            made += 1
+            record_writer.write_next(twin, made)
+        expected = twin.load()
+        assert (state.records, state.restored) == (expected.records, expected.restored), where
+        assert not state.records_lost, where
+        told_number = number
+    assert told_number > 10 * ROUNDS, 'the kills came too early'
+    print(f'{told_number} writes, {boots} boots')

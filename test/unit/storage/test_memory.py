@@ -181,6 +181,8 @@ def test_a_lying_disk_loses_the_newest_records(keep: int) -> None:
     disk = MemoryDisk()
     storage = MemoryStorage(disk)
     storage.write_records([Record('a', b'0')])
+    disk.crash()
+    storage = MemoryStorage(disk)
     disk.lies = True
     storage.write_records([Record('a', b'1')])
     storage.write(batch(1), [Record('a', b'2')])

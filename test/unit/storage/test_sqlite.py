@@ -6,6 +6,7 @@ from pathlib import Path
 import sqlite3
 import threading
 
+from swarm_consensus.protocols.agreement.records import Record
 from swarm_consensus.protocols.raft import (
     Entry,
     EntryKind,
@@ -62,6 +63,52 @@ def test_small_writes_stay_in_the_space_that_was_taken(tmp_path: Path) -> None:
         storage.write(Persist(None, (entry,)))
     assert wal.stat().st_size == size
     storage.close()
+
+
+def test_records_and_log_in_one_batch_are_one_transaction(tmp_path: Path) -> None:
+    storage = open_at(tmp_path)
+    connection = storage._connection
+    assert connection is not None
+    statements: list[str] = []
+    connection.set_trace_callback(statements.append)
+    storage.write(
+        Persist(HardState(1), (Entry(1, 1, EntryKind.NOOP),)),
+        [Record('a', b'1'), Record('b', b'1')],
+    )
+    connection.set_trace_callback(None)
+    assert [each for each in statements if each in ('BEGIN IMMEDIATE', 'COMMIT')] == [
+        'BEGIN IMMEDIATE', 'COMMIT'
+    ]  # fmt: skip
+    assert sum('record' in each for each in statements if 'state' not in each) == 2
+    storage.close()
+
+
+def test_records_that_come_and_go_use_their_room_again(tmp_path: Path) -> None:
+    """Neither the files nor the slots grow, also where batches are of many pages."""
+    storage = open_at(tmp_path)
+    sizes = []
+    for number in range(600):
+        new = [Record(f'{number}/{i}', b'%d' % i * 200) for i in range(32)]
+        old = [Record(f'{number - 9}/{i}', None) for i in range(32)]
+        storage.write_records(new + old)
+        if number % 50 == 49 and number > 200:
+            sizes.append(sum(file.stat().st_size for file in tmp_path.iterdir()))
+            assert len(storage.load().records) == 9 * 32
+    # The first checkpoint, which copies them into the database, was before the first of these.
+    assert len(set(sizes)) == 1, sizes
+    assert storage._connection is not None
+    (slots,) = storage._connection.execute('SELECT max(slot) FROM record').fetchone()
+    assert slots < 10 * 32
+    storage.close()
+    # After a reboot, too, and though most go at once.
+    storage = open_at(tmp_path)
+    for record in storage.load().records[1:]:
+        storage.write_records([Record(record.key, None)])
+    storage.write_records([Record(f'again/{i}', b'x' * 500) for i in range(9 * 32)])
+    assert storage._connection is not None
+    assert storage._connection.execute('SELECT max(slot) FROM record').fetchone()[0] <= slots + 1
+    storage.close()
+    assert len(open_at(tmp_path).load().records) == 9 * 32 + 1
 
 
 def test_an_interrupted_creation_is_begun_again(tmp_path: Path) -> None:
