@@ -112,6 +112,15 @@ NAMES: tuple[Name, ...] = (
         overridable=True,
     ),
     Name(
+        'misbehaviour',
+        'misbehaviour',
+        Kind.TOPIC,
+        _MESSAGES + 'Misbehaviour',
+        ((CONSENSUS_NODE, End.PUBLISHER),),
+        'Robots that are proved to have lied, with the proof.',
+        overridable=True,
+    ),
+    Name(
         'frames_control',
         '/swarm/frames/control',
         Kind.TOPIC,

@@ -23,6 +23,9 @@ def diagnosis(status: RobotStatus, node: str) -> DiagnosticStatus:
     elif status.lost:
         level = DiagnosticStatus.WARN
         text = 'the log of this robot was lost; it does not count until it is let in again'
+    elif status.accused:
+        level = DiagnosticStatus.WARN
+        text = f'proved to have lied: {", ".join(status.accused)}'
     values = {
         'role': status.role.name.lower(),
         'leader': status.leader,
@@ -33,6 +36,9 @@ def diagnosis(status: RobotStatus, node: str) -> DiagnosticStatus:
         'voters': ' '.join(status.voters),
         'learners': ' '.join(status.learners),
         'alive': ' '.join(status.alive),
+        'agreed quorum': status.agreed_quorum_size,
+        'agreed epochs under way': status.agreed_open,
+        'robots that lied': ' '.join(status.accused),
         'frames received': frames.received,
         'frames accepted': frames.accepted,
         'frames malformed': frames.malformed,

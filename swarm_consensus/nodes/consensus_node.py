@@ -40,7 +40,7 @@ from swarm_consensus.composition.subject_parameters import (
 )
 from swarm_consensus.decision.policy import Policy
 from swarm_consensus.decision.types import Level, Status, no_answer
-from swarm_consensus.msg import Belief, Decision, SwarmStatus
+from swarm_consensus.msg import Belief, Decision, Misbehaviour, SwarmStatus
 from swarm_consensus.nodes import convert
 from swarm_consensus.nodes.consensus_diagnostics import diagnosis
 from swarm_consensus.nodes.consensus_settings import (
@@ -70,6 +70,7 @@ from swarm_consensus.runtime.events import (
     DecisionMade,
     Input,
     KeyValueAnswered,
+    Misbehaved,
     NameTaken,
     Notice,
     Output,
@@ -213,7 +214,12 @@ class ConsensusNode(ManagedNode):
             DiagnosticArray, '/diagnostics', reliable_qos
         )
         self._frames = FrameTopics(self, frames_qos)
-        for publisher in (self._decisions, self._statuses, self._diagnostics):
+        self._misbehaviour = self.create_lifecycle_publisher(
+            Misbehaviour, 'misbehaviour', latched_qos, qos_overriding_options=overridable
+        )
+        for publisher in (
+            self._decisions, self._statuses, self._diagnostics, self._misbehaviour
+        ):
             self._entities.append(('publisher', publisher))
         beliefs = self.create_subscription(
             Belief, 'belief', self._on_belief, reliable_qos, callback_group=self._group,
@@ -279,6 +285,8 @@ class ConsensusNode(ManagedNode):
                     incarnation=opened.incarnation,
                     restored=opened.restored,
                     random=SystemRandom(),
+                    records=opened.records,
+                    records_lost=opened.records_lost,
                 )
             except BaseException:
                 opened.storage.close()
@@ -475,6 +483,8 @@ class ConsensusNode(ManagedNode):
             elif isinstance(output, Notice):
                 # A line of its own: rclpy ties each calling line to one severity for ever.
                 self.get_logger().info(output.text)
+            elif isinstance(output, Misbehaved):
+                self._misbehaviour.publish(convert.misbehaviour_to_message(output, self._stamp()))
             elif isinstance(output, NameTaken):
                 self._failed(StartError(output.reason))
             elif isinstance(output, (WatchTold, WatchEnded, WatchBegun)):

@@ -19,6 +19,7 @@ from swarm_consensus.msg import Frame as FrameMessage
 from swarm_consensus.msg import FrameCounters as FrameCountersMessage
 from swarm_consensus.msg import KeyEvent as KeyEventMessage
 from swarm_consensus.msg import KeyValueItem as KeyValueItemMessage
+from swarm_consensus.msg import Misbehaviour as MisbehaviourMessage
 from swarm_consensus.msg import PeerStatus as PeerStatusMessage
 from swarm_consensus.msg import SwarmStatus as SwarmStatusMessage
 from swarm_consensus.protocols.keyvalue import (
@@ -41,6 +42,7 @@ from swarm_consensus.runtime.events import (
     ChangeAnswered,
     FrameArrived,
     KeyValueAnswered,
+    Misbehaved,
     Peer,
     RangeAnswered,
     ReadAnswered,
@@ -346,6 +348,20 @@ def status_to_message(status: RobotStatus, stamp: Time) -> SwarmStatusMessage:
         for peer in status.peers
     ]
     message.frames = counters_to_message(status.frames)
+    message.agreed_quorum_size = status.agreed_quorum_size
+    message.agreed_open = status.agreed_open
+    message.accused = list(status.accused)
+    return message
+
+
+def misbehaviour_to_message(misbehaved: Misbehaved, stamp: Time) -> MisbehaviourMessage:
+    """Return the message that tells of a robot that lied."""
+    message = MisbehaviourMessage()
+    message.stamp = stamp
+    message.robot = misbehaved.robot
+    message.what = misbehaved.what
+    message.excluded = misbehaved.excluded
+    message.proof = array('B', misbehaved.proof)
     return message
 
 
@@ -396,6 +412,9 @@ def status_from_message(message: SwarmStatusMessage) -> RobotStatus:
         ),
         frames=counters_from_message(message.frames),
         evidence_dropped={},
+        agreed_quorum_size=message.agreed_quorum_size,
+        agreed_open=message.agreed_open,
+        accused=tuple(message.accused),
     )
 
 

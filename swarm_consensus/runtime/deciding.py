@@ -107,6 +107,10 @@ class Deciding:
 
     def offer(self, contribution: Contribution, now_ns: int) -> bool:
         """Take in evidence of any robot; returns whether it counts."""
+        if self.level(contribution.subject) is Level.AGREED:
+            # There evidence travels in ballots only, so that nobody counts what others do not.
+            self.dropped['AGREED'] += 1
+            return False
         if self._is_final(contribution.subject):
             self.dropped['DECIDED'] += 1
             return False

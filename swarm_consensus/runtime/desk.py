@@ -5,6 +5,7 @@ from __future__ import annotations
 from swarm_consensus.decision.replicated import Outcome, ReplicatedState
 from swarm_consensus.decision.types import Command, Decision, Level, Status, no_answer
 from swarm_consensus.protocols.raft import Raft
+from swarm_consensus.runtime.agreed import Agreed
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.deciding import Deciding
 from swarm_consensus.runtime.events import (
@@ -51,8 +52,10 @@ class Desk:
         deciding: Deciding,
         requests: Requests,
         request_ids: RequestIds,
+        agreed: Agreed,
     ) -> None:
         self._config = config
+        self._agreed = agreed
         self._raft = raft
         self._state = state
         self._deciding = deciding
@@ -64,9 +67,13 @@ class Desk:
     ) -> None:
         """Check a proposal and hand it to the log."""
         reason = self._objection(asked, disk_full)
+        level = self._deciding.level(asked.subject)
         if reason:
-            answer = no_answer(asked.subject, Level.COMMITTED, Status.REFUSED, reason)
+            answer = no_answer(asked.subject, level, Status.REFUSED, reason)
             outputs.append(ProposeAnswered(asked.key, answer))
+            return
+        if level is Level.AGREED:
+            self._agreed.propose(asked, now_ns, outputs)
             return
         applied = self._state.outcome(asked.request_id)
         if applied is not None:
@@ -115,10 +122,10 @@ class Desk:
             return reason
         if policy is None:
             return ''
-        if policy.level is not Level.COMMITTED:
+        if policy.level is Level.FUSED:
             return (
-                f"subject '{policy.name}' has level '{policy.level.name.lower()}' and is decided "
-                'from beliefs only; a subject for proposals needs level: committed'
+                f"subject '{policy.name}' has level 'fused' and is decided from beliefs only; a "
+                'subject for proposals needs level: committed or level: agreed'
             )
         if policy.labels and asked.choice not in policy.labels:
             return (
@@ -136,6 +143,9 @@ class Desk:
         if reason:
             outputs.append(ReadAnswered(asked.key, Status.REFUSED, reason, 0, '', ()))
             return
+        if asked.subject and self._deciding.level(asked.subject) is Level.AGREED:
+            self._agreed.read(asked, now_ns, outputs)
+            return
         request_id = self._request_ids.new_read()
         self._requests.add_read(request_id, asked, now_ns)
         self._raft.read(request_id, self._ticks(asked.timeout_ns))
@@ -143,7 +153,7 @@ class Desk:
     def answer_read(self, asked: ReadAsked) -> ReadAnswered:
         """Return the answer to a read from what is applied here."""
         if asked.subject:
-            current = self._deciding.current(asked.subject)
+            current = self._current(asked.subject)
             decisions: tuple[Decision, ...] = () if current is None else (current,)
         else:
             count_max = min(asked.count_max, READ_COUNT_MAX)
@@ -163,7 +173,7 @@ class Desk:
     def decide(self, asked: DecideAsked, now_ns: int, outputs: list[Output]) -> bool:
         """Answer from the decision in force, or wait; returns whether somebody waits now."""
         level = self._deciding.level(asked.subject)
-        current = self._deciding.current(asked.subject)
+        current = self._current(asked.subject)
         if current is not None and current.revision >= asked.revision_min:
             outputs.append(DecideAnswered(asked.key, current))
             return False
@@ -176,6 +186,11 @@ class Desk:
             return False
         self._requests.add_decide(asked, now_ns)
         return True
+
+    def _current(self, subject: str) -> Decision | None:
+        if self._deciding.level(subject) is Level.AGREED:
+            return self._agreed.current(subject)
+        return self._deciding.current(subject)
 
     def _cannot_wait(self, timeout_ns: int) -> str:
         """Return why a request may not wait for its outcome; '' if it may."""

@@ -357,6 +357,9 @@ class RobotStatus:
     :param changing_membership: two memberships hold at once, and both need their quorum.
     :param first_index: the log stored here begins here; a snapshot covers what was before.
     :param lost: this robot's log was lost; it does not count until the swarm lets it in again.
+    :param agreed_quorum_size: robots that must be heard so that the level AGREED can decide.
+    :param agreed_open: epochs of that level that are under way.
+    :param accused: robots that are proved to have lied.
     """
 
     swarm: str
@@ -380,6 +383,9 @@ class RobotStatus:
     peers: tuple[Peer, ...]
     frames: FrameCounters
     evidence_dropped: dict[str, int]
+    agreed_quorum_size: int
+    agreed_open: int
+    accused: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,6 +400,22 @@ class NameTaken:
     """Another robot of this name is in the swarm; this one has stopped taking part."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Misbehaved:
+    """
+    A robot is proved to have lied (msg/Misbehaviour.msg).
+
+    :param what: it did, in words.
+    :param excluded: whether it is heard no more.
+    :param proof: two frames that it signed, as an Accusation on the wire.
+    """
+
+    robot: str
+    what: str
+    excluded: bool
+    proof: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,5 +441,6 @@ Output = (
     | ChangeAnswered
     | StatusReport
     | NameTaken
+    | Misbehaved
     | Notice
 )

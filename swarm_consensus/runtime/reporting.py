@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from swarm_consensus.decision.replicated import ReplicatedState
+from swarm_consensus.protocols.agreement.agreement import Agreement
 from swarm_consensus.protocols.raft import Membership, Raft, RaftStatus
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.events import Notice, Output, Peer, RobotStatus, StatusReport
@@ -38,6 +39,8 @@ class Reporter:
         members: Members,
         counters: FrameCounters,
         dropped: Mapping[str, int],
+        agreement: Agreement,
+        accused: tuple[str, ...],
     ) -> None:
         """Append notices and a status where something changed or the period came round."""
         changed = (raft.role, raft.leader, raft.term) != self._last
@@ -81,7 +84,11 @@ class Reporter:
                     alive=alive,
                     peers=peers,
                     frames=counters.copy(),
-                    evidence_dropped=dict(dropped),
+                    evidence_dropped=dict(dropped)
+                    | {f'AGREEMENT_{name}': n for name, n in agreement.dropped.items()},
+                    agreed_quorum_size=agreement.config.thresholds.heard,
+                    agreed_open=agreement.under_way,
+                    accused=accused,
                 )
             )
         )

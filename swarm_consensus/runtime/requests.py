@@ -7,7 +7,7 @@ The numbers of open requests are bounded; one more is refused at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from swarm_consensus.decision.subjects import View
@@ -169,29 +169,29 @@ class Requests:
     def expire(
         self,
         now_ns: int,
-        has_quorum: bool,
+        no_quorum: Mapping[Level, str],
         level: Callable[[str], Level],
         outputs: list[Output],
     ) -> None:
         """
         End the reads and decisions whose deadline has passed; the log ends proposals itself.
 
+        :param no_quorum: for each level why it cannot decide now; '' where it can.
         :param level: level at which a subject is decided.
         """
         for request_id in [k for k, w in self._reads.items() if w.deadline_ns <= now_ns]:
-            status, reason = _why(has_quorum, Status.UNKNOWN, 'no answer from the leader in time')
+            status, reason = _why(
+                no_quorum[Level.COMMITTED], Status.UNKNOWN, 'no answer from the leader in time'
+            )
             self.read_failed(request_id, status, reason, outputs)
         for key in [k for k, w in self._decides.items() if w.deadline_ns <= now_ns]:
             waiting_decide = self._decides.pop(key)
             subject = waiting_decide.asked.subject
             robots = len(waiting_decide.told.robots)
             status, reason = Status.UNDECIDED, f'deadline passed, evidence of {robots} robots'
-            if level(subject) is not Level.FUSED:
-                status, reason = _why(has_quorum, status, reason)
+            status, reason = _why(no_quorum[level(subject)], status, reason)
             outputs.append(DecideAnswered(key, no_answer(subject, level(subject), status, reason)))
 
 
-def _why(has_quorum: bool, status: Status, reason: str) -> tuple[Status, str]:
-    if has_quorum:
-        return status, reason
-    return Status.NO_QUORUM, 'this robot is not in contact with a quorum of the voters'
+def _why(no_quorum: str, status: Status, reason: str) -> tuple[Status, str]:
+    return (Status.NO_QUORUM, no_quorum) if no_quorum else (status, reason)

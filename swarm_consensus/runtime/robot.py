@@ -11,13 +11,13 @@ from collections.abc import Collection, Sequence
 from random import Random
 
 from swarm_consensus.decision.replicated import ReplicatedState
-from swarm_consensus.decision.types import (
-    Contribution,
-)
+from swarm_consensus.decision.types import Contribution, Level
+from swarm_consensus.protocols.agreement.records import RECORDS_LOST_KEY, Record
 from swarm_consensus.protocols.raft import (
     Raft,
     Restored,
 )
+from swarm_consensus.runtime.agreed_work import AGREEMENT_MESSAGES, AgreedWork
 from swarm_consensus.runtime.config import SECOND, RuntimeConfig
 from swarm_consensus.runtime.deciding import Deciding
 from swarm_consensus.runtime.desk import Desk
@@ -58,7 +58,12 @@ from swarm_consensus.storage import Storage
 from swarm_consensus.transport.frame import FrameCounters
 from swarm_consensus.transport.guard import Contact, Guard, Receipt, Verdict
 from swarm_consensus.transport.hashes import swarm_hash
+from swarm_consensus.transport.keys import Keys
 from swarm_consensus.transport.outbox import Outbox
+from swarm_consensus.transport.signing import Signer, Verifier
+from swarm_consensus.transport.threshold_coin import ThresholdCoin
+
+NO_QUORUM = 'this robot is not in contact with a quorum of the voters'
 
 
 class RobotRuntime:
@@ -69,6 +74,9 @@ class RobotRuntime:
     :param incarnation: number of this boot, from the storage.
     :param restored: what the storage gave back.
     :param random: seeded differently at every robot and boot.
+    :param records: what the storage gave back of what this robot said in agreements.
+    :param records_lost: whether that is not all.
+    :param keys: of this robot in its swarm; None: the swarm has none, and nothing is signed.
     """
 
     def __init__(
@@ -81,6 +89,9 @@ class RobotRuntime:
         incarnation: int,
         restored: Restored,
         random: Random,
+        records: Sequence[Record] = (),
+        records_lost: bool = False,
+        keys: Keys | None = None,
     ) -> None:
         now_ns = clock.now_ns()
         self._config = config
@@ -90,6 +101,7 @@ class RobotRuntime:
         nonce = random.getrandbits(63)
         self._counters = FrameCounters()
         swarm = swarm_hash(config.swarm)
+        verifier = None if keys is None else Verifier(keys.public.robots)
         self._guard: Guard[object] = Guard(
             robot=config.robot,
             nonce=nonce,
@@ -97,9 +109,15 @@ class RobotRuntime:
             robots=config.robots,
             codec=MESSAGES,
             frame_bytes_max=config.frame_bytes_max,
+            verifier=verifier,
             counters=self._counters,
         )
+        new = restored.snapshot is None and not restored.entries
         restored = begin(config, storage, incarnation, restored)
+        if config.rejoin and new and not records_lost:
+            # The disk is new, so what was said in agreements is lost with the log.
+            records_lost = True
+            storage.write_records((Record(RECORDS_LOST_KEY, b''),))
         self._raft = Raft(raft_config(config), restored, random)
         self._state = ReplicatedState()
         if restored.snapshot is not None and restored.snapshot.mark.index:
@@ -108,6 +126,20 @@ class RobotRuntime:
         self._members = Members(config, incarnation, nonce, now_ns)
         self._deciding = Deciding(config, self._state, incarnation, self._request_ids)
         self._requests = Requests()
+        self._agreed = AgreedWork(
+            config,
+            swarm=swarm,
+            storage=storage,
+            records=records,
+            lost=records_lost,
+            verifier=verifier,
+            coin=None if keys is None else ThresholdCoin(keys),
+            random=random,
+            session=f'{config.robot}:{incarnation}',
+            deciding=self._deciding,
+            requests=self._requests,
+            request_ids=self._request_ids,
+        )
         self._desk = Desk(
             config,
             raft=self._raft,
@@ -115,6 +147,7 @@ class RobotRuntime:
             deciding=self._deciding,
             requests=self._requests,
             request_ids=self._request_ids,
+            agreed=self._agreed.subjects,
         )
         self._keyvalue = KeyValueDesk(config, self._raft, self._state, self._request_ids)
         self._lease_clock = LeaseClock(config.time_period_ns)
@@ -125,6 +158,7 @@ class RobotRuntime:
             nonce=nonce,
             codec=MESSAGES,
             frame_bytes_max=config.frame_bytes_max,
+            signer=None if keys is None else Signer(keys.signing_key),
             counters=self._counters,
         )
         self._post = Post(outbox, transport, len(config.robots) - 1, self._deciding.dropped)
@@ -183,15 +217,14 @@ class RobotRuntime:
             self._work.carry_out(now_ns, outputs)
             if self._work.move_time(now_ns):
                 self._work.carry_out(now_ns, outputs)
+            self._agree(ticked, now_ns, outputs)
         self._touched.clear()
         if notice is not None and notice is self._post.notice:
             # Other work goes on and on, and no append came: it has waited long enough.
             self._post.send_notice()
         self._post.send()
         if ticked:
-            has_quorum = self._raft.status().has_quorum
-            self._requests.expire(now_ns, has_quorum, self._deciding.level, outputs)
-            self._keyvalue.expire(now_ns, has_quorum, outputs)
+            self._expire(now_ns, outputs)
         self._reporter.report(
             outputs,
             now_ns,
@@ -201,8 +234,24 @@ class RobotRuntime:
             members=self._members,
             counters=self._counters,
             dropped=self._deciding.dropped,
+            agreement=self._agreed.agreement,
+            accused=self._agreed.accusations.accused,
         )
         return outputs
+
+    def _expire(self, now_ns: int, outputs: list[Output]) -> None:
+        """End the requests whose deadline has passed."""
+        alive = self._members.alive(now_ns)
+        has_quorum = self._raft.status().has_quorum
+        agreed = self._agreed.subjects
+        no_quorum = {
+            Level.FUSED: '',
+            Level.AGREED: '' if agreed.has_quorum(alive) else agreed.no_quorum(alive),
+            Level.COMMITTED: '' if has_quorum else NO_QUORUM,
+        }
+        self._requests.expire(now_ns, no_quorum, self._deciding.level, outputs)
+        self._keyvalue.expire(now_ns, has_quorum, outputs)
+        agreed.expire(now_ns, alive, outputs)
 
     def sleep_ns(self) -> int:
         """Return how long nothing is due unless an input comes."""
@@ -218,6 +267,7 @@ class RobotRuntime:
         if (
             self._members.probing
             or self._work.held
+            or not self._agreed.idle
             or self._deciding.open
             or self._requests.any
             or self._keyvalue.any
@@ -249,6 +299,7 @@ class RobotRuntime:
         if self._members.probing:
             return True
         self._work.pass_time(passed, self._planned_ticks + self._config.heartbeat_ticks)
+        self._agreed.pass_time(passed, self._raft)
         return True
 
     def _on_tick(self, now_ns: int, outputs: list[Output]) -> None:
@@ -314,13 +365,18 @@ class RobotRuntime:
             self._post.offer(in_use, (receipt.sender,))
         if self._members.heard(receipt.sender, frame.header.incarnation, now_ns):
             outputs.append(Notice(f'{receipt.sender} is there'))
+            self._agreed.look_around()
         elif receipt.contact is Contact.REBOOTED:
             outputs.append(Notice(f'{receipt.sender} has rebooted', warning=True))
         for message in receipt.messages:
             if isinstance(message, NameInUse):
                 if self._members.told_in_use(message):
                     self._give_way(message.incarnation, outputs)
-            elif not self._members.probing and not self._work.held:
+            elif self._members.probing:
+                continue
+            elif isinstance(message, AGREEMENT_MESSAGES):
+                self._agreed.receive(receipt.sender, message, receipt.frame, outputs)
+            elif not self._work.held:
                 self._message(receipt.sender, message, now_ns, outputs)
 
     def _message(
@@ -371,6 +427,9 @@ class RobotRuntime:
         outputs.append(NameTaken(reason))
 
     def _belief(self, belief: BeliefSeen, now_ns: int) -> None:
+        if self._deciding.level(belief.subject) is Level.AGREED:
+            self._agreed.subjects.belief(belief, now_ns)
+            return
         contribution = self._deciding.own_belief(
             belief.subject, belief.labels_hash, belief.log_likelihood, belief.age_ns, now_ns
         )
@@ -379,6 +438,21 @@ class RobotRuntime:
             self._post.offer(contribution, key=belief.subject)
 
     # -- step the protocols ----------------------------------------------------------------------
+
+    def _agree(self, ticked: bool, now_ns: int, outputs: list[Output]) -> None:
+        """Say what there is to say at the level agreed, and carry out what comes of it."""
+        self._agreed.carry_out(self._post, now_ns, outputs)
+        if self._agreed.held:
+            return
+        subjects = self._agreed.subjects
+        alive = self._members.alive(now_ns)
+        news = subjects.take_news()
+        looked_at: Collection[str] = subjects.open if ticked else news
+        while looked_at:
+            subjects.judge(looked_at, now_ns, alive, outputs)
+            self._agreed.carry_out(self._post, now_ns, outputs)
+            # What has ended may let the next epoch begin.
+            looked_at = subjects.take_news()
 
     def _judge(self, subjects: Collection[str], now_ns: int, outputs: list[Output]) -> None:
         alive = self._members.alive(now_ns)

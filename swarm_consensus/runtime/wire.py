@@ -1,13 +1,15 @@
 """
 Which types travel, and under which number. Numbers never change their meaning (docs/wire.md).
 
-1..31: Raft, in the order of its MESSAGE_TYPES. 32..47: evidence. 48..63: membership.
+1..31: Raft, in the order of its MESSAGE_TYPES. 32..47: evidence. 48..63: membership. 64..79:
+agreement, in the order of its MESSAGE_TYPES, then accusations.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from swarm_consensus.decision.ballots import Ballot, Outcome
 from swarm_consensus.decision.types import (
     AnyCommand,
     Command,
@@ -16,6 +18,9 @@ from swarm_consensus.decision.types import (
     TimeCommand,
 )
 from swarm_consensus.protocols import raft
+from swarm_consensus.protocols.agreement import messages as agreement
+from swarm_consensus.protocols.agreement.effects import KEPT_TYPES
+from swarm_consensus.runtime.accusations import Accusation
 from swarm_consensus.runtime.handover import HandoverReply, HandoverRequest
 from swarm_consensus.runtime.members import NameInUse, Presence
 from swarm_consensus.transport.codec import Codec
@@ -27,6 +32,8 @@ PRESENCE_KIND = 48
 NAME_IN_USE_KIND = 49
 HANDOVER_REQUEST_KIND = 50
 HANDOVER_REPLY_KIND = 51
+AGREEMENT_KINDS_FROM = 64
+ACCUSATION_KIND = 79
 
 MESSAGE_KINDS: dict[int, type[Any]] = {
     **dict(enumerate(raft.MESSAGE_TYPES, start=RAFT_KINDS_FROM)),
@@ -35,14 +42,29 @@ MESSAGE_KINDS: dict[int, type[Any]] = {
     NAME_IN_USE_KIND: NameInUse,
     HANDOVER_REQUEST_KIND: HandoverRequest,
     HANDOVER_REPLY_KIND: HandoverReply,
+    **dict(enumerate(agreement.MESSAGE_TYPES, start=AGREEMENT_KINDS_FROM)),
+    ACCUSATION_KIND: Accusation,
 }
 
 # What stands in the data of COMMAND entries; on disk for years, so the same rule holds.
 COMMAND_KINDS: dict[int, type[AnyCommand]] = {1: Command, 2: KeyValueCommand, 3: TimeCommand}
 
+# What a robot keeps of what it said in agreements; on disk for years.
+RECORD_KINDS: dict[int, type[Any]] = {
+    **dict(enumerate(KEPT_TYPES, start=1)),
+    ACCUSATION_KIND: Accusation,
+}
+
 MESSAGES: Codec[Any] = Codec(MESSAGE_KINDS)
 COMMANDS: Codec[AnyCommand] = Codec(COMMAND_KINDS)
+RECORDS: Codec[Any] = Codec(RECORD_KINDS)
+# What robots put into an agreement, and what comes out: each the only message of its table.
+BALLOTS: Codec[Ballot] = Codec({1: Ballot})
+OUTCOMES: Codec[Outcome] = Codec({1: Outcome})
 
+# Proofs have to hold two of these frames, and catching up is in no hurry.
+_AGREEMENT = {agreement.Piece, agreement.PiecesWanted, agreement.Statement}
+_BULK = raft.BULK_TYPES | {Accusation, *agreement.MESSAGE_TYPES} - _AGREEMENT
 _URGENT = raft.ELECTION_TYPES | {Presence, NameInUse, HandoverRequest, HandoverReply}
 
 
@@ -50,6 +72,8 @@ def traffic_class(message: object) -> TrafficClass:
     """Return the class in which a message travels."""
     if type(message) in _URGENT:
         return TrafficClass.ELECTION
-    if type(message) in raft.BULK_TYPES:
+    if type(message) in _BULK:
         return TrafficClass.BULK
+    if type(message) in _AGREEMENT:
+        return TrafficClass.AGREEMENT
     return TrafficClass.BELIEF if isinstance(message, Contribution) else TrafficClass.LOG

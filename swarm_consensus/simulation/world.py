@@ -202,6 +202,8 @@ class World:
                 incarnation=opened.incarnation,
                 restored=opened.restored,
                 random=Random(self._random.getrandbits(64)),
+                records=opened.records,
+                records_lost=opened.records_lost,
             )
         except StorageFull:
             opened.storage.close()

@@ -135,9 +135,9 @@ class Agreement:
     # -- what the caller asks -------------------------------------------------------------------
 
     @property
-    def silent(self) -> bool:
-        """Whether this robot, having lost what it said, still listens what is under way."""
-        return self._catch_up.listening
+    def recovering(self) -> bool:
+        """Whether this robot, having lost what it said, is still silent anywhere for that."""
+        return self._catch_up.recovering
 
     def free_epoch(self, subject: str) -> int | None:
         """Return the epoch into which this robot could put an input next; None: not now."""

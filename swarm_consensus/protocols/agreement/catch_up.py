@@ -101,6 +101,17 @@ class CatchUp:
         """Return whether this robot may have spoken there and forgotten it."""
         return self.listening or epoch <= self._silent_to.get(subject, 0)
 
+    @property
+    def recovering(self) -> bool:
+        """Whether this robot is still silent anywhere."""
+        if self.listening:
+            return True
+        for name, epoch in tuple(self._silent_to.items()):
+            record = self._subjects.get(name)
+            if record is not None and record.settled >= epoch:
+                del self._silent_to[name]
+        return bool(self._silent_to)
+
     # -- standings ------------------------------------------------------------------------------
 
     def look_around(self, now: int) -> None:

@@ -1,0 +1,570 @@
+"""
+The level AGREED at one robot: from beliefs and requests to ballots, and from epochs to decisions.
+
+A robot with evidence or a proposal puts its ballot into the next epoch of the subject at once. The
+others hear of the epoch and put in theirs: what they believe, or after `settle` that they have
+nothing to say. What comes out is judged by the rule of the subject, alike at every robot. An epoch
+that decided nothing is followed by another while there is new evidence, until the deadline.
+
+**Reads.** A linearizable read ends with the end of a ballot of ours that was put in after the read
+began: an epoch that was over anywhere before that cannot have it in, so this one is newer than
+everything that anybody was told before.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Collection
+from dataclasses import replace
+import math
+
+from swarm_consensus.decision.ballots import Ballot, Outcome, answer, in_force
+from swarm_consensus.decision.policy import Policies, Policy
+from swarm_consensus.decision.rule_names import MIDDLES, is_entry_point
+from swarm_consensus.decision.rules import judge
+from swarm_consensus.decision.subjects import View
+from swarm_consensus.decision.types import Decision, Level, Status, no_answer
+from swarm_consensus.protocols.agreement.agreement import Agreement
+from swarm_consensus.protocols.agreement.effects import CaughtUp, Decided
+from swarm_consensus.runtime.agreed_topics import Belief, Evidence, Proposal, Read, Topic
+from swarm_consensus.runtime.config import RuntimeConfig
+from swarm_consensus.runtime.deciding import SUBJECT_CHARACTERS_MAX
+from swarm_consensus.runtime.events import (
+    BeliefSeen,
+    DecisionMade,
+    Output,
+    ProposeAnswered,
+    ProposeAsked,
+    ReadAnswered,
+    ReadAsked,
+)
+from swarm_consensus.runtime.wire import BALLOTS, OUTCOMES
+from swarm_consensus.transport.errors import EncodeError, MalformedError
+
+# Requests of users that wait at one robot; one more is refused.
+WAITING_MAX = 4096
+# Answers that are kept for requests that come again.
+ANSWERS_MAX = 1024
+# What an outcome may take on the wire beside the value decided.
+OUTCOME_OVERHEAD_BYTES = 12_000
+# What a ballot may take beside the value proposed: some hundred labels.
+BALLOT_OVERHEAD_BYTES = 10_000
+
+_NOTHING = Outcome(epoch=0)
+
+
+class Agreed:
+    """
+    The subjects of the level AGREED of one robot.
+
+    :param agreement: what its robots agree by; this class alone gives it inputs.
+    :param session: begins the request ids of this boot, which no other robot or boot uses.
+    :ivar dropped: counts evidence that does not count, by the reason.
+    """
+
+    def __init__(
+        self, config: RuntimeConfig, agreement: Agreement, session: str, dropped: Counter[str]
+    ) -> None:
+        self._config = config
+        self._policies = Policies(config.policies)
+        self._agreement = agreement
+        self._session = session
+        self.dropped = dropped
+        self._topics: dict[str, Topic] = {}
+        self._outcomes: dict[str, Outcome] = {}
+        # Newest beliefs of this robot, the subject heard of last at the end.
+        self._beliefs: OrderedDict[str, Belief] = OrderedDict()
+        self._answers: OrderedDict[str, tuple[str, Decision]] = OrderedDict()
+        self._numbers = 0
+        self._waiting = 0
+        # Subjects in which something has changed since they were last looked at.
+        self._news: dict[str, None] = {}
+        # Robots sorted, as vectors are; with the weight of each.
+        weights = config.weights or (1.0,) * len(config.robots)
+        by_robot = dict(zip(config.robots, weights, strict=True))
+        self._robots = agreement.robots
+        self._weights = tuple(by_robot[robot] for robot in self._robots)
+        for subject in agreement.settled_subjects:
+            _, outcome = agreement.standing(subject)
+            self._outcomes[subject] = OUTCOMES.decode(outcome)
+
+    # -- what stands ----------------------------------------------------------------------------
+
+    def serves(self, subject: str) -> bool:
+        """Return whether a subject is decided at this level."""
+        policy = self._policies.find(subject)
+        return policy is not None and policy.level is Level.AGREED
+
+    def current(self, subject: str) -> Decision | None:
+        """Return the decision in force."""
+        return in_force(subject, self._outcomes.get(subject, _NOTHING))
+
+    @property
+    def open(self) -> Collection[str]:
+        """Return the subjects in which something is open at this robot."""
+        return self._topics.keys()
+
+    def take_news(self) -> Collection[str]:
+        """Return the subjects in which something has changed since this was last asked."""
+        news, self._news = self._news, {}
+        return news
+
+    def has_quorum(self, alive: Collection[str]) -> bool:
+        """Return whether so many robots are heard that an epoch can end."""
+        return len(alive) >= self._agreement.config.thresholds.heard
+
+    def no_quorum(self, alive: Collection[str]) -> str:
+        """Return in words why an epoch cannot end."""
+        thresholds = self._agreement.config.thresholds
+        return (
+            f'{len(alive)} of {thresholds.robots} robots are heard, {thresholds.heard} must be for '
+            f'`agreed` with {thresholds.faults} that may be '
+            f'{"lying" if thresholds.lies else "down"}'
+        )
+
+    def view(self, subject: str, now_ns: int) -> View:
+        """Return what the inputs that have come so far say, for people; it decides nothing."""
+        policy = self._policies.find(subject)
+        topic = self._topics.get(subject)
+        ballots = {
+            robot: ballot
+            for robot, value in self._agreement.inputs(subject).items()
+            if (ballot := _decoded(value)) is not None and ballot.spoke
+        }
+        if topic is not None and self._config.robot not in ballots:
+            evidence = topic.fresh(now_ns, self._outcomes.get(subject, _NOTHING))
+            if evidence is not None:
+                ballots[self._config.robot] = Ballot(
+                    labels_hash=evidence.labels_hash, log_likelihood=evidence.log_likelihood
+                )
+        if policy is None or not ballots:
+            return View((), '', 0.0)
+        leading = replace(policy, quorum=1, confidence=0.0, support=1)
+        outcome = judge(leading, self._robots, self._weights, 0, False, dict(ballots), None, 1)
+        return View(tuple(sorted(ballots)), outcome.choice, outcome.confidence)
+
+    # -- what comes in --------------------------------------------------------------------------
+
+    def belief(self, belief: BeliefSeen, now_ns: int) -> bool:
+        """Take in a belief of this robot; returns whether it counts."""
+        policy = self._policies.find(belief.subject)
+        reason = self._belief_objection(belief, policy)
+        if reason or policy is None:
+            self.dropped[reason] += 1
+            return False
+        born_ns = now_ns - max(belief.age_ns, 0)
+        if policy.evidence_age_max_ns and now_ns - born_ns > policy.evidence_age_max_ns:
+            self.dropped['STALE'] += 1
+            return False
+        self._numbers += 1
+        labels_hash = belief.labels_hash or policy.labels_hash
+        evidence = Evidence(labels_hash, belief.log_likelihood, born_ns, self._numbers)
+        held = self._beliefs.setdefault(belief.subject, Belief(evidence))
+        held.evidence = evidence
+        self._beliefs.move_to_end(belief.subject)
+        while len(self._beliefs) > self._config.subjects_open_max:
+            self._beliefs.popitem(last=False)
+        topic = self._topic(belief.subject, policy)
+        topic.belief = held
+        if topic.first_ns is None and not topic.confirms(
+            self._outcomes.get(belief.subject, _NOTHING)
+        ):
+            topic.first_ns = born_ns
+        return True
+
+    def _belief_objection(self, belief: BeliefSeen, policy: Policy | None) -> str:
+        if policy is None:
+            return 'NO_POLICY'
+        if len(belief.subject) > SUBJECT_CHARACTERS_MAX:
+            return 'SUBJECT_TOO_LONG'
+        if belief.labels_hash not in (0, policy.labels_hash):
+            return 'WRONG_LABELS'
+        if len(belief.log_likelihood) != len(policy.labels) or not policy.labels:
+            return 'BAD_VALUES'
+        if not all(map(math.isfinite, belief.log_likelihood)):
+            return 'BAD_VALUES'
+        if len(belief.log_likelihood) * 9 > BALLOT_OVERHEAD_BYTES // 2:
+            return 'TOO_MANY_LABELS'
+        if self._outcomes.get(belief.subject, _NOTHING).revision and not policy.revise:
+            return 'DECIDED'
+        if belief.subject not in self._topics and self._full:
+            return 'FULL'
+        return ''
+
+    @property
+    def _full(self) -> bool:
+        return len(self._topics) >= self._config.subjects_open_max
+
+    def propose(self, asked: ProposeAsked, now_ns: int, outputs: list[Output]) -> None:
+        """Take in a proposal that the desk has checked, or answer it at once."""
+        policy = self._policies.find(asked.subject)
+        assert policy is not None
+        known = self._answers.get(asked.request_id) if asked.request_id else None
+        if known is not None:
+            subject, decision = known
+            if subject != asked.subject:
+                decision = self._refusal(asked.subject, 'the request id was used for another one')
+            outputs.append(ProposeAnswered(asked.key, decision))
+            return
+        if self._waiting >= WAITING_MAX or (asked.subject not in self._topics and self._full):
+            reason = 'too many requests wait at this robot; try again later'
+            outputs.append(ProposeAnswered(asked.key, self._refusal(asked.subject, reason)))
+            return
+        if not asked.choice and not asked.value:
+            reason = 'there is neither a choice nor a value in it'
+            outputs.append(ProposeAnswered(asked.key, self._refusal(asked.subject, reason)))
+            return
+        self._numbers += 1
+        request_id = asked.request_id or f'{self._session}/{self._numbers}'
+        ballot = Ballot(
+            choice=asked.choice,
+            value=asked.value,
+            expected_revision=asked.expected_revision,
+            request_id=request_id,
+        )
+        try:
+            BALLOTS.encode(ballot)
+        except EncodeError as error:
+            outputs.append(ProposeAnswered(asked.key, self._refusal(asked.subject, str(error))))
+            return
+        topic = self._topic(asked.subject, policy)
+        deadline_ns = now_ns + asked.timeout_ns
+        proposal = topic.proposals.setdefault(request_id, Proposal(ballot, deadline_ns))
+        proposal.deadline_ns = max(proposal.deadline_ns, deadline_ns)
+        proposal.waiting.append((asked, now_ns))
+        self._waiting += 1
+
+    def read(self, asked: ReadAsked, now_ns: int, outputs: list[Output]) -> None:
+        """Take in a linearizable read of a subject, which the desk has checked."""
+        policy = self._policies.find(asked.subject)
+        assert policy is not None
+        if self._waiting >= WAITING_MAX or (asked.subject not in self._topics and self._full):
+            reason = 'too many requests wait at this robot; try again later'
+            outputs.append(ReadAnswered(asked.key, Status.REFUSED, reason, 0, '', ()))
+            return
+        topic = self._topic(asked.subject, policy)
+        topic.reads.append(Read(asked, now_ns + asked.timeout_ns, topic.ballots))
+        self._waiting += 1
+
+    def opened(self, subject: str, epoch: int, now_ns: int) -> None:
+        """Note that an epoch is under way that lacks our input."""
+        policy = self._policies.find(subject)
+        if policy is not None:
+            # Beyond the bound of subjects as well: the others wait for us.
+            self._topic(subject, policy).opened[epoch] = now_ns
+
+    def _topic(self, subject: str, policy: Policy) -> Topic:
+        self._news[subject] = None
+        topic = self._topics.get(subject)
+        if topic is None:
+            topic = self._topics[subject] = Topic(policy, self._beliefs.get(subject))
+        return topic
+
+    def _refusal(self, subject: str, reason: str) -> Decision:
+        return no_answer(subject, Level.AGREED, Status.REFUSED, reason)
+
+    # -- what to say ----------------------------------------------------------------------------
+
+    def judge(
+        self, subjects: Collection[str], now_ns: int, alive: Collection[str], outputs: list[Output]
+    ) -> None:
+        """Put in what there is to say, and tell what the deadlines of the rounds ask for."""
+        for subject in tuple(subjects):
+            topic = self._topics.get(subject)
+            if topic is None:
+                continue
+            outcome = self._outcomes.get(subject, _NOTHING)
+            self._join(subject, topic, outcome, now_ns)
+            while topic.wants_epoch(now_ns, outcome):
+                epoch = self._agreement.free_epoch(subject)
+                if epoch is None:
+                    break
+                self._put(subject, topic, epoch, outcome, now_ns)
+            self._deadline(subject, topic, outcome, now_ns, alive, outputs)
+            if topic.idle:
+                del self._topics[subject]
+
+    def _join(self, subject: str, topic: Topic, outcome: Outcome, now_ns: int) -> None:
+        """Put our input into the epochs that the others have begun."""
+        for epoch, at_ns in tuple(topic.opened.items()):
+            if not self._agreement.lacks_input(subject, epoch):
+                del topic.opened[epoch]
+            elif (
+                now_ns - at_ns >= self._settle_ns(topic.policy)
+                or topic.next_proposal() is not None
+                or topic.fresh(now_ns, outcome) is not None
+            ):
+                self._put(subject, topic, epoch, outcome, now_ns)
+
+    def _settle_ns(self, policy: Policy) -> int:
+        """Return how long to wait for something to say, once the others have begun."""
+        thresholds = self._agreement.config.thresholds
+        if policy.labels or policy.fusion in MIDDLES or is_entry_point(policy.fusion):
+            return policy.settle_ns
+        # One proposal decides by itself: there is nothing to wait for.
+        return 0 if (policy.support or thresholds.honest) == 1 else policy.settle_ns
+
+    def _put(
+        self, subject: str, topic: Topic, epoch: int, outcome: Outcome, now_ns: int
+    ) -> None:
+        ballot, mine = topic.ballot(now_ns, outcome)
+        self._agreement.propose(subject, epoch, BALLOTS.encode(ballot))
+        topic.opened.pop(epoch, None)
+        topic.mine[epoch] = mine
+        if mine.request_id:
+            topic.proposals[mine.request_id].epoch = epoch
+
+    def _deadline(
+        self,
+        subject: str,
+        topic: Topic,
+        outcome: Outcome,
+        now_ns: int,
+        alive: Collection[str],
+        outputs: list[Output],
+    ) -> None:
+        if topic.first_ns is None:
+            return
+        if any(mine.evidence for mine in topic.mine.values()):
+            waited_ns = now_ns - topic.first_ns - topic.policy.settle_ns
+            if waited_ns >= self._config.proposal_timeout_ns and not topic.said_no_quorum:
+                if not self.has_quorum(alive):
+                    topic.said_no_quorum = True
+                    reason = self.no_quorum(alive)
+                    told = no_answer(subject, Level.AGREED, Status.NO_QUORUM, reason)
+                    outputs.append(DecisionMade(told))
+            return
+        if not topic.late(now_ns):
+            return
+        since_ns = now_ns - topic.first_ns - topic.policy.deadline_ns
+        if topic.fresh(now_ns, outcome) is None or since_ns >= self._patience_ns(topic):
+            # The last words at the deadline decided nothing, or the evidence is too old to say.
+            if not outcome.revision and not topic.said_no_quorum:
+                reason = topic.reason or 'the deadline passed before enough robots had spoken'
+                told = no_answer(subject, Level.AGREED, Status.UNDECIDED, reason)
+                outputs.append(DecisionMade(told))
+            topic.close_round()
+
+    def _patience_ns(self, topic: Topic) -> int:
+        """Return how long after the deadline the others may come to theirs."""
+        return topic.policy.settle_ns + 2 * self._config.belief_resend_ns
+
+    # -- how it ends ----------------------------------------------------------------------------
+
+    def decided(self, ended: Decided, now_ns: int, outputs: list[Output]) -> None:
+        """Judge the ballots of an epoch, and settle it."""
+        policy = self._policies.find(ended.subject)
+        assert policy is not None
+        ballots = {
+            robot: None if value is None else _decoded(value)
+            for robot, value in zip(self._robots, ended.vector, strict=True)
+        }
+        thresholds = self._agreement.config.thresholds
+        before = self._outcomes.get(ended.subject)
+        outcome = judge(
+            policy,
+            self._robots,
+            self._weights,
+            thresholds.faults,
+            thresholds.lies,
+            ballots,
+            before,
+            ended.epoch,
+        )
+        data = self._encoded(outcome)
+        self._agreement.settle(ended.subject, ended.epoch, data)
+        included = ended.vector[self._robots.index(self._config.robot)] is not None
+        self._apply(ended.subject, OUTCOMES.decode(data), included, now_ns, outputs)
+
+    def _encoded(self, outcome: Outcome) -> bytes:
+        """Return an outcome as it travels; its longest words give way where it is too long."""
+        limit = self._agreement.config.outcome_bytes_max
+        data = b''
+        for requests in (
+            outcome.requests,
+            tuple(replace(end, reason='') for end in outcome.requests),
+            (),
+        ):
+            data = OUTCOMES.encode(replace(outcome, requests=requests))
+            if len(data) <= limit:
+                return data
+        raise AssertionError(f'an outcome of {len(data)} bytes without its requests')
+
+    def caught_up(self, news: CaughtUp, now_ns: int, outputs: list[Output]) -> None:
+        """Take over what the others have settled."""
+        try:
+            outcome = OUTCOMES.decode(news.outcome)
+        except MalformedError as error:
+            # More than f robots say so: this is no lie that the level bears.
+            raise AssertionError(f'{news.subject}/{news.epoch}: {error}') from error
+        topic = self._topics.get(news.subject)
+        if topic is not None:
+            self._missed(topic, news.epoch, outcome, now_ns, outputs)
+        self._apply(news.subject, outcome, False, now_ns, outputs)
+
+    def _missed(
+        self, topic: Topic, epoch: int, outcome: Outcome, now_ns: int, outputs: list[Output]
+    ) -> None:
+        """End what was in epochs that have ended without this robot."""
+        for old in [each for each in topic.mine if each < epoch]:
+            request_id = topic.mine.pop(old).request_id
+            proposal = topic.proposals.get(request_id)
+            if proposal is None:
+                continue
+            ballot = proposal.ballot
+            if (ballot.choice, ballot.value) == (outcome.choice, outcome.value):
+                found = in_force(proposal.waiting[0][0].subject, outcome)
+                assert found is not None
+                self._answer(topic, request_id, found, now_ns, outputs)
+            else:
+                reason = 'the epoch that it was in has ended without this robot'
+                unknown = no_answer('', Level.AGREED, Status.UNKNOWN, reason)
+                self._answer(topic, request_id, unknown, now_ns, outputs)
+        for old in [each for each in topic.opened if each <= epoch]:
+            del topic.opened[old]
+
+    def _apply(
+        self, subject: str, outcome: Outcome, included: bool, now_ns: int, outputs: list[Output]
+    ) -> None:
+        before = self._outcomes.get(subject, _NOTHING)
+        self._outcomes[subject] = outcome
+        topic = self._topics.get(subject)
+        if outcome.revision > before.revision:
+            decision = in_force(subject, outcome)
+            assert decision is not None
+            outputs.append(DecisionMade(self._with_latency(decision, topic, now_ns)))
+        if topic is None:
+            return
+        self._news[subject] = None
+        mine = topic.mine.pop(outcome.epoch, None)
+        topic.opened.pop(outcome.epoch, None)
+        if mine is not None:
+            if mine.request_id:
+                self._proposal_ended(subject, topic, mine.request_id, outcome, now_ns, outputs)
+            if included:
+                self._confirm_reads(subject, topic, mine.number, outputs)
+        self._round_ended(topic, outcome, mine is not None and included, now_ns)
+        if topic.idle:
+            del self._topics[subject]
+
+    def _with_latency(self, decision: Decision, topic: Topic | None, now_ns: int) -> Decision:
+        if topic is None:
+            return decision
+        begun = [asked_ns for each in topic.proposals.values() for _, asked_ns in each.waiting]
+        begun += list(topic.opened.values())
+        if topic.first_ns is not None:
+            begun.append(topic.first_ns)
+        latency_ns = now_ns - min(begun) if begun else 0
+        return replace(decision, latency_s=max(0, latency_ns) * 1e-9)
+
+    def _round_ended(self, topic: Topic, outcome: Outcome, counted: bool, now_ns: int) -> None:
+        belief = topic.belief
+        if counted and belief is not None:
+            # What was heard need not be said again at once, also where it was outvoted.
+            belief.tried = belief.evidence.number
+            belief.retry_ns = now_ns + self._config.belief_resend_ns
+        if outcome.status.answered:
+            topic.close_round()
+        else:
+            topic.reason = outcome.reason
+
+    def _proposal_ended(
+        self,
+        subject: str,
+        topic: Topic,
+        request_id: str,
+        outcome: Outcome,
+        now_ns: int,
+        outputs: list[Output],
+    ) -> None:
+        proposal = topic.proposals.get(request_id)
+        if proposal is None:
+            # Its deadline has passed meanwhile.
+            return
+        end = outcome.end_of(self._config.robot, request_id)
+        if end is None or end.status is Status.UNDECIDED:
+            # It was not in, or too few stood behind it: once more, while there is time.
+            proposal.epoch = 0
+            if end is not None:
+                proposal.reason = end.reason or outcome.reason
+                proposal.due_ns = now_ns + self._config.belief_resend_ns
+            return
+        self._answer(topic, request_id, answer(subject, outcome, end), now_ns, outputs)
+
+    def _answer(
+        self,
+        topic: Topic,
+        request_id: str,
+        decision: Decision,
+        now_ns: int,
+        outputs: list[Output],
+    ) -> None:
+        proposal = topic.proposals.pop(request_id)
+        for asked, asked_ns in proposal.waiting:
+            self._waiting -= 1
+            told = replace(
+                decision, subject=asked.subject, latency_s=(now_ns - asked_ns) * 1e-9
+            )
+            outputs.append(ProposeAnswered(asked.key, told))
+            if asked.request_id and decision.status is not Status.UNKNOWN:
+                self._answers[asked.request_id] = (asked.subject, told)
+        while len(self._answers) > ANSWERS_MAX:
+            self._answers.popitem(last=False)
+
+    def _confirm_reads(
+        self, subject: str, topic: Topic, number: int, outputs: list[Output]
+    ) -> None:
+        waiting, topic.reads = topic.reads, []
+        for read in waiting:
+            if read.after < number:
+                self._waiting -= 1
+                outputs.append(self.answer_read(read.asked))
+            else:
+                topic.reads.append(read)
+
+    def answer_read(self, asked: ReadAsked) -> ReadAnswered:
+        """Return the answer to a read from what is settled here."""
+        current = self.current(asked.subject)
+        decisions = () if current is None else (current,)
+        return ReadAnswered(asked.key, Status.DECIDED, '', 0, '', decisions)
+
+    def expire(self, now_ns: int, alive: Collection[str], outputs: list[Output]) -> None:
+        """End the requests whose deadline has passed; the epochs that they are in go on."""
+        for topic in self._topics.values():
+            for request_id, proposal in tuple(topic.proposals.items()):
+                if proposal.deadline_ns <= now_ns:
+                    told = self._too_late(proposal, alive)
+                    self._answer(topic, request_id, told, now_ns, outputs)
+            if topic.reads:
+                self._expire_reads(topic, now_ns, alive, outputs)
+
+    def _too_late(self, proposal: Proposal, alive: Collection[str]) -> Decision:
+        if not self.has_quorum(alive):
+            return no_answer('', Level.AGREED, Status.NO_QUORUM, self.no_quorum(alive))
+        if proposal.epoch:
+            reason = 'the deadline passed before the outcome was known; it may yet be decided'
+            return no_answer('', Level.AGREED, Status.UNKNOWN, reason)
+        reason = proposal.reason or 'the deadline passed before it was the turn of this proposal'
+        return no_answer('', Level.AGREED, Status.UNDECIDED, reason)
+
+    def _expire_reads(
+        self, topic: Topic, now_ns: int, alive: Collection[str], outputs: list[Output]
+    ) -> None:
+        waiting, topic.reads = topic.reads, []
+        for read in waiting:
+            if read.deadline_ns > now_ns:
+                topic.reads.append(read)
+                continue
+            self._waiting -= 1
+            status, reason = Status.UNKNOWN, 'no epoch ended in time that confirms it'
+            if not self.has_quorum(alive):
+                status, reason = Status.NO_QUORUM, self.no_quorum(alive)
+            outputs.append(ReadAnswered(read.asked.key, status, reason, 0, '', ()))
+
+
+def _decoded(value: bytes) -> Ballot | None:
+    """Return the ballot in an input; None: it is none, at every robot alike."""
+    try:
+        return BALLOTS.decode(value)
+    except MalformedError:
+        return None

@@ -1,0 +1,229 @@
+"""
+What the agreement wants done (protocols/agreement/effects.py): kept on disk, sent, judged and told.
+
+Nothing leaves before it is on disk. While the disk is full nothing of this level happens here: to
+the others this robot is as one that has stopped, and it goes on where it was when there is room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+from swarm_consensus.decision.types import Level
+from swarm_consensus.protocols.agreement.agreement import Agreement
+from swarm_consensus.protocols.agreement.coin import CommonCoin
+from swarm_consensus.protocols.agreement.config import AgreementConfig
+from swarm_consensus.protocols.agreement.effects import KEPT_TYPES, Effects, Kept
+from swarm_consensus.protocols.agreement.messages import MESSAGE_TYPES, Message
+from swarm_consensus.protocols.agreement.records import RECORDS_LOST_KEY, Record
+from swarm_consensus.protocols.raft import Raft
+from swarm_consensus.runtime.accusations import Accusation, Accusations
+from swarm_consensus.runtime.agreed import (
+    BALLOT_OVERHEAD_BYTES,
+    OUTCOME_OVERHEAD_BYTES,
+    Agreed,
+)
+from swarm_consensus.runtime.config import RuntimeConfig
+from swarm_consensus.runtime.deciding import Deciding
+from swarm_consensus.runtime.events import DecisionMade, Notice, Output
+from swarm_consensus.runtime.post import Post
+from swarm_consensus.runtime.request_ids import RequestIds
+from swarm_consensus.runtime.requests import Requests
+from swarm_consensus.runtime.wire import MESSAGES, RECORDS
+from swarm_consensus.storage import Storage, StorageFull
+from swarm_consensus.transport.frame import Frame, TrafficClass, batch_bytes_max
+from swarm_consensus.transport.signing import Verifier
+
+PIECE_BYTES_MAX = 8192
+# Most ticks that are made up for after a pause; the timers of this level lose nothing by it.
+TICKS_MAX = 8
+
+AGREEMENT_MESSAGES = (*MESSAGE_TYPES, Accusation)
+
+
+def agreement_config(config: RuntimeConfig, lost: bool) -> AgreementConfig:
+    """
+    Return the settings of the agreement.
+
+    :param lost: whether what this robot said before is lost.
+    """
+    frame_bytes = batch_bytes_max(TrafficClass.AGREEMENT, config.frame_bytes_max)
+    return AgreementConfig(
+        robot=config.robot,
+        robots=config.robots,
+        faults_max=config.agreed_faults,
+        lies=config.agreed_lies,
+        resend_ticks=max(1, config.agreed_resend_ns // config.tick_ns),
+        window=config.agreed_window,
+        instances_max=config.agreed_instances_max,
+        value_bytes_max=config.value_bytes_max + BALLOT_OVERHEAD_BYTES,
+        outcome_bytes_max=min(
+            config.value_bytes_max + OUTCOME_OVERHEAD_BYTES, config.frame_bytes_max - 2_000
+        ),
+        piece_bytes=min(PIECE_BYTES_MAX, frame_bytes // 2),
+        lost=lost,
+    )
+
+
+class AgreedWork:
+    """
+    The work of one robot at the level AGREED.
+
+    :param records: what storage gave back.
+    :param lost: whether it is not all that this robot had said.
+    :param verifier: None: the swarm has no keys.
+    :param coin: None: local coins.
+    """
+
+    def __init__(
+        self,
+        config: RuntimeConfig,
+        *,
+        swarm: int,
+        storage: Storage,
+        records: Sequence[Record],
+        lost: bool,
+        verifier: Verifier | None,
+        coin: CommonCoin | None,
+        random: Random,
+        session: str,
+        deciding: Deciding,
+        requests: Requests,
+        request_ids: RequestIds,
+    ) -> None:
+        kept: list[Kept] = []
+        proofs: list[Accusation] = []
+        for record in records:
+            if record.data is not None and record.key != RECORDS_LOST_KEY:
+                found = RECORDS.decode(record.data)
+                if isinstance(found, KEPT_TYPES):
+                    kept.append(found)
+                elif isinstance(found, Accusation):
+                    proofs.append(found)
+        self._storage = storage
+        self._requests = requests
+        self._request_ids = request_ids
+        self._dropped = deciding.dropped
+        self.agreement = Agreement(
+            agreement_config(config, lost), coin, random, kept, self._serves
+        )
+        self.subjects = Agreed(config, self.agreement, session, deciding.dropped)
+        self.accusations = Accusations(config, swarm, self.agreement, MESSAGES, verifier)
+        for proof in proofs:
+            self.accusations.restore(proof)
+        self._lost = lost and self.agreement.recovering
+        self._signed = verifier is not None
+        self._records: list[Record] = []
+        self._tell: list[Accusation] = []
+        self._held: Effects | None = None
+        self._ticks = 0
+        # A swarm that decides nothing at this level says nothing about it either.
+        self._used = any(policy.level is Level.AGREED for policy in config.policies)
+        self.look_around()
+
+    def _serves(self, subject: str) -> bool:
+        return self.subjects.serves(subject)
+
+    @property
+    def held(self) -> bool:
+        """Return whether the disk is full and this level stands still here."""
+        return self._held is not None
+
+    @property
+    def idle(self) -> bool:
+        """Return whether nothing is due by time alone."""
+        return self._held is None and self.agreement.idle and not self.subjects.open
+
+    def look_around(self) -> None:
+        """Look what happened meanwhile: this robot or another one was away."""
+        if self._used:
+            self.agreement.returned()
+
+    def receive(
+        self,
+        sender: str,
+        message: Message | Accusation,
+        frame: Frame | None,
+        outputs: list[Output],
+    ) -> None:
+        """Take in a message of this level."""
+        if self._held is not None:
+            return
+        if isinstance(message, Accusation):
+            self._accuse(message, outputs)
+        else:
+            self.agreement.receive(sender, message, frame if self._signed else None)
+
+    def _accuse(self, accusation: Accusation, outputs: list[Output]) -> None:
+        found = self.accusations.accuse(accusation, outputs)
+        if found is not None:
+            record, proof = found
+            self._records.append(record)
+            self._tell.append(proof)
+
+    def pass_time(self, ticks: int, raft: Raft) -> None:
+        """Let ticks pass."""
+        self._ticks += ticks
+        if self._held is None:
+            for _ in range(min(ticks, TICKS_MAX)):
+                self.agreement.tick()
+        self.accusations.exclude(raft, self._request_ids.new_read(), self._ticks)
+
+    def carry_out(self, post: Post, now_ns: int, outputs: list[Output]) -> None:
+        """Carry out what the agreement wants, in the order that its effects ask for."""
+        while True:
+            effects = self._held or self.agreement.take_effects()
+            if effects is None and not self._records:
+                return
+            effects = effects or Effects()
+            if not self._write(effects, outputs):
+                return
+            for send in effects.send:
+                post.offer(send.message, send.to)
+            for accusation in self._tell:
+                post.offer(accusation)
+            self._tell.clear()
+            for opened in effects.opened:
+                self.subjects.opened(opened.subject, opened.epoch, now_ns)
+            before = len(outputs)
+            for decided in effects.decided:
+                self.subjects.decided(decided, now_ns, outputs)
+            for news in effects.caught_up:
+                self.subjects.caught_up(news, now_ns, outputs)
+            self._tell_waiting(outputs, before)
+            for found in effects.contradictions:
+                proof = self.accusations.proof_of(found)
+                if proof is not None:
+                    self._accuse(proof, outputs)
+
+    def _write(self, effects: Effects, outputs: list[Output]) -> bool:
+        """Make what is said durable; returns whether it is."""
+        records = [
+            Record(key, None if kept is None else RECORDS.encode(kept))
+            for key, kept in effects.keep
+        ]
+        records += self._records
+        if self._lost and not self.agreement.recovering:
+            # All that was lost is over.
+            records.append(Record(RECORDS_LOST_KEY, None))
+        if records:
+            try:
+                self._storage.write_records(records)
+            except StorageFull as error:
+                if self._held is None:
+                    outputs.append(Notice(f'the level agreed has stopped: {error}', warning=True))
+                self._held = effects
+                return False
+        if self._held is not None:
+            outputs.append(Notice('there is room on the disk; the level agreed goes on'))
+            self._held = None
+        self._lost = self._lost and self.agreement.recovering
+        self._records = []
+        return True
+
+    def _tell_waiting(self, outputs: list[Output], before: int) -> None:
+        """Answer those who wait for a decision that was just made."""
+        for output in outputs[before:]:
+            if isinstance(output, DecisionMade):
+                self._requests.decided(output.decision, outputs)
