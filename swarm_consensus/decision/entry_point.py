@@ -8,7 +8,7 @@ that decided nothing. The reason says no more than is equal on every robot.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 import functools
 import importlib
 import inspect
@@ -89,15 +89,16 @@ def _module(name: str, module_name: str) -> Any:
 def call_rule(
     name: str,
     policy: Policy,
-    votes: Sequence[Mapping[str, Any]],
-    subject: Mapping[str, Any],
+    votes: list[dict[str, Any]],
+    subject: dict[str, Any],
 ) -> Result | None:
     """
     Return what a user's rule says: choice, confidence and value; None: nothing.
 
     :param policy: of the subject; where it has labels the choice must be one.
-    :param votes: what robots said, in order of their names, as docs/agreed.md describes it.
-    :param subject: the rest, as described there.
+    :param votes: what robots said, in order of their names, as docs/agreed.md describes it. Made
+        for this call: the rule may do with it what it likes.
+    :param subject: the rest, as described there; likewise.
     :raises RuleError: it cannot be loaded, raised, or returned nonsense.
     """
     try:
@@ -105,7 +106,7 @@ def call_rule(
     except ValueError:
         raise RuleError(f"the rule '{name}' cannot be loaded") from None
     try:
-        result = function([dict(vote) for vote in votes], dict(subject))
+        result = function(votes, subject)
     # A user's exception must not end the robot. Its text may hold addresses of objects, which
     # differ between robots, so only its type and line are told.
     except (Exception, SystemExit) as error:

@@ -69,6 +69,13 @@ def test_mean_is_that_of_the_definition_and_never_outside(ordered: list[float]) 
     assert ordered[0] <= mean(ordered) <= ordered[-1]
 
 
+def test_mean_of_equal_numbers_is_that_number() -> None:
+    """The sum of three of these is rounded, and a third of it is another number."""
+    number = 0.8818873094883071
+    assert math.fsum([number] * 3) / 3 != number
+    assert mean([number] * 3) == number
+
+
 def test_largest_numbers_do_not_overflow() -> None:
     top = math.nextafter(math.inf, 0)
     assert median([top, top]) == mean([top, top, top]) == top

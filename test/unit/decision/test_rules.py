@@ -196,6 +196,21 @@ def test_pools_are_those_of_the_other_levels(rule: str, seed: int) -> None:
     assert pool(rule, rows, weights, 0) == pytest.approx(list(other)), f'seed {seed}'
 
 
+@pytest.mark.parametrize('rule', AGREED_RULES)
+@given(st.data())
+def test_pool_has_equal_bits_in_any_order_of_the_robots(rule: str, data: st.DataObject) -> None:
+    votes = data.draw(
+        st.lists(
+            st.tuples(st.tuples(*[st.floats(-9, 0)] * 3).map(bounded), st.floats(0.1, 9)),
+            min_size=3,
+            max_size=7,
+        )
+    )
+    first = pool(rule, *zip(*votes, strict=True), 1)
+    mixed = data.draw(st.permutations(votes))
+    assert pool(rule, *zip(*mixed, strict=True), 1) == first
+
+
 def test_every_rule_has_its_name() -> None:
     assert set(POOLS) == set(RULES)
     assert set(AGREED_RULES) == set(POOLING)
@@ -415,6 +430,13 @@ def test_weight_wins_only_with_support() -> None:
     outcome = settle(policy, cast, weights=(99.0, 1.0, 1.0, 1.5, 1.0))
     assert (outcome.choice, outcome.confidence) == ('c', 2.5 / 103.5)
     assert settle(replace(policy, support=1), cast, weights=(99.0, 1, 1, 1, 1)).choice == 'a'
+
+
+def test_weights_have_no_say_where_robots_are_counted() -> None:
+    cast: list[Ballot | None] = [says('a'), says('a'), says('b'), says('b'), says('b')]
+    for rule in ('plurality', 'log_linear', 'linear'):
+        outcome = settle(replace(GOALS, fusion=rule), cast, weights=(9.0, 9.0, 1.0, 1.0, 1.0))
+        assert (outcome.choice, outcome.confidence) == ('b', 0.6)
 
 
 def test_evidence_without_labels_says_nothing() -> None:
