@@ -165,9 +165,13 @@ def test_records_survive_fifty_kills_with_the_log_that_they_were_written_with(
                 [sys.executable, record_writer.__file__, tmp_path / 'r'],
                 stdout=output, env=environment,
             )  # fmt: skip
-            while not told.stat().st_size and child.poll() is None and rng.random() > 0.02:
-                time.sleep(0.01)
-            time.sleep(rng.uniform(0.0, 0.2))
+            # From 'while it opens' to some forty writes, however slow the disk is.
+            told_bytes = rng.choice([0, 1, *range(50, 450, 50)])
+            deadline = time.monotonic() + 60
+            while told.stat().st_size < told_bytes and child.poll() is None:
+                assert time.monotonic() < deadline, f'{where}: the writer is stuck'
+                time.sleep(0.005)
+            time.sleep(rng.uniform(0.0, 0.1))
             assert child.poll() is None, f'{where}: the writer failed'
             child.kill()
             child.wait()
