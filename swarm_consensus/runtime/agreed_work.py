@@ -36,6 +36,9 @@ from swarm_consensus.transport.frame import Frame, TrafficClass, batch_bytes_max
 from swarm_consensus.transport.signing import Verifier
 
 PIECE_BYTES_MAX = 8192
+# How long a robot waits for more of the same to say, unless it has heard from all. Robots speak at
+# nearly the same time, and each frame costs its signature and one check of it at every other robot.
+LINGER_NS = 1_000_000
 # Most ticks that are made up for after a pause; the timers of this level lose nothing by it.
 TICKS_MAX = 8
 
@@ -118,6 +121,8 @@ class AgreedWork:
         self._tell: list[Accusation] = []
         self._held: Effects | None = None
         self._ticks = 0
+        # When the oldest of what waits for company was said; -1: nothing waits.
+        self._said_ns = -1
         # A swarm that decides nothing at this level says nothing about it either.
         self._used = any(policy.level is Level.AGREED for policy in config.policies)
         self.look_around()
@@ -139,6 +144,11 @@ class AgreedWork:
         """Look what happened meanwhile: this robot or another one was away."""
         if self._used:
             self.agreement.returned()
+
+    @property
+    def due_ns(self) -> int | None:
+        """Return when what waits for company has to leave; None: nothing waits."""
+        return None if self._said_ns < 0 else self._said_ns + LINGER_NS
 
     def receive(
         self,
@@ -173,7 +183,12 @@ class AgreedWork:
     def carry_out(self, post: Post, now_ns: int, outputs: list[Output]) -> None:
         """Carry out what the agreement wants, in the order that its effects ask for."""
         while True:
-            effects = self._held or self.agreement.take_effects()
+            hold = self._said_ns < 0 or now_ns - self._said_ns < LINGER_NS
+            effects = self._held or self.agreement.take_effects(hold)
+            if not self.agreement.waiting:
+                self._said_ns = -1
+            elif self._said_ns < 0:
+                self._said_ns = now_ns
             if effects is None and not self._records:
                 return
             effects = effects or Effects()

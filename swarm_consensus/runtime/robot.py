@@ -260,6 +260,8 @@ class RobotRuntime:
         now_ns = self._clock.now_ns()
         self._planned_ticks = self._idle_ticks(now_ns)
         wake_ns = self._origin_ns + (self._ticks_done + self._planned_ticks) * self._config.tick_ns
+        if self._agreed.due_ns is not None:
+            wake_ns = min(wake_ns, self._agreed.due_ns)
         return max(0, wake_ns - now_ns)
 
     def _idle_ticks(self, now_ns: int) -> int:

@@ -398,13 +398,33 @@ class Agreement:
 
     # -- what is to be done ---------------------------------------------------------------------
 
-    def take_effects(self) -> Effects | None:
-        """Return what is to be done now; None: nothing."""
-        touched, self._touched = self._touched, {}
-        for (name, epoch), instance in touched.items():
+    @property
+    def waiting(self) -> bool:
+        """Whether something new has been said that has not been taken yet."""
+        return bool(self._touched)
+
+    def take_effects(self, hold: bool = False) -> Effects | None:
+        """
+        Return what is to be done now; None: nothing.
+
+        :param hold: leave new words where they are, for more to go with them, unless those of an
+            instance are complete. What has ended is handed out in any case.
+        """
+        touched = self._touched
+        for name, epoch in touched:
             if (name, epoch) in self._under_way:
-                self._flush(name, epoch, instance)
                 self._hand_out(self._subjects[name])
+        if hold and not any(instance.subset.voice.ripe for instance in touched.values()):
+            self._touched = {
+                where: instance
+                for where, instance in touched.items()
+                if where in self._under_way and not instance.subset.voice.silent
+            }
+        else:
+            self._touched = {}
+            for (name, epoch), instance in touched.items():
+                if (name, epoch) in self._under_way:
+                    self._flush(name, epoch, instance)
         if not (self._keep or self._send or self._opened or self._decided or self._caught_up
                 or self._contradictions):  # fmt: skip
             return None

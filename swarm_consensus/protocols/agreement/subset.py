@@ -71,7 +71,7 @@ class CommonSubset:
         self._subject = subject
         self._epoch = epoch
         self._random = random
-        self.voice = Voice(subject, epoch, said)
+        self.voice = Voice(subject, epoch, len(rules.robots), said)
         thresholds, me, robots = rules.thresholds, rules.me, range(len(rules.robots))
         self._broadcasts = [
             ReliableBroadcast(thresholds, me, proposer, self.voice, rules.pieces)

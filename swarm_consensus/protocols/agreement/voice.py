@@ -30,10 +30,15 @@ class Voice:
     """
     The slots of one robot in one instance.
 
+    :param robots: how many the swarm has.
     :param said: what was said before the last reboot.
+    :ivar ripe: something new has been said of every robot's input: more of the same will not come,
+        so there is nothing to wait for.
     """
 
-    def __init__(self, subject: str, epoch: int, said: Statement | None = None) -> None:
+    def __init__(
+        self, subject: str, epoch: int, robots: int, said: Statement | None = None
+    ) -> None:
         self._subject = subject
         self._epoch = epoch
         self._echoes: dict[int, bytes] = {}
@@ -46,6 +51,9 @@ class Voice:
         self._new_votes: list[tuple[Kind, int, int, int]] = []
         self._new_shares: list[Share] = []
         self._settled_told = False
+        self._robots = robots
+        self._counts: dict[tuple[Kind, int], int] = {}
+        self.ripe = False
         if said is not None:
             self._recall(said)
 
@@ -69,6 +77,7 @@ class Voice:
         if said is None:
             said = self._echoes[proposer] = root
             self._new_echoes.append((proposer, root))
+            self.ripe |= len(self._echoes) == self._robots
         return said
 
     def ready(self, proposer: int, root: bytes) -> bytes:
@@ -77,6 +86,7 @@ class Voice:
         if said is None:
             said = self._readies[proposer] = root
             self._new_readies.append((proposer, root))
+            self.ripe |= len(self._readies) == self._robots
         return said
 
     def vote(self, kind: Kind, proposer: int, round_: int, value: int) -> int:
@@ -87,6 +97,9 @@ class Voice:
             return said
         self._votes[slot] = value
         self._new_votes.append((kind, proposer, round_, value))
+        count = self._counts.get((kind, round_), 0) + 1
+        self._counts[kind, round_] = count
+        self.ripe |= count >= self._robots
         return value
 
     def share(self, proposer: int, round_: int, share: bytes) -> None:
@@ -145,6 +158,7 @@ class Voice:
         self._new_echoes, self._new_readies = [], []
         self._new_votes, self._new_shares = [], []
         self._settled_told = bool(self._settled)
+        self.ripe = False
         return statement
 
     def everything(self, again: bool) -> Statement:
