@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 import sys
 
 from swarm_consensus.composition.compose import compose
@@ -11,6 +12,7 @@ from swarm_consensus.composition.parameter_file import parameter_yaml
 from swarm_consensus.composition.problems import SwarmFileError
 from swarm_consensus.composition.swarm import Swarm
 from swarm_consensus.composition.swarm_file import load_swarm
+from swarm_consensus.transport.key_files import KeysError, load_keys
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,8 +33,12 @@ def run(arguments: argparse.Namespace) -> int:
         swarm = load_swarm(arguments.file, robots=robots)
     except SwarmFileError as error:
         print(error, file=sys.stderr)
-        count = len(error.problems)
-        print(f'{count} problem{"s" if count != 1 else ""}', file=sys.stderr)
+        print(_counted(len(error.problems)), file=sys.stderr)
+        return 2
+    wrong = _key_problems(swarm, robots)
+    if wrong:
+        print('\n'.join(wrong), file=sys.stderr)
+        print(_counted(len(wrong)), file=sys.stderr)
         return 2
     specs = compose(swarm, arguments.robot)
     for line in _summary(swarm, specs):
@@ -44,12 +50,34 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _counted(problems: int) -> str:
+    return f'{problems} problem{"s" if problems != 1 else ""}'
+
+
+def _key_problems(swarm: Swarm, robots: list[str] | None) -> list[str]:
+    """Return what is wrong with the key files of robots; None: of all."""
+    if not swarm.keys_folder:
+        return []
+    folder = Path(swarm.keys_folder)
+    names = [robot.name for robot in swarm.robots]
+    found = []
+    for name in names if robots is None else robots:
+        try:
+            load_keys(folder, swarm.name, name, names)
+        except KeysError as error:
+            found.append(str(error))
+    # What is wrong with the public file is wrong for every robot.
+    return list(dict.fromkeys(found))
+
+
 def _summary(swarm: Swarm, specs: list[NodeSpec]) -> list[str]:
     lines = [f'{swarm.file.name} is right: swarm {swarm.name}']
     for robot in swarm.robots:
         nodes = [spec.name for spec in specs if spec.robot == robot.name]
         if nodes:
             lines.append(f'  {robot.namespace}: {", ".join(nodes)}')
+    if swarm.keys_folder:
+        lines.append(f'  signs with the keys in {swarm.keys_folder}')
     for subject, policy in swarm.subjects.items():
         labels = policy.get('labels')
         among = 'by proposals'

@@ -27,14 +27,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--count', type=int, default=0, help='end after this many frames')
 
 
-def describe(header: FrameHeader, batch: bytes) -> list[str]:
-    """Return a line for the frame and one for each message in it."""
+def describe(header: FrameHeader, batch: bytes, signature: bytes = b'') -> list[str]:
+    """Return a line for the frame and one for each message in it; no signature is checked."""
     try:
         name = TrafficClass(header.traffic_class).name.lower()
     except ValueError:
         name = f'class {header.traffic_class}?'
     lines = [
         f'{header.sender} -> {header.to or "all"}  {name}  #{header.sequence}  {len(batch)} bytes'
+        + ('  signed' if signature else '')
     ]
     try:
         items = MESSAGES.inspect_batch(batch)
@@ -104,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
             return
         if done.is_set():
             return
-        print('\n'.join(describe(header, frame.batch)), flush=True)
+        print('\n'.join(describe(header, frame.batch, frame.signature)), flush=True)
         seen += 1
         if arguments.count and seen >= arguments.count:
             done.set()

@@ -68,20 +68,24 @@ def _support_can_be_met(draft: SwarmDraft) -> Iterator[Problem]:
 def _faults_are_borne(draft: SwarmDraft) -> Iterator[Problem]:
     if not draft.robots or 'robots' in draft.unread:
         return
+    keys = draft.keys.get('folder')
+    has_keys = keys is not None and bool(keys.value)
+    agreed = any(_level(draft, subject) is Level.AGREED for subject in draft.subjects)
     for robot in draft.robots:
         kind, most = (robot.consensus.get(f'agreed_faults{end}') for end in ('', '_max'))
         setting = most if most is not None and most.value != -1 else kind
+        if setting is None and has_keys and agreed:
+            # With keys it is byzantine, of which nobody had to write a word.
+            setting = keys
         if setting is None or too_many(len(draft.robots)):
             continue
         faults_max = -1 if most is None else most.value
         assert isinstance(faults_max, int)
         try:
-            # Of `auto` nothing is known here but that it is `crash` at least; the nodes see whether
-            # there are keys, and look again.
             assumption = 'auto' if kind is None else text(kind)
-            tolerance(assumption, faults_max, len(draft.robots), has_keys=False)
+            tolerance(assumption, faults_max, len(draft.robots), has_keys=has_keys)
         except ValueError as error:
-            place = setting.path.rpartition('.')[0]
+            place = 'consensus' if setting is keys else setting.path.rpartition('.')[0]
             yield Problem(setting.line, f'{place}.{error}')
 
 

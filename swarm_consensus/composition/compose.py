@@ -71,6 +71,8 @@ def _consensus(swarm: Swarm, robot: Robot) -> dict[str, Value]:
         parameters['storage_folder'] = swarm.storage_folder
     if swarm.storage_on_damage:
         parameters['storage_on_damage'] = swarm.storage_on_damage
+    if swarm.keys_folder:
+        parameters['keys_folder'] = swarm.keys_folder
     parameters['subjects'] = list(swarm.subjects)
     for subject, policy in swarm.subjects.items():
         for key, value in policy.items():

@@ -36,6 +36,12 @@ CONSENSUS_PARAMETERS: tuple[Parameter, ...] = (
         choices=('rejoin', 'refuse'),
     ),
     Parameter(
+        'keys_folder',
+        '',
+        'Folder with the keys of the swarm and of this robot (`swarm keys`); empty: the swarm has '
+        'no keys, and its frames are not signed.',
+    ),
+    Parameter(
         'tick',
         0.02,
         'Length of a tick, the unit of all protocol timers.',

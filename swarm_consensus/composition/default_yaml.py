@@ -15,6 +15,7 @@ from swarm_consensus.composition.parameter_file import yaml_value
 from swarm_consensus.composition.schema import (
     CONSENSUS,
     INFERENCE,
+    KEYS,
     NETWORK,
     ROBOTS,
     STORAGE,
@@ -59,7 +60,7 @@ def _lines() -> Iterator[str]:
     yield from _comment(ROBOTS.description, '')
     yield from _ROBOTS.splitlines()
     yield f'robots: {_shown(ROBOTS.default)}'
-    for key, section in (('network', NETWORK), ('storage', STORAGE)):
+    for key, section in (('network', NETWORK), ('storage', STORAGE), ('keys', KEYS)):
         yield from _section(key, section)
     yield ''
     yield from _comment(

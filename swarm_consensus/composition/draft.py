@@ -69,6 +69,7 @@ class SwarmDraft:
     robots: tuple[RobotDraft, ...]
     network: Settings
     storage: Settings
+    keys: Settings
     topics: Mapping[str, Settings]
     subjects: tuple[SubjectDraft, ...]
     unread: frozenset[str]

@@ -1,4 +1,4 @@
-"""The sections `network` and `storage` of swarm.yaml, each key declared once."""
+"""The sections `network`, `storage` and `keys` of swarm.yaml, each key declared once."""
 
 from __future__ import annotations
 
@@ -58,5 +58,14 @@ STORAGE_PARAMETERS: tuple[Parameter, ...] = (
         'Where the log of a robot is damaged: `rejoin` keeps the damaged files aside and lets the '
         'robot come back without its log, as one that does not vote; `refuse` does not start it.',
         choices=('rejoin', 'refuse'),
+    ),
+)
+
+KEYS_PARAMETERS: tuple[Parameter, ...] = (
+    Parameter(
+        'folder',
+        '',
+        'Folder with the keys that `swarm keys` made, relative to swarm.yaml: `public.yaml` and '
+        'the key file of the robot; empty: the swarm has no keys, and its frames are not signed.',
     ),
 )

@@ -9,6 +9,7 @@ from swarm_consensus.composition.parameter_file import yaml_value
 from swarm_consensus.composition.schema import (
     CONSENSUS,
     INFERENCE,
+    KEYS,
     NETWORK,
     STORAGE,
     SUBJECT,
@@ -26,7 +27,8 @@ def parameter_tables() -> str:
         _table(
             '`consensus_node` (section `consensus`)',
             CONSENSUS.parameters,
-            'The first four, `weights` and `storage_...` are set by the composition.',
+            'The first four, `weights`, `storage_...` and `keys_folder` are set by the '
+            'composition.',
         ),
         _table(
             '`inference_node` (each entry of section `inference`)',
@@ -40,6 +42,7 @@ def parameter_tables() -> str:
         ),
         _table('Section `network`', NETWORK.parameters),
         _table('Section `storage`', STORAGE.parameters),
+        _table('Section `keys`', KEYS.parameters),
         _table('Section `topics`, for each name', TOPIC.parameters),
     )
     return '\n'.join(tables)

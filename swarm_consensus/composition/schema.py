@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 
 from swarm_consensus.composition.consensus_parameters import CONSENSUS_PARAMETERS
 from swarm_consensus.composition.inference_parameters import INFERENCE_PARAMETERS
-from swarm_consensus.composition.network_parameters import NETWORK_PARAMETERS, STORAGE_PARAMETERS
+from swarm_consensus.composition.network_parameters import (
+    KEYS_PARAMETERS,
+    NETWORK_PARAMETERS,
+    STORAGE_PARAMETERS,
+)
 from swarm_consensus.composition.parameter import Parameter
 from swarm_consensus.composition.subject_parameters import SUBJECT_PARAMETERS
 from swarm_consensus.composition.topics import TOPIC_PARAMETERS
@@ -43,6 +47,7 @@ class Section:
 
 NETWORK = Section('network', 'How the robots reach each other.', NETWORK_PARAMETERS)
 STORAGE = Section('storage', 'Where robots keep what must survive.', STORAGE_PARAMETERS)
+KEYS = Section('keys', 'With what robots sign what they say to each other.', KEYS_PARAMETERS)
 CONSENSUS = Section(
     'consensus',
     'Parameters of consensus_node.',
@@ -55,6 +60,7 @@ CONSENSUS = Section(
         'subjects': 'subjects',
         'storage_folder': 'storage.folder',
         'storage_on_damage': 'storage.on_damage',
+        'keys_folder': 'keys.folder',
     },
 )
 INFERENCE = Section(
@@ -70,13 +76,14 @@ SUBJECT = Section(
     SUBJECT_PARAMETERS,
 )
 
-SECTIONS = (NETWORK, STORAGE, TOPIC, CONSENSUS, INFERENCE, SUBJECT)
+SECTIONS = (NETWORK, STORAGE, KEYS, TOPIC, CONSENSUS, INFERENCE, SUBJECT)
 
 TOP_KEYS = (
     'swarm',
     'robots',
     'network',
     'storage',
+    'keys',
     'topics',
     'consensus',
     'inference',

@@ -61,6 +61,7 @@ class Swarm:
     :param file: where it was read from.
     :param storage_folder: absolute; '' for the state directory of the user.
     :param storage_on_damage: what to do where a log is damaged; '' for the default.
+    :param keys_folder: absolute; '' for a swarm without keys.
     :param topics: what the file says of `TOPIC_PARAMETERS`, by `topics.Name.key`.
     :param subjects: what the file says of `SUBJECT_PARAMETERS`, by subject.
     """
@@ -71,6 +72,7 @@ class Swarm:
     network: Network
     storage_folder: str
     storage_on_damage: str
+    keys_folder: str
     topics: Mapping[str, Mapping[str, Value]]
     subjects: Mapping[str, Mapping[str, Value]]
 

@@ -75,8 +75,6 @@ def _values(settings: Settings) -> dict[str, Value]:
 
 def _finished(draft: SwarmDraft, file: Path) -> Swarm:
     """Return the swarm of a draft without problems."""
-    folder = draft.storage.get('folder')
-    storage = '' if folder is None or not folder.value else str(resolve(text(folder), file.parent))
     on_damage = draft.storage.get('on_damage')
     robots = tuple(
         Robot(
@@ -95,11 +93,18 @@ def _finished(draft: SwarmDraft, file: Path) -> Swarm:
         file=file,
         robots=robots,
         network=_network(draft.network),
-        storage_folder=storage,
+        storage_folder=_folder(draft.storage, file.parent),
         storage_on_damage='' if on_damage is None else text(on_damage),
+        keys_folder=_folder(draft.keys, file.parent),
         topics={key: _values(settings) for key, settings in draft.topics.items()},
         subjects={text(subject.name): _values(subject.settings) for subject in draft.subjects},
     )
+
+
+def _folder(settings: Settings, base: Path) -> str:
+    """Return the folder that a section names, absolute; '' where it names none."""
+    folder = settings.get('folder')
+    return '' if folder is None or not folder.value else str(resolve(text(folder), base))
 
 
 def _with_paths(parameters: dict[str, Value], folder: Path) -> dict[str, Value]:

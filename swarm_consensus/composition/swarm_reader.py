@@ -19,6 +19,7 @@ from swarm_consensus.composition.parameter import Parameter
 from swarm_consensus.composition.schema import (
     CONSENSUS,
     INFERENCE,
+    KEYS,
     NETWORK,
     ROBOT_KEYS,
     ROBOTS,
@@ -48,6 +49,7 @@ class SwarmReader(SectionReader):
             robots=self._robots(tree),
             network=self._section(tree, 'network', NETWORK),
             storage=self._section(tree, 'storage', STORAGE),
+            keys=self._section(tree, 'keys', KEYS),
             topics=self._topics(tree.get('topics')),
             subjects=self._subjects(tree),
             unread=frozenset(self.unread),

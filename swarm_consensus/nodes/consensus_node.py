@@ -44,8 +44,10 @@ from swarm_consensus.msg import Belief, Decision, Misbehaviour, SwarmStatus
 from swarm_consensus.nodes import convert
 from swarm_consensus.nodes.consensus_diagnostics import diagnosis
 from swarm_consensus.nodes.consensus_settings import (
+    check_coin,
     config_from,
     folder_from,
+    keys_from,
     on_damage_from,
     policy_from,
     tuned_from,
@@ -97,6 +99,8 @@ from swarm_consensus.storage import (
     StorageVersionError,
     open_recovering,
 )
+from swarm_consensus.transport.key_files import KeysError
+from swarm_consensus.transport.keys import Keys
 
 INACTIVE = 'the node is not active'
 # What is wrong with a storage for good. A lock or a full disk may be gone a moment later.
@@ -133,6 +137,7 @@ class ConsensusNode(ManagedNode):
             self, changed=self._tuned, frozen=lambda: self._config is not None
         )
         self._config: RuntimeConfig | None = None
+        self._swarm_keys: Keys | None = None
         self._driver: Driver | None = None
         self._keys = itertools.count(1)
         self._futures: dict[int, Future] = {}
@@ -159,8 +164,11 @@ class ConsensusNode(ManagedNode):
         policies = self._policies(values['subjects'], len(values['robots']))
         self._settings.warn_of_unknown()
         try:
-            config = config_from(values, policies)
-        except ValueError as error:
+            self._swarm_keys = keys_from(values)
+            config = config_from(values, policies, has_keys=self._swarm_keys is not None)
+            if self._swarm_keys is not None:
+                check_coin(self._swarm_keys, config)
+        except (ValueError, KeysError) as error:
             raise StartError(str(error)) from None
         self._create_entities(config)
         self._config = config
@@ -287,6 +295,7 @@ class ConsensusNode(ManagedNode):
                     random=SystemRandom(),
                     records=opened.records,
                     records_lost=opened.records_lost,
+                    keys=self._swarm_keys,
                 )
             except BaseException:
                 opened.storage.close()

@@ -15,6 +15,8 @@ from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.events import Tuned
 from swarm_consensus.storage import OnDamage, default_folder, robot_folder
 from swarm_consensus.transport.hashes import labels_hash
+from swarm_consensus.transport.key_files import load_keys
+from swarm_consensus.transport.keys import Keys
 
 LEVELS = {'fused': Level.FUSED, 'agreed': Level.AGREED, 'committed': Level.COMMITTED}
 
@@ -153,6 +155,36 @@ def folder_from(values: Mapping[str, Value]) -> Path:
     if not base:
         return default_folder(swarm, robot)
     return robot_folder(Path(base).expanduser(), swarm, robot)
+
+
+def keys_from(values: Mapping[str, Value]) -> Keys | None:
+    """
+    Return the keys of the robot; None where the swarm has none.
+
+    :raises KeysError: they cannot be used; says what to do.
+    """
+    swarm, robot, folder = (str(values[key]) for key in ('swarm', 'robot', 'keys_folder'))
+    if not folder:
+        return None
+    robots = [str(name) for name in values['robots']]  # type: ignore[union-attr]
+    return load_keys(Path(folder).expanduser(), swarm, robot, robots)
+
+
+def check_coin(keys: Keys, config: RuntimeConfig) -> None:
+    """
+    Hold the keys against what the swarm bears, where it throws their coin.
+
+    :raises ValueError: liars could know the coin beforehand, or too few be there to throw it.
+    """
+    if not config.agreed_lies:
+        return
+    dealt, borne, robots = keys.public.faults_max, config.agreed_faults, len(config.robots)
+    if dealt < borne or dealt + 1 > robots - borne:
+        raise ValueError(
+            f'the keys in keys_folder were dealt for {dealt} robots that lie, but these {robots} '
+            f'bear {borne}: deal them again with `swarm keys FILE --force` and copy them to all '
+            f'robots, or write `agreed_faults_max: {dealt}`'
+        )
 
 
 def on_damage_from(values: Mapping[str, Value]) -> OnDamage:

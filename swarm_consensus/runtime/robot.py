@@ -123,7 +123,9 @@ class RobotRuntime:
         if restored.snapshot is not None and restored.snapshot.mark.index:
             restore_state(self._state, restored.snapshot.data)
         self._request_ids = RequestIds(config.robot, incarnation)
-        self._members = Members(config, incarnation, nonce, now_ns)
+        self._members = Members(
+            config, incarnation, nonce, now_ns, signed=keys is not None
+        )
         self._deciding = Deciding(config, self._state, incarnation, self._request_ids)
         self._requests = Requests()
         self._agreed = AgreedWork(

@@ -8,7 +8,7 @@ between steps. The power of a robot may fail within a step, where its fuse says.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import heapq
 from random import Random
 
@@ -23,6 +23,7 @@ from swarm_consensus.storage.errors import StorageFull
 from swarm_consensus.storage.memory import DurabilityPoint, MemoryDisk, SimulatedCrash
 from swarm_consensus.storage.recovery import open_recovering
 from swarm_consensus.transport.frame import Frame
+from swarm_consensus.transport.keys import Keys
 
 # A robot whose next tick is due now would otherwise be asked again at the same instant for ever.
 SLEEP_NS_MIN = 1_000
@@ -117,6 +118,7 @@ class World:
     :param observer: told of everything.
     :param overhear: whether a frame for one robot also reaches the others, which drop it unread,
         as DDS does. Without it a run is faster, and name probes are not heard.
+    :param keys: what each robot holds, by its name; a robot that is not among them has none.
     """
 
     def __init__(
@@ -127,6 +129,7 @@ class World:
         listener: Callable[[int, str, Output], None] | None = None,
         observer: Observer | None = None,
         overhear: bool = True,
+        keys: Mapping[str, Keys] | None = None,
     ) -> None:
         self.now_ns = 0
         self.steps = 0
@@ -135,6 +138,7 @@ class World:
         self.network = Network(Random(self._random.getrandbits(64)), faults)
         self._listener = listener
         self._overhear = overhear
+        self._keys = dict(keys or {})
         self._agenda: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
         self._hosts: dict[str, _Host] = {}
@@ -204,6 +208,7 @@ class World:
                 random=Random(self._random.getrandbits(64)),
                 records=opened.records,
                 records_lost=opened.records_lost,
+                keys=self._keys.get(host.config.robot),
             )
         except StorageFull:
             opened.storage.close()

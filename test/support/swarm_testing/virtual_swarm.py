@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 import itertools
 import math
@@ -37,6 +37,7 @@ from swarm_consensus.runtime.events import (
 from swarm_consensus.simulation.network import Faults
 from swarm_consensus.simulation.world import World
 from swarm_consensus.transport.hashes import labels_hash
+from swarm_consensus.transport.keys import Keys
 
 LABELS = ('cat', 'dog', 'fox')
 OutputT = TypeVar('OutputT')
@@ -75,6 +76,7 @@ class Swarm:
         seed: int = 1,
         faults: Faults = Faults(),  # noqa: B008
         policies: Sequence[Policy] | None = None,
+        keys: Mapping[str, Keys] | None = None,
         **changes: object,
     ) -> None:
         self.robots = names(robots)
@@ -93,7 +95,9 @@ class Swarm:
             )
             for robot in self.robots
         ]
-        self.world = World(seed, configs, faults, lambda t, r, o: self.told.append((t, r, o)))
+        self.world = World(
+            seed, configs, faults, lambda t, r, o: self.told.append((t, r, o)), keys=keys
+        )
 
     def run(self, seconds: float) -> None:
         """Let time pass."""

@@ -103,6 +103,16 @@ def test_storage_folder_is_absolute(tmp_path: Path) -> None:
     assert spec.parameters['storage_folder'] == str(tmp_path / 'state')
 
 
+def test_keys_folder_is_absolute_and_reaches_every_robot(tmp_path: Path) -> None:
+    spec = compose(read(SMALL + 'keys: {folder: ""}\n', tmp_path))[0]
+    assert 'keys_folder' not in spec.parameters
+    specs = compose(read(SMALL + 'keys: {folder: keys}\n', tmp_path))
+    folders = [s.parameters['keys_folder'] for s in specs if s.executable == 'consensus_node']
+    assert folders and set(folders) == {str(tmp_path / 'keys')}
+    spec = compose(read(SMALL + 'keys: {folder: /etc/keys}\n', tmp_path))[0]
+    assert spec.parameters['keys_folder'] == '/etc/keys'
+
+
 def test_what_to_do_on_damage_follows_from_the_storage_section(tmp_path: Path) -> None:
     assert 'storage_on_damage' not in compose(read(SMALL, tmp_path))[0].parameters
     spec = compose(read(SMALL + 'storage: {on_damage: refuse}\n', tmp_path))[0]

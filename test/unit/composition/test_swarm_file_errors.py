@@ -130,6 +130,14 @@ CASES = {
         with_section('consensus: {storage_folder: /tmp}\n'),
         'swarm.yaml:5: consensus.storage_folder: is not set here; it follows from `storage.folder`',
     ),
+    'keys folder as a parameter': (
+        with_section('consensus: {keys_folder: keys}\n'),
+        'swarm.yaml:5: consensus.keys_folder: is not set here; it follows from `keys.folder`',
+    ),
+    'unknown key of the keys': (
+        with_section('keys: {foldr: keys}\n'),
+        'swarm.yaml:5: keys.foldr: unknown key; did you mean "folder"?',
+    ),
     'python tag': (
         with_section('storage: {folder: !!python/object/apply:os.system [ls]}\n'),
         'swarm.yaml:5: storage.folder is a list, but must be text',

@@ -1,4 +1,4 @@
-"""From parameters to the settings of the runtime, for the level agreed; without ROS."""
+"""From parameters to the settings of the runtime, for the level agreed and keys; without ROS."""
 
 from __future__ import annotations
 
@@ -12,8 +12,15 @@ from swarm_consensus.composition.subject_parameters import SUBJECT_PARAMETERS
 from swarm_consensus.decision.entry_point import load_rule
 from swarm_consensus.decision.policy import Policy
 from swarm_consensus.decision.types import Level
-from swarm_consensus.nodes.consensus_settings import config_from, policy_from
+from swarm_consensus.nodes.consensus_settings import (
+    check_coin,
+    config_from,
+    keys_from,
+    policy_from,
+)
 from swarm_consensus.runtime.config import MILLISECOND, RuntimeConfig
+from swarm_consensus.transport.dealing import deal
+from swarm_consensus.transport.key_files import KeysError, write_keys
 
 
 def policy(**changes: Value) -> Policy:
@@ -171,3 +178,50 @@ def test_runtime_refuses_what_contradicts_itself(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         RuntimeConfig('team', 'a', ('a', 'b', 'c'), (), **changes)  # type: ignore[arg-type]
+
+
+# -- keys ------------------------------------------------------------------------------------------
+
+
+def test_no_folder_is_a_swarm_without_keys() -> None:
+    assert keys_from({'swarm': 'team', 'robot': 'r0', 'robots': ['r0'], 'keys_folder': ''}) is None
+
+
+def test_keys_are_those_of_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ['r0', 'r1', 'r2', 'r3']
+    dealt = deal('team', names, 1)
+    write_keys(tmp_path / 'keys', dealt)
+    values: dict[str, Value] = {'swarm': 'team', 'robot': 'r1', 'robots': list(names)}
+    assert keys_from({**values, 'keys_folder': str(tmp_path / 'keys')}) == dealt['r1']
+    monkeypatch.setenv('HOME', str(tmp_path))
+    assert keys_from({**values, 'keys_folder': '~/keys'}) == dealt['r1']
+    with pytest.raises(KeysError, match='has no key of r4'):
+        keys_from({**values, 'robots': [*names, 'r4'], 'keys_folder': str(tmp_path / 'keys')})
+
+
+@pytest.mark.parametrize(
+    ('robots', 'dealt', 'most', 'fits'),
+    [
+        (4, 1, -1, True),
+        (7, 2, -1, True),
+        (7, 1, -1, False),
+        (7, 1, 1, True),
+        # More shares than needed, but so many honest robots are there.
+        (7, 3, 1, True),
+        # Not so here: two robots that say nothing would keep the others waiting for ever.
+        (7, 5, 2, False),
+    ],
+)
+def test_keys_fit_what_the_swarm_bears(robots: int, dealt: int, most: int, fits: bool) -> None:
+    settings = config(robots, policies=(AGREED,), has_keys=True, agreed_faults_max=most)
+    keys = deal('team', settings.robots, dealt)['r0']
+    if fits:
+        check_coin(keys, settings)
+    else:
+        with pytest.raises(ValueError, match=f'were dealt for {dealt} robots that lie, but these'):
+            check_coin(keys, settings)
+
+
+def test_robots_that_only_stop_throw_no_common_coin() -> None:
+    settings = config(7, policies=(AGREED,), has_keys=True, agreed_faults='crash')
+    check_coin(deal('team', settings.robots, 0)['r0'], settings)
