@@ -15,7 +15,9 @@ to give way to. Whoever bears the name answers our probe by its nonce, which nob
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from swarm_consensus.protocols.bounds import UNSIGNED_64
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.transport.frame import FrameHeader
 
@@ -49,8 +51,9 @@ class NameInUse:
     """
 
     robot: str
-    incarnation: int
-    nonce: int
+    # As large as anybody may write them into a header.
+    incarnation: Annotated[int, UNSIGNED_64]
+    nonce: Annotated[int, UNSIGNED_64]
 
 
 @dataclass(slots=True)

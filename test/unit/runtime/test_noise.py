@@ -53,6 +53,21 @@ def test_frames_of_a_robot_under_our_name_are_believed() -> None:
     assert len(swarm.outputs('r1', NameTaken)) == 1
 
 
+def test_numbers_as_large_as_a_header_holds_are_told_on() -> None:
+    """Of one that probes, and of one that speaks under the same name; both are somebody's word."""
+    swarm = Swarm(3)
+    swarm.elect()
+    largest = 2**64 - 1
+    for number in range(1, 20):
+        for to, nonce in (('r2', largest), ('', largest - 1)):
+            header = FrameHeader(
+                VERSION, 0, swarm_hash('zoo'), 'r2', to, largest, nonce, number
+            )
+            swarm.world.put('r1', FrameArrived(header, presence()))
+        swarm.run(0.1)
+    assert swarm.world.up('r1') and swarm.status('r1').status.frames.accepted
+
+
 def test_what_is_no_message_at_all_is_counted() -> None:
     swarm = Swarm(3)
     swarm.elect()
