@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import copy
 import json
 import math
@@ -149,12 +149,20 @@ class Sprayer:
     The program.
 
     :param robots: of the swarm; each has to be listening.
+    :param kinds: of bad frames, with the fate of each.
     """
 
-    def __init__(self, probe: NodeProbe, robots: Sequence[str], random: Random) -> None:
+    def __init__(
+        self,
+        probe: NodeProbe,
+        robots: Sequence[str],
+        random: Random,
+        kinds: Mapping[str, tuple[Fate, Spoil]] = KINDS,
+    ) -> None:
         self._probe = probe
         self._robots = robots
         self._random = random
+        self._kinds = kinds
         self._count = 0
         self.expected: dict[str, Counter[str]] = {robot: Counter() for robot in robots}
         self.sent: Counter[str] = Counter()
@@ -184,7 +192,7 @@ class Sprayer:
         """Spray all kinds in random order for so long."""
         real = {robot: self._real(robot) for robot in self._robots}
         until = time.monotonic() + seconds
-        kinds = [*KINDS, 'replay', 'belief']
+        kinds = [*self._kinds, 'replay', 'belief']
         while time.monotonic() < until:
             self._random.shuffle(kinds)
             for kind in kinds:
@@ -200,7 +208,7 @@ class Sprayer:
         self._count += 1
         fate, frame = REPLAY, real
         if kind != 'replay':
-            fate, spoil = KINDS[kind]
+            fate, spoil = self._kinds[kind]
             frame = copy.deepcopy(real)
             frame.sequence = FRESH + self._count
             frame = spoil(self._random, frame)
@@ -217,16 +225,11 @@ class Sprayer:
         self.expected[robot][reason] += 1
 
 
-def main() -> int:
+def run(options: argparse.Namespace, kinds: Mapping[str, tuple[Fate, Spoil]] = KINDS) -> int:
     """Listen, spray, and stay until what was sent has been taken."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('robots', nargs='+')
-    parser.add_argument('--seconds', type=float, default=5.0)
-    parser.add_argument('--seed', type=int, default=1)
-    options = parser.parse_args()
     print(f'seed {options.seed}', flush=True)
     with NodeProbe('/', 'sprayer') as probe:
-        sprayer = Sprayer(probe, options.robots, Random(options.seed))
+        sprayer = Sprayer(probe, options.robots, Random(options.seed), kinds)
         sprayer.wait()
         print('spraying', flush=True)
         sprayer.spray(options.seconds)
@@ -237,5 +240,14 @@ def main() -> int:
     return 0
 
 
+def arguments(text: str | None) -> argparse.ArgumentParser:
+    """Return what every program of this kind is told."""
+    parser = argparse.ArgumentParser(description=text)
+    parser.add_argument('robots', nargs='+')
+    parser.add_argument('--seconds', type=float, default=5.0)
+    parser.add_argument('--seed', type=int, default=1)
+    return parser
+
+
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run(arguments(__doc__).parse_args()))
