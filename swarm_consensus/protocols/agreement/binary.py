@@ -14,8 +14,11 @@ all say what they saw (CONF) and wait for n - f such words; by then it is settle
 anybody can still come to see. The expected number of random rounds is 2. In rounds whose coin is
 fixed (coin.py) there is no secret to keep, and CONF is left out.
 
-**The end.** Who has decided says so (END, 'TERM' in HoneyBadgerBFT) and nothing more; it counts as
-its word in all later rounds, and f + 1 of them decide.
+**The end.** Who has decided says so (END, 'TERM' in HoneyBadgerBFT). That counts as its word in
+every round in which it says nothing else, and f + 1 such words decide. Others may still be in a
+round that was over here, and be short of one word in it. So two duties stay until 2f + 1 robots
+have said END: whoever decided by the rule of a round goes on to support what an honest robot
+supports, and whoever decided because others had goes on through the rounds.
 """
 
 from __future__ import annotations
@@ -75,6 +78,7 @@ class BinaryAgreement:
     :param confirm: test seam: False leaves CONF out, as the published version does.
     :param fixed: test seam: the rule of the fixed coins.
     :ivar decision: 0 or 1 once decided.
+    :ivar over: whether all honest robots are sure to decide, and nobody needs this one any more.
     :ivar round: the round under way, from 0.
     :ivar refused_shares: how many shares of robots were no shares of the coin.
     """
@@ -99,7 +103,10 @@ class BinaryAgreement:
         self._fixed = fixed
         self._rounds: dict[int, _Round] = {}
         self._ended = [0, 0]
+        # Whether the rule of a round has decided here: but for support, all is said.
+        self._through = False
         self.decision: int | None = None
+        self.over = False
         self.proposed = False
         self.round = 0
         self.refused_shares = 0
@@ -114,7 +121,7 @@ class BinaryAgreement:
         if self.proposed:
             return
         self.proposed = True
-        if self.decision is None and self.round == 0:
+        if not self.over and self.round == 0:
             self._say(Kind.SUPPORT, 0, side)
             self._advance()
 
@@ -124,20 +131,20 @@ class BinaryAgreement:
 
         :returns: False where it contradicts what that robot said before.
         """
-        if self.decision is not None or round_ > self.round + ROUNDS_AHEAD:
+        if self.over or round_ > self.round + ROUNDS_AHEAD:
             return True
         if not self._note(sender, kind, round_, value):
             return False
-        if kind is Kind.END or round_ == self.round:
+        if kind is Kind.END or (round_ == self.round and not self._through):
             self._advance()
-        elif kind is Kind.SUPPORT and round_ < self.round:
+        elif kind is Kind.SUPPORT and round_ <= self.round:
             # Somebody may still be in that round, and needs the support of all.
             self._relay(round_, self._rounds[round_])
         return True
 
     def receive_share(self, sender: int, round_: int, share: bytes) -> None:
         """Take in a share of a coin; it is checked when the coin is needed."""
-        if self.decision is not None or not self.round <= round_ <= self.round + ROUNDS_AHEAD:
+        if self.over or not self.round <= round_ <= self.round + ROUNDS_AHEAD:
             return
         at = self._at(round_)
         if sender not in at.valid and not at.refused >> sender & 1:
@@ -177,9 +184,11 @@ class BinaryAgreement:
             return False
         return True
 
-    def _say(self, kind: Kind, round_: int, value: int) -> None:
+    def _say(self, kind: Kind, round_: int, value: int) -> int:
+        """Say something, or what stands in its slot already; returns what was said."""
         said = self._voice.vote(kind, self._proposer, round_, value)
         self._note(self._me, kind, round_, said)
+        return said
 
     # -- the rules ------------------------------------------------------------------------------
 
@@ -192,12 +201,18 @@ class BinaryAgreement:
             ):
                 self._say(Kind.SUPPORT, round_, side)
 
+    def _hear_the_end(self) -> None:
+        """Decide what an honest robot has decided; it is over once f + 1 honest ones have."""
+        for side in (0, 1):
+            if self.decision is None and self._ended[side].bit_count() >= self._thresholds.honest:
+                self._end(side)
+            if self._ended[side].bit_count() >= self._thresholds.honest_majority:
+                self.over = True
+                self._rounds.clear()
+
     def _advance(self) -> None:
-        while self.decision is None:
-            for side in (0, 1):
-                if self._ended[side].bit_count() >= self._thresholds.honest:
-                    self._decide(side)
-                    return
+        self._hear_the_end()
+        while not (self._through or self.over):
             at = self._at(self.round)
             self._relay(self.round, at)
             self._look(at)
@@ -218,7 +233,9 @@ class BinaryAgreement:
             else:
                 side = saw >> 1
                 if side == coin:
-                    self._decide(side)
+                    self._through = True
+                    self._end(side)
+                    self._hear_the_end()
                     return
             self.round += 1
             self._say(Kind.SUPPORT, self.round, side)
@@ -277,7 +294,6 @@ class BinaryAgreement:
             return None
         return self._coin.value(self.round, at.valid)
 
-    def _decide(self, side: int) -> None:
-        said = self._voice.vote(Kind.END, self._proposer, 0, side)
-        self.decision = said
-        self._rounds.clear()
+    def _end(self, side: int) -> None:
+        """Decide, and say so."""
+        self.decision = self._say(Kind.END, 0, side)

@@ -18,6 +18,8 @@ broadcast of the paper works for any number of values). So no signature is neede
 **Where robots only crash** (n >= 2f + 1) there is nothing to filter: a side that more than half of
 all robots hold to comes out of the first half, and f + 1 words in the second decide it.
 
+After a decision the duties of `binary.py` stay: others may still be in a round that was over here.
+
 Expected rounds: one, where all want the same. Else the robots have to throw alike, which takes up
 to 2^(n - f) rounds against a network that reads every message and orders them at will, and a few on
 any network that does not: the first two rounds' coins are the same at all robots (coin.py).
@@ -85,7 +87,10 @@ class GradedAgreement:
         self._random = random
         self._rounds: dict[int, _Round] = {}
         self._ended = [0, 0]
+        # Whether the rule of a round has decided here: but for support, all is said.
+        self._through = False
         self.decision: int | None = None
+        self.over = False
         self.proposed = False
         self.round = 0
         self.refused_shares = 0
@@ -100,7 +105,7 @@ class GradedAgreement:
         if self.proposed:
             return
         self.proposed = True
-        if self.decision is None and self.round == 0:
+        if not self.over and self.round == 0:
             self._begin(side)
             self._advance()
 
@@ -110,13 +115,13 @@ class GradedAgreement:
 
         :returns: False where it contradicts what that robot said before.
         """
-        if self.decision is not None or round_ > self.round + ROUNDS_AHEAD:
+        if self.over or round_ > self.round + ROUNDS_AHEAD:
             return True
         if not self._note(sender, kind, round_, value):
             return False
-        if kind is Kind.END or round_ == self.round:
+        if kind is Kind.END or (round_ == self.round and not self._through):
             self._advance()
-        elif kind in _SUPPORTS and round_ < self.round:
+        elif kind in _SUPPORTS and round_ <= self.round:
             # Somebody may still be in that round, and needs the support of all.
             at = self._rounds[round_]
             self._relay(round_, kind, at.first if kind is Kind.SUPPORT else at.second)
@@ -155,9 +160,11 @@ class GradedAgreement:
         half.held[value] |= bit
         return True
 
-    def _say(self, kind: Kind, round_: int, value: int) -> None:
+    def _say(self, kind: Kind, round_: int, value: int) -> int:
+        """Say something, or what stands in its slot already; returns what was said."""
         said = self._voice.vote(kind, self._proposer, round_, value)
         self._note(self._me, kind, round_, said)
+        return said
 
     # -- the rules ------------------------------------------------------------------------------
 
@@ -199,12 +206,21 @@ class GradedAgreement:
             for value, held in enumerate(half.held)
         ]
 
+    def _hear_the_end(self) -> None:
+        """Decide what an honest robot has decided; it is over once all are sure to hear of it."""
+        honest = self._thresholds.honest
+        # Where nobody lies, whoever says END says it to all, and one is enough for each of them.
+        sure = self._thresholds.honest_majority if self._thresholds.lies else honest
+        for side in (0, 1):
+            if self.decision is None and self._ended[side].bit_count() >= honest:
+                self._end(side)
+            if self._ended[side].bit_count() >= sure:
+                self.over = True
+                self._rounds.clear()
+
     def _advance(self) -> None:
-        while self.decision is None:
-            for side in (0, 1):
-                if self._ended[side].bit_count() >= self._thresholds.honest:
-                    self._decide(side)
-                    return
+        self._hear_the_end()
+        while not (self._through or self.over):
             at = self._at(self.round)
             self._filter(Kind.SUPPORT, at.first)
             if at.came_out is None:
@@ -235,7 +251,9 @@ class GradedAgreement:
         needed = self._thresholds.heard if self._thresholds.lies else self._thresholds.lasting
         for side, held in ((0, zero), (1, one)):
             if held.bit_count() >= needed:
-                self._decide(side)
+                self._through = True
+                self._end(side)
+                self._hear_the_end()
                 return True
         if one:
             side = 1
@@ -248,6 +266,6 @@ class GradedAgreement:
         self._begin(side)
         return True
 
-    def _decide(self, side: int) -> None:
-        self.decision = self._voice.vote(Kind.END, self._proposer, 0, side)
-        self._rounds.clear()
+    def _end(self, side: int) -> None:
+        """Decide, and say so."""
+        self.decision = self._say(Kind.END, 0, side)

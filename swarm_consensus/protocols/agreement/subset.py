@@ -134,8 +134,7 @@ class CommonSubset:
         for proposer, root in statement.readies:
             if proposer < robots:
                 consistent &= self._broadcasts[proposer].receive_ready(sender, root)
-        if self.vector is not None:
-            return consistent
+        # Also once all is settled here: others may need support, see binary.py.
         for kind, round_, value, mask in statement.votes:
             for proposer in members(mask):
                 if proposer < robots:
@@ -147,6 +146,11 @@ class CommonSubset:
         return consistent
 
     # -- what is there and what is missing --------------------------------------------------------
+
+    @property
+    def over(self) -> bool:
+        """Whether all honest robots are sure to settle the same, without another vote from here."""
+        return self.vector is not None and all(binary.over for binary in self._binaries)
 
     @property
     def speakers(self) -> int:
