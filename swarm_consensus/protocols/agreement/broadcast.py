@@ -213,14 +213,20 @@ class ReliableBroadcast:
         """
         if self.delivered is not None:
             return None
-        for root in sorted(self._echoed.keys() | self._ready.keys()):
-            held = self._values.get(root)
-            if self._attested(root) and (held is None or held.missing):
-                missing = () if held is None else tuple(
-                    index for index, part in enumerate(held.parts) if part is None
-                )
-                return root, missing, self._echoed.get(root, 0) & ~(1 << self._me)
-        return None
+        roots = [
+            root
+            for root in sorted(self._echoed.keys() | self._ready.keys())
+            if self._attested(root)
+            and ((held := self._values.get(root)) is None or held.missing)
+        ]
+        if not roots:
+            return None
+        root = max(roots, key=self._certainty)
+        held = self._values.get(root)
+        missing = () if held is None else tuple(
+            index for index, part in enumerate(held.parts) if part is None
+        )
+        return root, missing, self._echoed.get(root, 0) & ~(1 << self._me)
 
     def pieces(
         self, subject: str, epoch: int, root: bytes, indexes: tuple[int, ...]
@@ -257,6 +263,15 @@ class ReliableBroadcast:
             or self._echoed.get(root, 0).bit_count() >= honest
             or self._ready.get(root, 0).bit_count() >= honest
         )
+
+    def _certainty(self, root: bytes) -> tuple[bool, int]:
+        """
+        Return how sure it is that robots which answer hold a value; the surest is asked for first.
+
+        Of one that its proposer alone vouches for, nobody else may have anything.
+        """
+        ready = self._ready.get(root, 0).bit_count() >= self._thresholds.honest
+        return ready, self._echoed.get(root, 0).bit_count()
 
     def _keep(self, root: bytes, piece: Piece) -> None:
         held = self._values.get(root)
