@@ -26,10 +26,6 @@ from swarm_consensus.protocols.agreement.messages import DIGEST_BYTES, PIECES_MA
 from swarm_consensus.protocols.agreement.quorum import Thresholds
 from swarm_consensus.protocols.agreement.voice import Voice
 
-# More values of one proposer are never looked at here: the one that it sent us, two with the echoes
-# of more than f robots each (each robot echoes once), and the one that honest robots are ready for.
-ROOTS_MAX = 4
-
 
 def digest(data: bytes) -> bytes:
     """Return the BLAKE2b hash of bytes, 32 bytes long."""
@@ -132,6 +128,9 @@ class ReliableBroadcast:
         self._proposer = proposer
         self._voice = voice
         self._rules = rules
+        # More values of one proposer are never looked at here: the one that it sent us, those
+        # with echoes enough (each robot echoes once), and the one that honest robots are ready for.
+        self._roots_max = 2 + thresholds.robots // thresholds.honest
         self._values: dict[bytes, _Held] = {}
         self._offered: bytes | None = None
         self._echoes: dict[int, bytes] = {}
@@ -276,7 +275,7 @@ class ReliableBroadcast:
     def _keep(self, root: bytes, piece: Piece) -> None:
         held = self._values.get(root)
         if held is None:
-            if len(self._values) >= ROOTS_MAX:
+            if len(self._values) >= self._roots_max:
                 return
             held = self._values[root] = _Held(piece, self._rules.count(piece.size))
         held.add(piece)
