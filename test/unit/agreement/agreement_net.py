@@ -107,6 +107,8 @@ class BinaryNet:
         self.waiting: list[tuple[int, Seat, Word]] = []
         self.slots: dict[tuple[object, ...], object] = {}
         self.said: list[tuple[int, Word]] = []
+        # What robots had decided before they crashed.
+        self.acted_on: list[int] = []
         for face, (_, side, _) in zip(self.faces, faces, strict=True):
             face.node.propose(side)
             self.flush(face)
@@ -216,6 +218,19 @@ class BinaryNet:
             if other is not old and index in other.audience:
                 for word in words_of(other.voice.everything(False)):
                     self.waiting.append((other.index, old, word))
+
+    def crash(self, index: int, random: Random) -> None:
+        """Stop a robot for good: some get the words that it said last, and some do not."""
+        gone = self.robots.pop(index)
+        if gone.node.decision is not None:
+            self.acted_on.append(gone.node.decision)
+        for seat in (*self.robots.values(), *self.faces):
+            seat.audience = [listener for listener in seat.audience if listener != index]
+        self.waiting = [
+            (sender, seat, word)
+            for sender, seat, word in self.waiting
+            if seat is not gone and (sender != index or random.getrandbits(1))
+        ]
 
     # -- what came out --------------------------------------------------------------------------
 
