@@ -81,6 +81,7 @@ class SubsetNet:
         self.waiting: list[tuple[int, Instance, Statement | Piece]] = []
         self.inputs: dict[int, bytes] = {}
         self.slots: dict[tuple[object, ...], object] = {}
+        self.sent: set[tuple[int, int, int]] = set()
         self.acted_on: list[tuple[bytes | None, ...]] = []
 
     def _instance(self, index: int, audience: Sequence[int]) -> Instance:
@@ -146,13 +147,20 @@ class SubsetNet:
         assert consistent or sender not in self.robots, f'{sender} said {message}'
 
     def pull(self) -> None:
-        """Ask holders for what is missing, as the runtime does from time to time."""
+        """Ask for what is missing, and send again what may be, as the runtime does now and then."""
         for seat in self.robots.values():
             for proposer, root, indexes, holders in seat.node.wanted():
                 for holder in self.robots.values():
                     if holders >> holder.index & 1:
                         for piece in holder.node.pieces(proposer, root, indexes):
                             self.waiting.append((holder.index, seat, piece))
+            # Its own input goes out again to those that do not say that they hold it.
+            for other in self.robots.values():
+                sent = (seat.index, other.index, other.reboots)
+                if not seat.node.holders_of_mine() >> other.index & 1 and sent not in self.sent:
+                    self.sent.add(sent)
+                    for piece in seat.node.own_pieces():
+                        self.waiting.append((seat.index, other, piece))
 
     def run(self, order: Order, before: Callable[[], None] = lambda: None) -> None:
         """Let everything arrive, and pull what is missing until nothing is."""
