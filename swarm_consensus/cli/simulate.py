@@ -3,18 +3,56 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 import os
 import sys
+from typing import Any
 
-from swarm_consensus.simulation.report import command, description, failure_text
-from swarm_consensus.simulation.soak import Outcome, soak
+from swarm_consensus.simulation import report as storm_report
+from swarm_consensus.simulation.adversary import arena
+from swarm_consensus.simulation.adversary import report as agreed_report
+from swarm_consensus.simulation.soak import Outcome, agreed_outcome_of, outcome_of, soak
 from swarm_consensus.simulation.storm import run_seed
 
 TRACE_LINES_MAX = 10_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What is simulated: how a seed of it is run, and what is said of it."""
+
+    run_seed: Callable[[int, int], tuple[Any, Exception | None, Any]]
+    outcome_of: Callable[[int], Outcome]
+    description: Callable[[Any], str]
+    failure_text: Callable[[int, Exception], str]
+    command: Callable[[int], str]
+
+
+_STORM = _Kind(
+    run_seed,
+    outcome_of,
+    storm_report.description,
+    storm_report.failure_text,
+    storm_report.command,
+)
+_AGREED = _Kind(
+    arena.run_seed,
+    agreed_outcome_of,
+    agreed_report.description,
+    agreed_report.failure_text,
+    agreed_report.command,
+)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the verb."""
+    parser.add_argument(
+        '--agreed',
+        action='store_true',
+        help='the leaderless agreement against an adversary, instead of the log under faults',
+    )
     parser.add_argument('--seed', type=int, help='run this seed alone')
     parser.add_argument(
         '--trace', action='store_true', help='with --seed: print all that happens in it'
@@ -28,34 +66,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
+    kind = _AGREED if arguments.agreed else _STORM
     if arguments.seed is None:
-        return _many(arguments.base, arguments.seeds, arguments.jobs)
-    report, error, trace = run_seed(
+        return _many(kind, arguments.base, arguments.seeds, arguments.jobs)
+    report, error, trace = kind.run_seed(
         arguments.seed, TRACE_LINES_MAX if arguments.trace else 0
     )
     if trace.lines:
         print('\n'.join(trace.lines))
     if report is not None:
-        print(description(report))
+        print(kind.description(report))
         return 0
     assert error is not None  # a run ends with the one or the other
     if arguments.trace:
         print(f'{type(error).__name__}: {error}', file=sys.stderr)
     else:
-        print(failure_text(arguments.seed, error), file=sys.stderr)
+        print(kind.failure_text(arguments.seed, error), file=sys.stderr)
     return 1
 
 
-def _many(first: int, count: int, jobs: int) -> int:
+def _many(kind: _Kind, first: int, count: int, jobs: int) -> int:
     """Run many seeds with a progress bar; returns the exit code."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     failed: list[Outcome] = []
-    committed = crashes = operations = steps = 0
+    totals: Counter[str] = Counter()
     console = Console(stderr=True)
     with (
-        soak(first, count, jobs) as outcomes,
+        soak(first, count, jobs, kind.outcome_of) as outcomes,
         Progress(
             'seeds', BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
         ) as progress,
@@ -63,19 +102,17 @@ def _many(first: int, count: int, jobs: int) -> int:
         task = progress.add_task('seeds', total=count)
         for outcome in outcomes:
             progress.advance(task)
-            committed += outcome.committed
-            crashes += outcome.crashes
-            operations += outcome.operations
-            steps += outcome.steps
+            totals.update(outcome.totals)
             if outcome.error:
                 failed.append(outcome)
                 # People read it while the others still run.
                 text = f'seed {outcome.seed}: {outcome.error[:400]}'
                 progress.console.print(text, markup=False, highlight=False)
-    print(
-        f'{count} seeds from {first}: {len(failed)} failed; {committed} entries committed, '
-        f'{operations} operations of clients, {crashes} crashes, {steps} steps of robots'
-    )
+    print(f'{count} seeds from {first}: {len(failed)} failed; {_listed(totals.items())}')
     for outcome in sorted(failed, key=lambda outcome: outcome.seed):
-        print(f'replay: {command(outcome.seed)}')
+        print(f'replay: {kind.command(outcome.seed)}')
     return 1 if failed else 0
+
+
+def _listed(totals: Iterable[tuple[str, int]]) -> str:
+    return ', '.join(f'{total} {name}' for name, total in totals)

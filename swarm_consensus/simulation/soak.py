@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 import multiprocessing
 
+from swarm_consensus.simulation.adversary import arena
 from swarm_consensus.simulation.storm import run_seed
 
 # Seeds that a process gets at once: handing over costs less than a run, but not nothing.
@@ -19,35 +20,53 @@ class Outcome:
     What a seed came to.
 
     :param error: what broke; '' where nothing did.
-    :param committed: entries, and so on: for totals.
+    :param totals: what is worth adding up over many seeds, by its name.
     """
 
     seed: int
     error: str
-    committed: int = 0
-    crashes: int = 0
-    operations: int = 0
-    steps: int = 0
+    totals: dict[str, int] = field(default_factory=dict)
 
 
 def outcome_of(seed: int) -> Outcome:
-    """Run a seed."""
+    """Run a seed of the storm."""
     report, error, _ = run_seed(seed)
     if report is None:
         return Outcome(seed, f'{type(error).__name__}: {error}')
-    return Outcome(
-        seed, '', report.committed, report.crashes, report.operations, report.steps
-    )
+    totals = {
+        'entries committed': report.committed,
+        'operations of clients': report.operations,
+        'crashes': report.crashes,
+        'steps of robots': report.steps,
+    }
+    return Outcome(seed, '', totals)
+
+
+def agreed_outcome_of(seed: int) -> Outcome:
+    """Run a seed of the agreement against its adversary."""
+    report, error, _ = arena.run_seed(seed)
+    if report is None:
+        return Outcome(seed, f'{type(error).__name__}: {error}')
+    totals = {
+        'epochs agreed': report.plan.epochs,
+        'robots that lied': len(report.plan.liars),
+        'reboots': report.reboots,
+        'messages delivered': report.steps,
+    }
+    return Outcome(seed, '', totals)
 
 
 @contextmanager
-def soak(first: int, count: int, jobs: int) -> Iterator[Iterator[Outcome]]:
+def soak(
+    first: int, count: int, jobs: int, run: Callable[[int], Outcome] = outcome_of
+) -> Iterator[Iterator[Outcome]]:
     """
     Run the seeds `first` to `first + count - 1`.
 
     :param jobs: processes.
+    :param run: runs a seed; a function of a module.
     :returns: a context with the outcomes, in the order in which they end; the processes are gone
         behind it.
     """
     with multiprocessing.get_context('spawn').Pool(jobs) as pool:
-        yield pool.imap_unordered(outcome_of, range(first, first + count), CHUNK)
+        yield pool.imap_unordered(run, range(first, first + count), CHUNK)

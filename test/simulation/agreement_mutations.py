@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from swarm_consensus.protocols.agreement import binary, broadcast, graded, quorum, subset
-from swarm_consensus.protocols.agreement.binary import BOTH, BinaryAgreement
+from swarm_consensus.protocols.agreement import graded, subset
+from swarm_consensus.protocols.agreement.binary import BinaryAgreement
 from swarm_consensus.protocols.agreement.broadcast import ReliableBroadcast
 from swarm_consensus.protocols.agreement.graded import GradedAgreement
 from swarm_consensus.protocols.agreement.messages import Kind
@@ -118,7 +118,7 @@ def vote_against_too_early(patch: pytest.MonkeyPatch) -> None:
     def turn(self: CommonSubset) -> None:
         original(self)
         thresholds = self._rules.thresholds
-        ones = [binary.decision for binary in self._binaries].count(1)
+        ones = [one.decision for one in self._binaries].count(1)
         if self.vector is None and ones >= thresholds.robots - 2 * thresholds.faults:
             for one in self._binaries:
                 one.propose(0)

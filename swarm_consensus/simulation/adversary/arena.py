@@ -27,14 +27,12 @@ from swarm_consensus.simulation.adversary.checks import (
     Validity,
 )
 from swarm_consensus.simulation.adversary.coin import IdealCoin, Mint
-from swarm_consensus.simulation.adversary.follower import (
-    COIN_FOLLOWER,
-    CoinFollower,
-    Conspiracy,
-)
+from swarm_consensus.simulation.adversary.follow_coin import COIN_FOLLOWER, CoinFollower
+from swarm_consensus.simulation.adversary.follow_throws import THROWS_FOLLOWER, ThrowsFollower
 from swarm_consensus.simulation.adversary.liars import LIARS, Battlefield, Liar, Sent
 from swarm_consensus.simulation.adversary.plan import Plan, draw
 from swarm_consensus.simulation.adversary.robot import SUBJECT, Disk, Robot, Step
+from swarm_consensus.simulation.adversary.scripted import Conspiracy, Scripted
 from swarm_consensus.simulation.adversary.styles import STYLES, Flight, Style
 from swarm_consensus.simulation.adversary.trace import Trace
 from swarm_consensus.simulation.adversary.words import words
@@ -44,6 +42,10 @@ VALUE_BYTES_MAX = 4096
 AFTERMATH = 500
 # How often the rounds are looked at, in steps.
 LOOK_EVERY = 16
+SCRIPTS: dict[str, type[Scripted]] = {
+    COIN_FOLLOWER: CoinFollower,
+    THROWS_FOLLOWER: ThrowsFollower,
+}
 PROMISES: tuple[type[Check], ...] = (Agreement, Validity, Totality, Consistency, Custody)
 
 
@@ -68,7 +70,7 @@ class Report:
     :param crashed: robots that crashed for good.
     :param dropped: messages of liars that did not decode.
     :param accused: how often an honest robot caught a liar contradicting itself.
-    :param followed: rounds in which the adversary could follow the coin.
+    :param followed: rounds that went as the script of the adversary wanted.
     """
 
     seed: int
@@ -137,9 +139,10 @@ class Arena:
 
     def _make_style(self, names: tuple[str, ...], pieces: PieceRules) -> Style:
         plan, random = self._plan, Random(f'{self._seed}/style')
-        if plan.style == COIN_FOLLOWER:
-            conspiracy = Conspiracy(self._mint, tuple(plan.liars), names, pieces)
-            return CoinFollower(random, plan.robots, plan.honest, self._peek, conspiracy)
+        script = SCRIPTS.get(plan.style)
+        if script is not None:
+            conspiracy = Conspiracy(self._mint, plan.faults, tuple(plan.liars), names, pieces)
+            return script(random, plan.robots, plan.honest, self._peek, conspiracy)
         return STYLES[plan.style](random, plan.robots, plan.honest, self._peek)
 
     def _peek(self, epoch: int, proposer: int, round_: int) -> int | None:
@@ -194,7 +197,7 @@ class Arena:
             crashed=len(self._plan.honest) - len(self._robots),
             dropped=self._field.garbage,
             accused=self._accused,
-            followed=style.rounds_followed if isinstance(style, CoinFollower) else 0,
+            followed=style.rounds_followed if isinstance(style, Scripted) else 0,
         )
 
     def _waiting(self) -> list[int]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from random import Random
 
 from swarm_consensus.protocols.agreement.quorum import faults_most
-from swarm_consensus.simulation.adversary.follower import COIN_FOLLOWER
+from swarm_consensus.simulation.adversary.follow_coin import COIN_FOLLOWER
+from swarm_consensus.simulation.adversary.follow_throws import THROWS_FOLLOWER
 from swarm_consensus.simulation.adversary.liars import LIARS
 from swarm_consensus.simulation.adversary.styles import STYLES
 
@@ -14,7 +15,10 @@ from swarm_consensus.simulation.adversary.styles import STYLES
 LYING_SIZES = ((4, 60), (7, 20), (10, 7), (13, 3))
 CRASHING_SIZES = ((3, 40), (5, 35), (7, 25))
 LYING_SHARE = 0.8
-PATIENCE = 600
+# Steps, times n squared, after which the adversary is tired. Against a common coin patience is of
+# no use to it; against local ones it could go on for thousands of rounds.
+PATIENCE_COMMON = 600
+PATIENCE_LOCAL = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,8 @@ def draw(seed: int) -> Plan:
     robots = random.choices([n for n, _ in sizes], [weight for _, weight in sizes])[0]
     faults = faults_most(robots, lies)
     common = lies and random.random() < 0.6
-    style = random.choice([*STYLES, COIN_FOLLOWER, COIN_FOLLOWER] if common else list(STYLES))
+    script = COIN_FOLLOWER if common else THROWS_FOLLOWER
+    style = random.choice([*STYLES, script, script])
     faulty = random.sample(range(robots), faults if random.random() < 0.9 else faults - 1)
     liars: dict[int, str] = {}
     if lies:
@@ -80,10 +85,11 @@ def draw(seed: int) -> Plan:
             liars[robot] = random.choice(list(LIARS)) if mixed else one
     crashes = {} if lies else {robot: _moment(random, robots) for robot in sorted(faulty)}
     restarts = random.choice([0, 0, 1, 3, 8])
-    if style == COIN_FOLLOWER:
-        # The follower commands them itself, all f of them; it needs a network that stands still.
-        liars = {robot: 'silent' for robot in sorted(random.sample(range(robots), faults))}
-        restarts = 0
+    if style == script:
+        # It commands all f liars itself, and wants robots that stand still.
+        if lies:
+            liars = dict.fromkeys(sorted(random.sample(range(robots), faults)), 'silent')
+        crashes, restarts = {}, 0
     return Plan(
         robots=robots,
         faults=faults,
@@ -96,11 +102,11 @@ def draw(seed: int) -> Plan:
         restart_chance=random.choice([0.002, 0.02, 0.1]),
         loses=random.choice([0.0, 0.5, 1.0]),
         epochs=random.choice([1, 2, 3]) if robots <= 7 else 1,
-        apart=style == COIN_FOLLOWER or robots <= 7 and random.random() < 0.4,
+        apart=style == script or robots <= 7 and random.random() < 0.4,
         value_bytes=random.choice([(0, 10), (10,), (100,), (10, 300)]),
         piece_bytes=random.choice([64, 8192]),
         tick_chance=random.choice([0.0, 0.01, 0.1]),
-        tired_after=PATIENCE * robots**2,
+        tired_after=(PATIENCE_COMMON if common else PATIENCE_LOCAL) * robots**2,
     )
 
 

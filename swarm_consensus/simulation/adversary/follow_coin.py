@@ -1,0 +1,114 @@
+"""
+The attack that CONF is there to stop: the adversary follows the coin (MacBrough 2018; Tholoniat and
+Gramoli, FRIDA 2019).
+
+In each round the f + 1 *early* robots, who want different sides, see both and throw the coin. Only
+when it lies on the table do the others get to hear anything: and they are made to see the side that
+it does not show, alone. So the early ones go on with the coin's side, the late ones with the other,
+and the next round begins as this one did. Without CONF the robots never decide.
+
+The robots want different sides in the first place because the value of one liar reaches f + 1
+robots at once, and the others only when they have voted against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from swarm_consensus.protocols.agreement.coin import coin_name, fixed_coin
+from swarm_consensus.protocols.agreement.messages import Kind, Statement
+from swarm_consensus.simulation.adversary.coin import SHARE_BYTES
+from swarm_consensus.simulation.adversary.robot import SUBJECT
+from swarm_consensus.simulation.adversary.scripted import Scripted
+from swarm_consensus.simulation.adversary.styles import Flight
+
+COIN_FOLLOWER = 'follow_the_coin'
+BOTH = 3
+
+
+class CoinFollower(Scripted):
+    """The scheduler and the liars in one, against the common coin."""
+
+    def script(self, epoch: int) -> Iterator[Flight]:
+        """Go on as long as the robots want different sides."""
+        early = self.random.sample(self.honest, self.conspiracy.faults + 1)
+        yield from self.value(epoch, early, early)
+        round_ = 0
+        while True:
+            # In the first round the late ones vote against the liar's value only when they have
+            # agreed on all the others.
+            yield from self.others()
+            wants = self.sides(epoch, Kind.SUPPORT, round_)
+            if wants is None or len(set(wants.values())) == 1:
+                return
+            yield from self._round(epoch, round_, wants)
+            self.rounds_followed += 1
+            round_ += 1
+
+    def _round(self, epoch: int, round_: int, wants: dict[int, int]) -> Iterator[Flight]:
+        support, aux, conf = Kind.SUPPORT, Kind.AUX, Kind.CONF
+        early = self._early(wants)
+        late = [robot for robot in self.honest if robot not in early]
+        # One word for the other side, so that all of them support both.
+        for robot in early:
+            yield from self.vote(epoch, [], robot, support, round_, wants[robot])
+            other = next(one for one in early if wants[one] != wants[robot])
+            yield from self.vote(epoch, [other], robot, support, round_, 1 - wants[robot])
+        for side in (0, 1):
+            for robot in early:
+                yield from self.vote(
+                    epoch, early, robot, support, round_, side ^ wants[robot]
+                )
+        for robot in early:
+            yield from self.vote(epoch, early, robot, aux, round_, wants[robot])
+            yield from self.take(epoch, early, robot, (aux.name, round_, 1 - wants[robot]))
+        holds = {robot: self.said(epoch, robot, aux, round_) for robot in early}
+        random_round = fixed_coin(round_) is None
+        if random_round:
+            for robot in early:
+                yield from self.vote(epoch, early, robot, conf, round_, BOTH)
+            for robot in early:
+                yield from self._shares(epoch, early, robot, round_)
+        coin = fixed_coin(round_)
+        if coin is None:
+            coin = self.peek(epoch, self.target, round_)
+        if coin is not None:
+            side = 1 - coin
+            for robot in late:
+                yield from self.vote(epoch, early, robot, support, round_, side)
+            witness = [robot for robot in early if holds[robot] == side][:1]
+            for robot in late:
+                yield from self.vote(epoch, late + witness, robot, aux, round_, side)
+            if random_round:
+                for robot in late:
+                    yield from self.vote(epoch, late, robot, conf, round_, 1 << side)
+                for robot in late:
+                    yield from self._shares(epoch, early, robot, round_)
+        # Where that was not enough for somebody, the rest of the round is.
+        for robot in self.honest:
+            if self.said(epoch, robot, support, round_ + 1) is None:
+                yield from self.rest(epoch, robot, round_)
+
+    def _early(self, wants: dict[int, int]) -> list[int]:
+        """Choose f + 1 robots, some of either side."""
+        number = self.conspiracy.faults + 1
+        sides = [[robot for robot in self.honest if wants[robot] == side] for side in (0, 1)]
+        fewer, more = sorted(sides, key=len)
+        few = fewer[: max(1, number // 2)]
+        return few + more[: number - len(few)]
+
+    def _shares(
+        self, epoch: int, senders: list[int], receiver: int, round_: int
+    ) -> Iterator[Flight]:
+        """Give shares of the coin, those of liars possibly wrong ones."""
+        mint, names = self.conspiracy.mint, self.conspiracy.names
+        name = coin_name(SUBJECT, epoch, self.target, round_)
+        for liar in self.conspiracy.liars:
+            share = mint.share(names[liar], name)
+            if self.random.random() < 0.5:
+                share = self.random.randbytes(SHARE_BYTES)
+            message = Statement(
+                SUBJECT, epoch, False, shares=((self.target, round_, share),)
+            )
+            yield self.forge_of(liar, receiver, message)
+        yield from self.take(epoch, senders, receiver, ('share', round_, 0))

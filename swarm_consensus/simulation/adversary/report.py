@@ -1,0 +1,43 @@
+"""What is said of a seed: how it went, or what broke and how to replay it."""
+
+from __future__ import annotations
+
+from swarm_consensus.simulation.adversary.arena import Report, run_seed
+
+LINES_MAX = 60
+
+
+def command(seed: int) -> str:
+    """Return the command that replays a seed."""
+    return f'swarm simulate --agreed --seed {seed} --trace'
+
+
+def description(report: Report) -> str:
+    """Return what is worth knowing of a run that held."""
+    plan = report.plan
+    liars = ', '.join(f'{robot} {name}' for robot, name in plan.liars.items())
+    kind = 'that may lie' if plan.lies else 'that may crash'
+    return (
+        f'seed {report.seed}: held. {plan.robots} robots, {plan.faults} {kind}, '
+        f'{"common" if plan.common else "local"} coin, {plan.epochs} epochs\n'
+        f'network: {plan.style}{", word by word" if plan.apart else ""}; '
+        f'liars: {liars or "none"}\n'
+        f'{report.steps} steps, at most {report.rounds} rounds; {report.reboots} reboots, '
+        f'{report.crashed} crashed for good, {report.dropped} messages did not decode, '
+        f'{report.accused} contradictions seen\n'
+        f'trace: {report.digest}'
+    )
+
+
+def failure_text(seed: int, error: Exception, lines_max: int = LINES_MAX) -> str:
+    """
+    Return all that is worth reading about a failure.
+
+    The run is repeated to get its lines: without them it is several times faster.
+    """
+    _, again, trace = run_seed(seed, lines_max)
+    lines = [f'seed {seed}: the last of what happened', *trace.lines]
+    if repr(again) != repr(error):
+        lines.append(f'and the second run ended otherwise: {again!r}')
+    lines += [f'seed {seed}: {type(error).__name__}: {error}', f'replay: {command(seed)}']
+    return '\n'.join(lines)
