@@ -191,6 +191,9 @@ class Proposals(Reads):
             self._held = list(filter(self._is_under_way, self._held))
         if self._forwarded and self._leader:
             self._hold_unanswered()
+        if self._held and self._leader:
+            # It may be heard again.
+            self._dirty = True
 
     def _hold_unanswered(self) -> None:
         again = []
@@ -209,8 +212,13 @@ class Proposals(Reads):
         self._dirty = True
 
     def _flush_proposals(self) -> None:
-        """Append what is held, or send it to the leader, unless that is about to change."""
-        if self._transferring:
+        """
+        Append what is held, or send it to the leader, unless that is about to change.
+
+        A leader that is not heard any more is not asked either. It may be gone, and of what never
+        left this robot it is sure that it failed.
+        """
+        if self._transferring or not self._hears_leader:
             return
         held = [proposal for proposal in self._held if self._is_under_way(proposal)]
         self._held = []

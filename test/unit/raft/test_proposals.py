@@ -18,6 +18,8 @@ from swarm_consensus.protocols.raft import (
     Refusal,
     Restored,
     Role,
+    VoteReply,
+    VoteRequest,
 )
 
 
@@ -100,6 +102,35 @@ def test_a_forwarded_proposal_without_answer_ends_unknown() -> None:
     request = swarm.propose('b', b'x', deadline_ticks=30)
     swarm.run(30)
     assert outcome(swarm, request) == (Outcome.UNKNOWN, Refusal.NONE)
+
+
+def silenced() -> Cluster:
+    """Three robots; `b` has not heard the leader for an election timeout, but still waits."""
+    swarm = elected()
+    swarm.lost = lambda sender, to, message: 'b' in (sender, to)
+    for _ in range(100):
+        if not swarm['b'].status().has_quorum:
+            break
+        swarm.run(1)
+    status = swarm['b'].status()
+    assert (status.role, status.leader, status.has_quorum) == (Role.FOLLOWER, 'a', False)
+    return swarm
+
+
+def test_a_leader_that_is_not_heard_any_more_is_not_asked_so_that_the_end_is_sure() -> None:
+    swarm = silenced()
+    request = swarm.propose('b', b'x', deadline_ticks=30)
+    swarm.run(30)
+    assert outcome(swarm, request) == (Outcome.REFUSED, Refusal.NO_QUORUM)
+
+
+def test_a_leader_that_is_heard_again_is_asked() -> None:
+    swarm = silenced()
+    request = swarm.propose('b', b'x')
+    swarm.lost = lambda sender, to, message: isinstance(message, (VoteRequest, VoteReply))
+    swarm.run(20)
+    assert swarm['b'].status().leader == 'a'
+    assert outcome(swarm, request) == (Outcome.COMMITTED, Refusal.NONE)
 
 
 def test_a_lost_forward_is_sent_again() -> None:
