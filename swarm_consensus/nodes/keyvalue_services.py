@@ -10,12 +10,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.qos_overriding_options import QoSOverridingOptions
 
 from swarm_consensus.decision.types import Status
-from swarm_consensus.msg import KeyEvent
 from swarm_consensus.nodes import convert
+from swarm_consensus.nodes.key_events import KeyEvents
 from swarm_consensus.nodes.managed import ManagedNode
 from swarm_consensus.protocols.keyvalue import WatchEnded
 from swarm_consensus.runtime.events import (
@@ -64,7 +62,6 @@ class KeyValueServices:
         self._ask = ask
         self._inactive = inactive
         self._nanoseconds = nanoseconds
-        self._sequence = 0
         self._services = [
             node.create_service(kind, name, callback, callback_group=group)
             for kind, name, callback in (
@@ -72,25 +69,14 @@ class KeyValueServices:
                 (Range, 'range', self._on_range),
             )
         ]
-        self._events = None
-        if depth:
-            self._events = node.create_lifecycle_publisher(
-                KeyEvent,
-                'key_events',
-                QoSProfile(
-                    depth=depth,
-                    reliability=ReliabilityPolicy.RELIABLE,
-                    durability=DurabilityPolicy.TRANSIENT_LOCAL,
-                ),
-                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-            )
+        self._events = KeyEvents(node, depth) if depth else None
 
     def destroy(self) -> None:
         """Destroy the entities."""
         while self._services:
             self._node.destroy_service(self._services.pop())
         if self._events is not None:
-            self._node.destroy_publisher(self._events)
+            self._events.destroy()
             self._events = None
 
     # -- services ---------------------------------------------------------------------------------
@@ -126,23 +112,17 @@ class KeyValueServices:
 
     def begin(self, put: Callable[[Input], object]) -> None:
         """Begin to tell the changes, at an activation; `put` hands an input to the runtime."""
-        self._sequence = 0
         if self._events is not None:
+            self._events.begin()
             put(WatchAsked(WATCH, '', '', FIRST_INDEX))
 
     def tell(self, output: WatchOutput, put: Callable[[Input], object]) -> None:
-        """Publish what the watch was told; in the thread of the runtime."""
+        """Pass on what the watch was told; in the thread of the runtime."""
         if self._events is None or isinstance(output, WatchBegun):
             return
-        stamp = self._node.get_clock().now().to_msg()
         if isinstance(output, WatchEnded):
-            self._sequence += 1
-            self._events.publish(
-                convert.compacted_to_message(output.from_index, self._sequence, stamp)
-            )
+            self._events.tell((output.from_index,))
             put(WatchAsked(WATCH, '', '', output.from_index))
             return
-        for event in output.events:
-            self._sequence += 1
-            self._events.publish(convert.event_to_message(event, self._sequence, stamp))
+        self._events.tell(output.events)
         put(WatchTaken(WATCH, len(output.events)))
