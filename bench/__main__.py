@@ -16,6 +16,7 @@ MODULES = (
     'inference',
     'decision',
     'robot_cost',
+    'agreed',
     'raft_core',
     'raft_dds',
     'raft_disk',

@@ -7,6 +7,7 @@ processes, publisher and subscription only.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 import subprocess
 import sys
 import threading
@@ -129,6 +130,19 @@ class Probe:
     def measure(self, number: int) -> float:
         """Return the seconds from the first belief to the last robot's decision."""
         subject = f'sign/{number}'
+        began = self.believe(subject, number)
+        with self._changed:
+            done = self._changed.wait_for(
+                lambda: len(self._decided.get(subject, ())) == len(self._names), 10
+            )
+        if not done:
+            raise RuntimeError(f"'{subject}' was not decided everywhere within 10 s")
+        elapsed = time.perf_counter() - began
+        time.sleep(PERIOD_S)
+        return elapsed
+
+    def believe(self, subject: str, number: int) -> float:
+        """Give all robots a belief about a subject; returns when the first one left."""
         messages = []
         for name in self._names:
             message = self._belief()
@@ -143,15 +157,19 @@ class Probe:
         for publisher, message in messages:
             message.header.stamp = stamp
             publisher.publish(message)
+        return began
+
+    def wait_for_any(self, subjects: Sequence[str]) -> list[str]:
+        """Wait until one of these subjects, at least, is decided at all robots; return which."""
+
+        def done() -> list[str]:
+            everybody = len(self._names)
+            return [s for s in subjects if len(self._decided.get(s, ())) == everybody]
+
         with self._changed:
-            done = self._changed.wait_for(
-                lambda: len(self._decided.get(subject, ())) == len(self._names), 10
-            )
-        if not done:
-            raise RuntimeError(f"'{subject}' was not decided everywhere within 10 s")
-        elapsed = time.perf_counter() - began
-        time.sleep(PERIOD_S)
-        return elapsed
+            if not self._changed.wait_for(lambda: bool(done()), 10):
+                raise RuntimeError(f'none of {len(subjects)} subjects was decided within 10 s')
+            return done()
 
     def close(self) -> None:
         """Stop listening."""

@@ -174,10 +174,11 @@ class Standings:
     more: bool
 
 
+# What goes between robots within one instance; the rest is for those that were away.
+InstanceMessage = Piece | PiecesWanted | Statement
+
 Message = (
-    Piece
-    | PiecesWanted
-    | Statement
+    InstanceMessage
     | OutcomeWanted
     | OutcomeTold
     | StandingsWanted

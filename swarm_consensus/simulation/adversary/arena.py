@@ -14,7 +14,7 @@ from random import Random
 
 from swarm_consensus.protocols.agreement.broadcast import PieceRules
 from swarm_consensus.protocols.agreement.coin import coin_name
-from swarm_consensus.protocols.agreement.messages import Message, Statement
+from swarm_consensus.protocols.agreement.messages import InstanceMessage, Statement
 from swarm_consensus.protocols.agreement.quorum import Thresholds
 from swarm_consensus.protocols.agreement.subset import SubsetRules
 from swarm_consensus.simulation.adversary.checks import (
@@ -298,7 +298,7 @@ class Arena:
 
     # -- what is said ---------------------------------------------------------------------------
 
-    def _send(self, robot: int, receivers: tuple[int, ...], message: Message) -> None:
+    def _send(self, robot: int, receivers: tuple[int, ...], message: InstanceMessage) -> None:
         self._trace.sent(robot, receivers, message)
         for check in self.checks:
             check.said(robot, receivers, message)
@@ -320,7 +320,7 @@ class Arena:
             for part in words(message) if self._plan.apart else (message,):
                 self._fly(liar, receiver, part)
 
-    def _fly(self, sender: int, receiver: int, message: Message) -> None:
+    def _fly(self, sender: int, receiver: int, message: InstanceMessage) -> None:
         self._number += 1
         self._style.add(Flight(self._number, sender, receiver, message))
 

@@ -17,9 +17,9 @@ from swarm_consensus.protocols.agreement.coin import coin_name
 from swarm_consensus.protocols.agreement.messages import (
     DIGEST_BYTES,
     ROUNDS_MAX,
+    InstanceMessage,
     Kind,
     Link,
-    Message,
     Piece,
     PiecesWanted,
     Share,
@@ -37,7 +37,7 @@ from swarm_consensus.simulation.adversary.words import arrived, turned
 NOISE_PER_ROBOT = 12
 MEMORY = 64
 
-Sent = tuple[int, Message]
+Sent = tuple[int, InstanceMessage]
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class Battlefield:
     round: int = 0
     garbage: int = 0
 
-    def note(self, message: Message) -> None:
+    def note(self, message: InstanceMessage) -> None:
         """Learn from a message of an honest robot."""
         if not isinstance(message, Statement):
             return
@@ -86,7 +86,7 @@ class Liar:
         return ()
 
     def overhear(
-        self, sender: int, receivers: tuple[int, ...], message: Message
+        self, sender: int, receivers: tuple[int, ...], message: InstanceMessage
     ) -> Iterable[Sent]:
         """Give what is sent as an answer to what an honest robot says."""
         return ()
@@ -116,7 +116,7 @@ class Puppeteer(Liar):
         return self._spread(self._puppet.begin(epoch, self.value()))
 
     def overhear(
-        self, sender: int, receivers: tuple[int, ...], message: Message
+        self, sender: int, receivers: tuple[int, ...], message: InstanceMessage
     ) -> Iterable[Sent]:
         """Go on as the agreement does."""
         if self.me not in receivers:
@@ -132,7 +132,7 @@ class Puppeteer(Liar):
             for said in self.spoil(receiver, message)
         ]
 
-    def spoil(self, receiver: int, message: Message) -> Iterable[Message]:
+    def spoil(self, receiver: int, message: InstanceMessage) -> Iterable[InstanceMessage]:
         """Return what a receiver gets of what an honest robot would say."""
         return (message,)
 
@@ -167,7 +167,7 @@ class Noisy(Liar):
             self.field.roots.setdefault((epoch, about), []).append(root)
 
     def overhear(
-        self, sender: int, receivers: tuple[int, ...], message: Message
+        self, sender: int, receivers: tuple[int, ...], message: InstanceMessage
     ) -> Iterable[Sent]:
         """Say anything to anybody."""
         if not self._left or self.random.random() >= self._chance:
@@ -240,7 +240,7 @@ class Equivocating(Liar):
         return self._spread([face.begin(epoch, self.value()) for face in self._faces])
 
     def overhear(
-        self, sender: int, receivers: tuple[int, ...], message: Message
+        self, sender: int, receivers: tuple[int, ...], message: InstanceMessage
     ) -> Iterable[Sent]:
         """Have both go on, in another order each."""
         if self.me not in receivers:
@@ -267,7 +267,7 @@ class Equivocating(Liar):
 class EchoFlipping(Puppeteer):
     """Echoes, readies and votes are turned round, for each receiver anew."""
 
-    def spoil(self, receiver: int, message: Message) -> Iterable[Message]:
+    def spoil(self, receiver: int, message: InstanceMessage) -> Iterable[InstanceMessage]:
         """Flip what there is to flip."""
         if not isinstance(message, Statement):
             return (message,)
@@ -296,22 +296,22 @@ class Replaying(Puppeteer):
 
     def __init__(self, me: int, field_: Battlefield, random: Random) -> None:
         super().__init__(me, field_, random)
-        self._old: list[Message] = []
+        self._old: list[InstanceMessage] = []
 
     def overhear(
-        self, sender: int, receivers: tuple[int, ...], message: Message
+        self, sender: int, receivers: tuple[int, ...], message: InstanceMessage
     ) -> Iterable[Sent]:
         """Remember it, to say the same some time."""
         self._remember(message)
         return super().overhear(sender, receivers, message)
 
-    def _remember(self, message: Message) -> None:
+    def _remember(self, message: InstanceMessage) -> None:
         if len(self._old) < MEMORY:
             self._old.append(message)
         else:
             self._old[self.random.randrange(MEMORY)] = message
 
-    def spoil(self, receiver: int, message: Message) -> Iterable[Message]:
+    def spoil(self, receiver: int, message: InstanceMessage) -> Iterable[InstanceMessage]:
         """Say it among old words."""
         self._remember(message)
         old = self.random.choice(self._old)
@@ -335,7 +335,7 @@ class Half(Puppeteer):
         # Whether the others do not even get a value from it, or only no word.
         self._hides_values = random.random() < 0.5
 
-    def spoil(self, receiver: int, message: Message) -> Iterable[Message]:
+    def spoil(self, receiver: int, message: InstanceMessage) -> Iterable[InstanceMessage]:
         """Say nothing to the other half."""
         if receiver in self._listeners:
             return (message,)
@@ -345,7 +345,7 @@ class Half(Puppeteer):
 class Oversized(Puppeteer):
     """Values, masks, rounds and digests that are longer or larger than they may be."""
 
-    def spoil(self, receiver: int, message: Message) -> Iterable[Message]:
+    def spoil(self, receiver: int, message: InstanceMessage) -> Iterable[InstanceMessage]:
         """Blow up what it says, through the bytes on the wire."""
         if self.random.random() < 0.5:
             return (message,)
@@ -359,7 +359,7 @@ class Oversized(Puppeteer):
 class Malformed(Puppeteer):
     """Bytes that were damaged, values out of range, proposers that nobody knows."""
 
-    def spoil(self, receiver: int, message: Message) -> Iterable[Message]:
+    def spoil(self, receiver: int, message: InstanceMessage) -> Iterable[InstanceMessage]:
         """Damage the bytes of what it says."""
         if self.random.random() < 0.3:
             return (message,)

@@ -12,7 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from swarm_consensus.protocols.agreement.messages import Message, Piece, PiecesWanted, Statement
+from swarm_consensus.protocols.agreement.messages import (
+    InstanceMessage,
+    Piece,
+    PiecesWanted,
+    Statement,
+)
 from swarm_consensus.protocols.agreement.subset import CommonSubset, SubsetRules
 from swarm_consensus.protocols.agreement.voice import members
 
@@ -66,7 +71,7 @@ class Step:
     """
 
     writes: list[Write] = field(default_factory=list)
-    sends: list[tuple[tuple[int, ...], Message]] = field(default_factory=list)
+    sends: list[tuple[tuple[int, ...], InstanceMessage]] = field(default_factory=list)
     accused: list[int] = field(default_factory=list)
 
 
@@ -113,7 +118,7 @@ class Robot:
             step.sends += [(self._others, piece) for piece in pieces]
         return step
 
-    def hear(self, sender: int, message: Message) -> Step:
+    def hear(self, sender: int, message: InstanceMessage) -> Step:
         """Take a message in."""
         step = Step()
         if message.subject != SUBJECT or not 1 <= message.epoch <= self._epochs:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from random import Random
 
 from swarm_consensus.protocols.agreement.broadcast import PieceRules
-from swarm_consensus.protocols.agreement.messages import Kind, Message, Piece, Statement
+from swarm_consensus.protocols.agreement.messages import InstanceMessage, Kind, Piece, Statement
 from swarm_consensus.protocols.agreement.voice import mask_of
 from swarm_consensus.simulation.adversary.coin import Mint
 from swarm_consensus.simulation.adversary.robot import SUBJECT
@@ -131,12 +131,12 @@ class Scripted(Style):
         for sender in senders:
             yield from self._words[epoch].pop((sender, receiver, what), ())
 
-    def forge(self, receiver: int, message: Message) -> Iterator[Flight]:
+    def forge(self, receiver: int, message: InstanceMessage) -> Iterator[Flight]:
         """Give a word of every liar to one robot."""
         for liar in self.conspiracy.liars:
             yield self.forge_of(liar, receiver, message)
 
-    def forge_of(self, liar: int, receiver: int, message: Message) -> Flight:
+    def forge_of(self, liar: int, receiver: int, message: InstanceMessage) -> Flight:
         """Return a word of one liar to one robot."""
         self._forged -= 1
         return Flight(self._forged, liar, receiver, message)
@@ -203,7 +203,7 @@ class Scripted(Style):
                 yield from flights
 
 
-def _what(message: Message) -> What:
+def _what(message: InstanceMessage) -> What:
     """Return what a single word is."""
     if isinstance(message, Piece):
         return 'piece', 0, message.index

@@ -6,7 +6,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from swarm_consensus.protocols.agreement.messages import Message
+from swarm_consensus.protocols.agreement.messages import InstanceMessage
 from swarm_consensus.simulation.adversary.words import (
     CODEC,
     LOOSE,
@@ -20,7 +20,7 @@ MANY = 400
 HUGE = (2**31, 2**62, 2**63 - 1)
 
 
-def oversized(random: Random, message: Message, round_max: int) -> bytes:
+def oversized(random: Random, message: InstanceMessage, round_max: int) -> bytes:
     """Return the bytes of a message in which something is longer or larger than it may be."""
     loose = _loosened(message)
     if isinstance(loose, LoosePiece):
@@ -54,7 +54,7 @@ def oversized(random: Random, message: Message, round_max: int) -> bytes:
     return CODEC.encode(message)
 
 
-def garbled(random: Random, message: Message) -> bytes:
+def garbled(random: Random, message: InstanceMessage) -> bytes:
     """Return the bytes of a message with values out of range, or with damaged bytes."""
     if random.random() < 0.4:
         return _damaged(random, CODEC.encode(message))
@@ -85,7 +85,7 @@ def garbled(random: Random, message: Message) -> bytes:
     return _damaged(random, CODEC.encode(message))
 
 
-def _loosened(message: Message) -> LoosePiece | LooseStatement | None:
+def _loosened(message: InstanceMessage) -> LoosePiece | LooseStatement | None:
     """Return the message with no bounds; None: it is of another type."""
     try:
         loose: LoosePiece | LooseStatement = LOOSE.decode(CODEC.encode(message))

@@ -12,7 +12,7 @@ from random import Random
 from typing import NamedTuple
 
 from swarm_consensus.protocols.agreement.coin import fixed_coin
-from swarm_consensus.protocols.agreement.messages import Kind, Message, Piece, Statement
+from swarm_consensus.protocols.agreement.messages import InstanceMessage, Kind, Piece, Statement
 
 RANKS = 5
 
@@ -27,7 +27,7 @@ class Flight(NamedTuple):
     number: int
     sender: int
     receiver: int
-    message: Message
+    message: InstanceMessage
 
 
 class Style:

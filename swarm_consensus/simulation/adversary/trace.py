@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 import hashlib
 
-from swarm_consensus.protocols.agreement.messages import Message
+from swarm_consensus.protocols.agreement.messages import InstanceMessage
 from swarm_consensus.simulation.adversary.styles import Flight
 
 TEXT_CHARACTERS_MAX = 180
@@ -33,7 +33,7 @@ class Trace:
         """Return the hash over all that has happened so far, as hex digits."""
         return self._hash.hexdigest()
 
-    def sent(self, robot: int, receivers: tuple[int, ...], message: Message) -> None:
+    def sent(self, robot: int, receivers: tuple[int, ...], message: InstanceMessage) -> None:
         """Take in what leaves a robot."""
         self._hash.update(f'{robot}>{receivers}{message!r}'.encode())
 

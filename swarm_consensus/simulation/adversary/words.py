@@ -13,8 +13,8 @@ from typing import Annotated, Any
 
 from swarm_consensus.protocols.agreement.messages import (
     MESSAGE_TYPES,
+    InstanceMessage,
     Kind,
-    Message,
     Piece,
     PiecesWanted,
     Statement,
@@ -69,16 +69,16 @@ LOOSE: Codec[Any] = Codec(
 )
 
 
-def arrived(data: bytes) -> Message | None:
+def arrived(data: bytes) -> InstanceMessage | None:
     """Return what an honest robot reads in bytes; None: they are malformed, and dropped."""
     try:
-        message: Message = CODEC.decode(data)
+        message: InstanceMessage = CODEC.decode(data)
     except MalformedError:
         return None
     return message
 
 
-def words(message: Message) -> Iterator[Message]:
+def words(message: InstanceMessage) -> Iterator[InstanceMessage]:
     """Take a statement apart; anything else stays whole."""
     if not isinstance(message, Statement):
         yield message
@@ -97,7 +97,7 @@ def words(message: Message) -> Iterator[Message]:
         yield replace(bare, shares=(share,))
 
 
-def about(message: Message) -> int | None:
+def about(message: InstanceMessage) -> int | None:
     """Return which proposer a message is about; None: more than one, or nobody."""
     if isinstance(message, Piece | PiecesWanted):
         return message.proposer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NoReturn
 
-from swarm_consensus.protocols.agreement.messages import Message, Statement
+from swarm_consensus.protocols.agreement.messages import InstanceMessage, Statement
 from swarm_consensus.simulation.facts import InvariantBroken
 
 Vector = tuple[bytes | None, ...]
@@ -46,7 +46,7 @@ class Check:
     def wrote(self, robot: int, statement: Statement, held: dict[int, bytes]) -> None:
         """Hear that an honest robot has written what it is about to say."""
 
-    def said(self, robot: int, receivers: tuple[int, ...], message: Message) -> None:
+    def said(self, robot: int, receivers: tuple[int, ...], message: InstanceMessage) -> None:
         """Hear a message leave an honest robot."""
 
     def accused(self, robot: int, by: int) -> None:

@@ -7,7 +7,7 @@ is compared here, slot by slot, with a table of what may be said twice that is n
 
 from __future__ import annotations
 
-from swarm_consensus.protocols.agreement.messages import Message, Piece, Statement
+from swarm_consensus.protocols.agreement.messages import InstanceMessage, Piece, Statement
 from swarm_consensus.simulation.adversary.checks.check import Check, Swarm
 
 # SUPPORT and SUPPORT_GRADE; all else is said once.
@@ -28,7 +28,7 @@ class Consistency(Check):
         if robot in self.swarm.honest:
             self.broken(f'robot {by} calls the honest robot {robot} a liar')
 
-    def said(self, robot: int, receivers: tuple[int, ...], message: Message) -> None:
+    def said(self, robot: int, receivers: tuple[int, ...], message: InstanceMessage) -> None:
         """Compare with what was said before."""
         if isinstance(message, Piece):
             if message.proposer == robot:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swarm_consensus.protocols.agreement.messages import Message, Statement
+from swarm_consensus.protocols.agreement.messages import InstanceMessage, Statement
 from swarm_consensus.simulation.adversary.checks.check import Check, Swarm
 
 
@@ -19,7 +19,7 @@ class Custody(Check):
         """Remember the values."""
         self._held.update((robot, statement.epoch, proposer) for proposer in held)
 
-    def said(self, robot: int, receivers: tuple[int, ...], message: Message) -> None:
+    def said(self, robot: int, receivers: tuple[int, ...], message: InstanceMessage) -> None:
         """Look for the value of each echo."""
         if isinstance(message, Statement):
             for proposer, _ in message.echoes:
