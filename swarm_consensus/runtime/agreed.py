@@ -99,6 +99,11 @@ class Agreed:
         """Return the decision in force."""
         return in_force(subject, self._outcomes.get(subject, _NOTHING))
 
+    def in_force(self) -> list[Decision]:
+        """Return all decisions in force, by subject."""
+        found = (self.current(subject) for subject in sorted(self._outcomes))
+        return [decision for decision in found if decision is not None]
+
     @property
     def open(self) -> Collection[str]:
         """Return the subjects in which something is open at this robot."""

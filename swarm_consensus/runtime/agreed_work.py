@@ -121,6 +121,8 @@ class AgreedWork:
         self._tell: list[Accusation] = []
         self._held: Effects | None = None
         self._ticks = 0
+        # What was decided before the reboot is told again: who listens now has not heard it.
+        self._restored = [DecisionMade(decision) for decision in self.subjects.in_force()]
         # When the oldest of what waits for company was said; -1: nothing waits.
         self._said_ns = -1
         # A swarm that decides nothing at this level says nothing about it either.
@@ -182,6 +184,11 @@ class AgreedWork:
 
     def carry_out(self, post: Post, now_ns: int, outputs: list[Output]) -> None:
         """Carry out what the agreement wants, in the order that its effects ask for."""
+        if self._restored:
+            before = len(outputs)
+            outputs += self._restored
+            self._restored = []
+            self._tell_waiting(outputs, before)
         while True:
             hold = self._said_ns < 0 or now_ns - self._said_ns < LINGER_NS
             effects = self._held or self.agreement.take_effects(hold)

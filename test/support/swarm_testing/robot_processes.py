@@ -55,12 +55,14 @@ class RobotProcesses:
         robot: str,
         parameters: Mapping[str, Any] | None = None,
         environment: Mapping[str, str] | None = None,
+        module: str = 'swarm_consensus.nodes.consensus_node',
     ) -> Process:
         """
         Start the node of a robot; it is not waited for.
 
         :param parameters: of this robot alone.
         :param environment: changes to the environment of the group.
+        :param module: the program that is run as this robot.
         """
         values: dict[str, Any] = {
             'swarm': SWARM,
@@ -70,7 +72,7 @@ class RobotProcesses:
             **self._parameters,
             **(parameters or {}),
         }
-        command = [sys.executable, '-m', 'swarm_consensus.nodes.consensus_node', '--ros-args']
+        command = [sys.executable, '-m', module, '--ros-args']
         command += ['-r', f'__ns:=/{robot}']
         for name, value in values.items():
             command += ['-p', f'{name}:={json.dumps(value)}']
