@@ -10,6 +10,7 @@ the later one, whose frames make those of an earlier boot old.
 Where the swarm has keys, only somebody who has our key can speak under our name. But frames that
 an earlier boot of ours has signed may have been recorded, so a frame of an earlier boot is nothing
 to give way to. Whoever bears the name answers our probe by its nonce, which nobody knew before.
+And of the robots that hear both, some may lie, so more than these must say so.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ class Members:
     The robots of the swarm as heard from here.
 
     :param signed: whether the swarm has keys; all frames told of here are then signed.
+    :param liars: how many robots may lie.
     :ivar presence_due_ns: when the next sign of life is to be sent.
     """
 
@@ -77,10 +79,12 @@ class Members:
         nonce: int,
         now_ns: int,
         signed: bool = False,
+        liars: int = 0,
     ) -> None:
         self._config = config
         self._boot = (incarnation, nonce)
         self._signed = signed
+        self._liars = liars
         self._heard: dict[str, _Heard] = {}
         alone = len(config.robots) == 1
         self._probe_until_ns = now_ns + config.name_probe_ns * (1 if alone else LONELY_PROBES)
@@ -91,6 +95,7 @@ class Members:
         # By name: nonces of the one that probes and of the one heard since, and since when.
         self._rivals: dict[str, tuple[int, int, int]] = {}
         self._told_in_use = 0
+        self._tellers: set[str] = set()
         self.presence_due_ns = now_ns
         self._impostor_sequences: dict[int, set[int]] = {}
 
@@ -166,11 +171,18 @@ class Members:
         del self._probes[header.sender]
         return NameInUse(header.sender, header.incarnation, nonce)
 
-    def told_in_use(self, told: NameInUse) -> bool:
-        """Take note that our name is in use; returns whether this robot gives way."""
+    def told_in_use(self, told: NameInUse, teller: str) -> bool:
+        """
+        Take note that our name is in use.
+
+        :param teller: robot that says so; our own name where it is the one that bears it.
+        :returns: whether this robot gives way.
+        """
         if self._probing and (told.robot, told.nonce) == (self._config.robot, self._boot[1]):
             self._told_in_use += 1
-        return self._told_in_use >= IMPOSTOR_FRAMES
+            self._tellers.add(teller)
+        believed = self._config.robot in self._tellers or len(self._tellers) > self._liars
+        return self._told_in_use >= IMPOSTOR_FRAMES and believed
 
     def answer(self, header: FrameHeader, their_presence: Presence | None) -> NameInUse | None:
         """Return what is to be told to a robot that probes for our name, where we bear it."""

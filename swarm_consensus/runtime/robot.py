@@ -124,7 +124,12 @@ class RobotRuntime:
             restore_state(self._state, restored.snapshot.data)
         self._request_ids = RequestIds(config.robot, incarnation)
         self._members = Members(
-            config, incarnation, nonce, now_ns, signed=keys is not None
+            config,
+            incarnation,
+            nonce,
+            now_ns,
+            signed=keys is not None,
+            liars=0 if keys is None else keys.public.faults_max,
         )
         self._deciding = Deciding(config, self._state, incarnation, self._request_ids)
         self._requests = Requests()
@@ -374,7 +379,7 @@ class RobotRuntime:
             outputs.append(Notice(f'{receipt.sender} has rebooted', warning=True))
         for message in receipt.messages:
             if isinstance(message, NameInUse):
-                if self._members.told_in_use(message):
+                if self._members.told_in_use(message, receipt.sender):
                     self._give_way(message.incarnation, outputs)
             elif self._members.probing:
                 continue
@@ -414,7 +419,7 @@ class RobotRuntime:
         if in_use is not None:
             self._post.offer(in_use)
         told = [
-            self._members.told_in_use(message)
+            self._members.told_in_use(message, self._config.robot)
             for message in receipt.claims
             if isinstance(message, NameInUse)
         ]

@@ -12,7 +12,7 @@ from swarm_testing.virtual_swarm import Swarm, names
 from swarm_consensus.decision.types import Status
 from swarm_consensus.runtime.config import MILLISECOND, SECOND, RuntimeConfig
 from swarm_consensus.runtime.events import FrameArrived, NameTaken
-from swarm_consensus.runtime.members import Presence
+from swarm_consensus.runtime.members import NameInUse, Presence
 from swarm_consensus.runtime.wire import MESSAGES
 from swarm_consensus.simulation.network import Faults
 from swarm_consensus.simulation.world import World
@@ -165,6 +165,34 @@ def test_what_earlier_boots_have_signed_drives_nobody_out_when_it_is_sent_again(
     assert not swarm.outputs(victim, NameTaken)
     assert swarm.status(victim).status.frames.impostor > 0
     decides(swarm)
+
+
+@pytest.mark.parametrize(('tellers', 'refused'), [(['r4'], False), (['r3', 'r4'], True)])
+def test_a_robot_that_lies_cannot_talk_another_out_of_its_name(
+    tellers: list[str], refused: bool
+) -> None:
+    """As many as may lie say that the name is in use, again and again; one more is believed."""
+    keys = deal('zoo', names(4), 1, Random(1).randbytes)
+    swarm = Swarm(4, keys=keys)
+    swarm.elect()
+    recorder = Recorder(swarm.world)
+    swarm.world.crash('r1')
+    swarm.world.configure('r1', lambda config: replace(config, name_probe_ns=SECOND))
+    swarm.world.start('r1')
+    swarm.run(0.3)
+    probe = next(frame.header for frame in recorder.frames if frame.header.to == 'r1')
+    assert probe.sender == 'r1'
+    batch = MESSAGES.encode_batch([NameInUse('r1', LARGEST, probe.nonce)], ['r1'])
+    for number in range(5):
+        for teller in tellers:
+            header = FrameHeader(
+                VERSION, TrafficClass.ELECTION, swarm_hash('zoo'), teller, 'r1', LARGEST, 1,
+                number + 1,
+            )  # fmt: skip
+            signature = Signer(keys[teller].signing_key).sign(header, batch)
+            swarm.world.put('r1', FrameArrived(header, batch, signature))
+    swarm.run(2.0)
+    assert bool(swarm.outputs('r1', NameTaken)) is refused
 
 
 # -- two robots with one name and one key ----------------------------------------------------------
