@@ -66,7 +66,8 @@ class Receipt(Generic[MessageT]):
     :param claims: what another robot says under our own name, where the verdict is IMPOSTOR and
         it decodes: for settling who keeps the name, never for the protocols.
     :param reason: of a malformed frame, for people; bounded in length.
-    :param frame: the frame itself where it is accepted, for those who keep it as a witness.
+    :param frame: the frame itself where it is accepted and signed, for those who keep it as a
+        witness; None where the swarm has no keys, as what nobody signed is no witness.
     :param vouched: False where the frame is for another robot, and not even its header may be
         believed, because nobody has looked whether its sender has signed it.
     """
@@ -160,7 +161,9 @@ class Guard(Generic[MessageT]):
             return self._impostor(header, batch, signature)
         if header.sender not in self._robots:
             return self._drop(Verdict.STRANGER)
-        if len(batch) > self._bytes_max(header.traffic_class):
+        # Nearly all are below the smallest of the limits.
+        size = len(batch)
+        if size > self._agreement_bytes_max and size > self._bytes_max(header.traffic_class):
             return self._drop(Verdict.OVERSIZE)
         verifier = self._verifier
         if header.to and header.to != self._robot:
@@ -172,13 +175,16 @@ class Guard(Generic[MessageT]):
         peer = self._peers.get(header.sender)
         if peer is not None and self._used(peer, header):
             return self._drop(Verdict.REPLAYED)
-        if verifier is not None and not verifier.signed(header, batch, signature):
-            return self._drop(Verdict.FORGED)
+        witness = None
+        if verifier is not None:
+            if not verifier.signed(header, batch, signature):
+                return self._drop(Verdict.FORGED)
+            witness = Frame(header, batch, signature)
         try:
             messages = self._codec.decode_batch(batch, self._robot)
         except MalformedError as error:
             return self._drop(Verdict.MALFORMED, str(error))
-        return self._accept(peer, Frame(header, batch, signature), messages)
+        return self._accept(peer, header, messages, witness)
 
     def _bytes_max(self, traffic_class: int) -> int:
         if traffic_class == TrafficClass.AGREEMENT:
@@ -200,16 +206,19 @@ class Guard(Generic[MessageT]):
         return not peer.windows[header.traffic_class].fresh(header.sequence)
 
     def _accept(
-        self, peer: _Peer | None, frame: Frame, messages: tuple[MessageT, ...]
+        self,
+        peer: _Peer | None,
+        header: FrameHeader,
+        messages: tuple[MessageT, ...],
+        witness: Frame | None,
     ) -> Receipt[MessageT]:
-        header = frame.header
         contact = Contact.SAME
         if peer is None or header.incarnation > peer.incarnation:
             contact = Contact.FIRST if peer is None else Contact.REBOOTED
             peer = self._peers[header.sender] = _Peer(header.incarnation, header.nonce)
         peer.windows[header.traffic_class].mark(header.sequence)
         self.counters.accepted += 1
-        return Receipt(Verdict.ACCEPTED, header.sender, messages, contact, frame=frame)
+        return Receipt(Verdict.ACCEPTED, header.sender, messages, contact, (), '', witness)
 
     def _overheard(
         self, verifier: Verifier, header: FrameHeader, batch: bytes, signature: bytes

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import pytest
 
 from swarm_consensus.transport.codec import Codec
-from swarm_consensus.transport.frame import VERSION, Frame, FrameCounters, FrameHeader, TrafficClass
+from swarm_consensus.transport.frame import VERSION, FrameCounters, FrameHeader, TrafficClass
 from swarm_consensus.transport.guard import Contact, Guard, Receipt, Verdict
 from swarm_consensus.transport.hashes import swarm_hash
 from swarm_consensus.transport.window import WINDOW
@@ -57,9 +57,7 @@ def test_a_good_frame_is_accepted_with_its_sender() -> None:
     g = guard()
     data = batch('a', 'b')
     receipt = g.receive(header(), data)
-    assert receipt == Receipt(
-        Verdict.ACCEPTED, 'r2', (Note('a'), Note('b')), Contact.FIRST, frame=Frame(header(), data)
-    )
+    assert receipt == Receipt(Verdict.ACCEPTED, 'r2', (Note('a'), Note('b')), Contact.FIRST)
     assert g.receive(header(sequence=2), data).contact is Contact.SAME
     assert counts(g.counters) == {'accepted': 2}
     assert g.counters.received_bytes == 2 * len(data)
