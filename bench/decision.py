@@ -80,7 +80,7 @@ class Probe:
         self._ready: set[str] = set()
         self._publishers = {}
         for name in names:
-            self._publishers[name] = self._node.create_publisher(Belief, f'/{name}/belief', 10)
+            self._publishers[name] = self._node.create_publisher(Belief, f'/{name}/belief', 100)
             self._node.create_subscription(
                 Decision,
                 f'/{name}/decision',

@@ -202,6 +202,8 @@ class ConsensusNode(ManagedNode):
             durability=DurabilityPolicy.VOLATILE,
         )
         reliable_qos = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
+        # One picture may show many objects at once.
+        beliefs_qos = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
         latched_qos = QoSProfile(
             depth=int(values['decision_depth']),
             reliability=ReliabilityPolicy.RELIABLE,
@@ -230,7 +232,7 @@ class ConsensusNode(ManagedNode):
         ):
             self._entities.append(('publisher', publisher))
         beliefs = self.create_subscription(
-            Belief, 'belief', self._on_belief, reliable_qos, callback_group=self._group,
+            Belief, 'belief', self._on_belief, beliefs_qos, callback_group=self._group,
             qos_overriding_options=overridable, raw=True,
         )
         self._entities.append(('subscription', beliefs))

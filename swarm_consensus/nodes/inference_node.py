@@ -47,7 +47,8 @@ from swarm_consensus.transport.hashes import labels_hash
 
 DIAGNOSTICS_PERIOD = 1.0  # s
 WARNING_PERIOD = 5.0  # s, between two log lines of the same trouble
-BELIEF_DEPTH = 10
+# One picture may show many objects at once.
+BELIEF_DEPTH = 100
 DIAGNOSTICS_DEPTH = 10
 
 

@@ -25,6 +25,9 @@ def agreed(tmp_path, robots: int, **parameters):
         'keys_folder': str(keys),
         'subjects': ['animal', 'goal'],
         'subject.animal.level': 'agreed',
+        # Whatever inputs are in, they decide: f + 1 is the least that may.
+        'subject.animal.quorum': str((robots - 1) // 3 + 1),
+        'subject.animal.confidence': 0.0,
         'subject.goal.level': 'agreed',
         'decision_depth': 2000,
         'key_events_depth': 0,
@@ -69,7 +72,7 @@ def test_three_robots_decide_alike_five_hundred_times_beside_a_liar(
     )
     with SwarmProbe(honest) as probe:
         lies = {name: probe.collect(Misbehaviour, f'/{name}/misbehaviour') for name in honest}
-        probe.wait_until_ready()
+        probe.wait_until_ready(alive=robots.names)
         for first in range(0, DECISIONS, BATCH):
             subjects = [f'animal/{number}' for number in range(first, first + BATCH)]
             decide_all(probe, honest, subjects)

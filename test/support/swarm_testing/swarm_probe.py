@@ -95,7 +95,7 @@ class SwarmProbe(NodeProbe):
         self._decide: dict[str, ActionClient] = {}
         self._sequence = 0
         for robot in self.robots:
-            self._beliefs[robot] = self.publisher(Belief, f'/{robot}/belief')
+            self._beliefs[robot] = self.publisher(Belief, f'/{robot}/belief', 100)
             self._propose[robot] = self.node.create_client(Propose, f'/{robot}/propose')
             self._read[robot] = self.node.create_client(Read, f'/{robot}/read')
             self.node.create_subscription(
