@@ -91,11 +91,13 @@ def play(
     random: Random,
     order: Order,
     slow: Sequence[int] = (),
+    between: Callable[[BinaryNet], None] = lambda net: None,
 ) -> BinaryNet:
     """
     Run an agreement to its end against a strategy, and hold it to what it promises.
 
     :param slow: robots that words reach only while no other words are on their way.
+    :param between: called before each word.
     """
     if strategy == 'two faces':
         net = BinaryNet(make, inputs, two_faces(liars, tuple(inputs), random))
@@ -105,6 +107,7 @@ def play(
         lies = STRATEGIES[strategy](liars)
     lies(net, random)
     while net.waiting:
+        between(net)
         prompt = [
             at for at, (_, seat, _) in enumerate(net.waiting) if seat.index not in slow
         ] if slow else ()
