@@ -23,6 +23,8 @@ VALUES = {
 }
 # So many words of liars in one run, at most: a run has to end.
 LIES_MAX = 150
+# Far more than any run takes.
+WORDS_MAX = 30_000
 
 
 def silence(liars: Sequence[int]) -> Lies:
@@ -106,7 +108,10 @@ def play(
         net = BinaryNet(make, inputs)
         lies = STRATEGIES[strategy](liars)
     lies(net, random)
-    while net.waiting:
+    for _ in range(WORDS_MAX):
+        if not net.waiting:
+            net.hold_to_the_end()
+            return net
         between(net)
         prompt = [
             at for at, (_, seat, _) in enumerate(net.waiting) if seat.index not in slow
@@ -117,5 +122,4 @@ def play(
         else:
             net.step(order)
         lies(net, random)
-    net.hold_to_the_end()
-    return net
+    raise AssertionError(f'no end after {WORDS_MAX} words: {net.where()}')

@@ -117,6 +117,16 @@ def test_a_side_that_n_minus_f_hold_to_in_the_second_half_is_decided() -> None:
     assert robot.node.decision == 1 and robot.said(Kind.END) == [1]
 
 
+@pytest.mark.parametrize('thresholds', [FOUR, SEVEN])
+def test_what_n_minus_f_robots_hold_to_and_no_fewer_is_decided(thresholds: Thresholds) -> None:
+    robot = second_half(thresholds, 0, NEITHER)
+    for sender in range(1, thresholds.heard - 1):
+        robot.hear(Kind.GRADE, 0, 0, sender)
+    robot.hear(Kind.GRADE, 0, NEITHER, thresholds.heard - 1)
+    assert robot.said(Kind.GRADE) == [0]
+    assert (robot.node.decision, robot.said(Kind.SUPPORT, 1)) == (None, [0])
+
+
 def test_whoever_hears_of_a_side_in_the_second_half_goes_on_with_it() -> None:
     # The coin of round 0 is 1, so only the side heard of can bring 0.
     robot = second_half(FOUR, NEITHER, 0)
