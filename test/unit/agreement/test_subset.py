@@ -15,7 +15,7 @@ from subset_net import PIECES, IdealCommonCoin, SubsetNet, names
 from swarm_consensus.protocols.agreement.coin import coin_name
 from swarm_consensus.protocols.agreement.errors import InvariantError
 from swarm_consensus.protocols.agreement.messages import DIGEST_BYTES, Kind, Statement
-from swarm_consensus.protocols.agreement.quorum import Thresholds
+from swarm_consensus.protocols.agreement.quorum import Thresholds, faults_most
 from swarm_consensus.protocols.agreement.subset import CommonSubset, SubsetRules
 from swarm_consensus.protocols.agreement.voice import mask_of
 
@@ -79,6 +79,18 @@ def test_robots_that_crash_at_any_message_hold_nobody_up_and_agree_till_then(
 
         net.run(shuffled(random), crash)
         net.hold_to_the_promise()
+
+
+@pytest.mark.parametrize('lies', [True, False])
+def test_swarms_of_every_size_that_bear_fewer_faulty_robots_than_they_could_agree_too(
+    lies: bool,
+) -> None:
+    for robots in range(1, 7):
+        for faults in range(faults_most(robots, lies) + 1):
+            for seed in range(3):
+                net = full(Thresholds(robots, faults, lies), lies and seed > 0, seed)
+                net.run(shuffled(Random(seed)))
+                assert net.hold_to_the_promise() is not None, (robots, faults, seed)
 
 
 def two_faced(common: bool, seed: int, random: Random) -> SubsetNet:
