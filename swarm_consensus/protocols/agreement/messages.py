@@ -41,7 +41,7 @@ class Kind(IntEnum):
     CONF = 3  # the sides that it saw held to: 1 for {0}, 2 for {1}, 3 for both
     SUPPORT_GRADE = 4  # as SUPPORT, of what the first half of the round gave; 2 for 'neither'
     GRADE = 5  # as AUX, of the same
-    END = 6  # TERM: this side is decided here; stands for all later rounds
+    END = 6  # TERM: this side is decided here; stands in each round where it says nothing else
 
     @property
     def repeats(self) -> bool:

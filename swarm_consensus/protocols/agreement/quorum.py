@@ -40,8 +40,8 @@ class Thresholds:
             return
         needed = (3 if self.lies else 2) * self.faults + 1
         why = (
-            f'{self.faults} liars among {self.robots} robots could tell two halves of the others '
-            'different things, and both would believe it'
+            f'{self.faults} {"liar" if self.faults == 1 else "liars"} among {self.robots} robots '
+            'could tell two halves of the others different things, and both would believe it'
             if self.lies
             else f'of {self.robots} robots {self.robots - self.faults} are no majority, so two '
             'parts of the swarm could decide differently'

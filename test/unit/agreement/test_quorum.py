@@ -75,7 +75,7 @@ def test_three_robots_cannot_bear_a_liar_and_the_error_says_what_to_change() -> 
     with pytest.raises(ConfigError) as error:
         Thresholds(3, 1, True)
     assert str(error.value) == (
-        '1 liars among 3 robots could tell two halves of the others different things, and both '
+        '1 liar among 3 robots could tell two halves of the others different things, and both '
         'would believe it; it takes 4 robots to bear 1, and 3 bear 0'
     )
 
