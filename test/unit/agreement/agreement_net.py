@@ -18,6 +18,8 @@ from swarm_consensus.protocols.agreement.quorum import Thresholds
 from swarm_consensus.protocols.agreement.voice import Voice, members
 
 ABOUT = 0
+# Only how long a voice waits for more of the same depends on it.
+ROBOTS = 7
 Binary = BinaryAgreement | GradedAgreement
 Make = Callable[[int, Voice], Binary]
 # (kind, round, value), or (None, round, share)
@@ -81,7 +83,7 @@ class Seat:
         self.index = index
         self.audience = audience
         self.make = make
-        self.voice = Voice('s', 1)
+        self.voice = Voice('s', 1, ROBOTS)
         self.node = make(index, self.voice)
 
 
@@ -207,7 +209,7 @@ class BinaryNet:
         said = old.voice.everything(False)
         # What it would have heard is lost, and heard again below.
         self.waiting = [entry for entry in self.waiting if entry[1] is not old]
-        old.voice = Voice('s', 1, said)
+        old.voice = Voice('s', 1, ROBOTS, said)
         old.node = self.make(index, old.voice)
         side = self.inputs[index]
         if side is not None:

@@ -43,7 +43,7 @@ class Robot:
         coin: Callable[[int], int] = lambda round_: 1,
         **seams: object,
     ) -> None:
-        self.voice = Voice('s', 1)
+        self.voice = Voice('s', 1, thresholds.robots)
         self.node = BinaryAgreement(
             thresholds, 0, ABOUT, self.voice, IdealCoin(0, thresholds.faults, coin), **seams
         )

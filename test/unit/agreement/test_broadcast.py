@@ -29,7 +29,7 @@ class Robot(ReliableBroadcast):
     def __init__(
         self, me: int = 0, thresholds: Thresholds = FOUR, proposer: int = PROPOSER
     ) -> None:
-        self.voice = Voice('s', 1)
+        self.voice = Voice('s', 1, thresholds.robots)
         super().__init__(thresholds, me, proposer, self.voice, RULES)
 
     def hear(self, what: str, value: bytes, *senders: int) -> None:
@@ -188,7 +188,7 @@ def test_two_values_of_one_robot_are_told_apart_and_the_first_one_counts(what: s
 
 
 def test_what_was_said_before_a_reboot_counts_again() -> None:
-    voice = Voice('s', 1)
+    voice = Voice('s', 1, 4)
     voice.echo(PROPOSER, root(A))
     voice.ready(PROPOSER, root(A))
     rb = ReliableBroadcast(FOUR, 0, PROPOSER, voice, RULES)

@@ -46,7 +46,7 @@ class Net:
         self, honest: Sequence[int], proposer: int, thresholds: Thresholds = FOUR
     ) -> None:
         self.proposer = proposer
-        self.voices = {robot: Voice('s', 1) for robot in honest}
+        self.voices = {robot: Voice('s', 1, thresholds.robots) for robot in honest}
         self.robots = {
             robot: ReliableBroadcast(thresholds, robot, proposer, voice, RULES)
             for robot, voice in self.voices.items()

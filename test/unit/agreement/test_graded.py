@@ -33,7 +33,7 @@ class Robot:
     """Robot 0 of a swarm, alone with what a test tells it."""
 
     def __init__(self, thresholds: Thresholds, seed: int = 1) -> None:
-        self.voice = Voice('s', 1)
+        self.voice = Voice('s', 1, thresholds.robots)
         self.node = GradedAgreement(thresholds, 0, ABOUT, self.voice, Random(seed))
 
     def hear(self, kind: Kind, round_: int, value: int, *senders: int) -> None:
@@ -252,7 +252,7 @@ def test_f_plus_1_words_of_a_side_decide_it_and_one_is_gone_on_with(
 
 def came_out(thresholds: Thresholds, me: int, own: int, heard: list[tuple[int, int]]) -> int:
     """What the first half gives a robot that holds to a side and hears these of the others."""
-    voice = Voice('s', 1)
+    voice = Voice('s', 1, thresholds.robots)
     node = GradedAgreement(thresholds, me, ABOUT, voice, Random(1))
     node.propose(own)
     if thresholds.lies:
