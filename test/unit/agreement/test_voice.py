@@ -26,7 +26,7 @@ def test_only_support_may_be_said_of_several_values() -> None:
 
 @pytest.mark.parametrize('kind', ONCE)
 def test_a_second_value_in_a_slot_is_not_said(kind: Kind) -> None:
-    voice = Voice('s', 1)
+    voice = Voice('s', 1, 4)
     assert voice.vote(kind, 2, 5, 1) == 1
     assert voice.vote(kind, 2, 5, 0) == 1
     assert voice.take_new().votes == ((kind, 5, 1, mask_of([2])),)
@@ -35,7 +35,7 @@ def test_a_second_value_in_a_slot_is_not_said(kind: Kind) -> None:
 
 
 def test_slots_differ_by_kind_proposer_and_round() -> None:
-    voice = Voice('s', 1)
+    voice = Voice('s', 1, 4)
     for place, (kind, proposer, round_) in enumerate(
         [(Kind.AUX, 0, 0), (Kind.AUX, 0, 1), (Kind.AUX, 1, 0), (Kind.CONF, 0, 0)]
     ):
@@ -46,7 +46,7 @@ def test_slots_differ_by_kind_proposer_and_round() -> None:
 
 @pytest.mark.parametrize('kind', [Kind.SUPPORT, Kind.SUPPORT_GRADE])
 def test_support_of_each_value_is_said_once(kind: Kind) -> None:
-    voice = Voice('s', 1)
+    voice = Voice('s', 1, 4)
     for _ in range(2):
         for value in (0, 1):
             assert voice.vote(kind, 0, 0, value) == value
@@ -55,7 +55,7 @@ def test_support_of_each_value_is_said_once(kind: Kind) -> None:
 
 
 def test_a_second_echo_or_ready_says_the_first_one() -> None:
-    voice = Voice('s', 1)
+    voice = Voice('s', 1, 4)
     assert voice.echo(0, b'a') == b'a' and voice.echo(0, b'b') == b'a'
     assert voice.ready(0, b'a') == b'a' and voice.ready(0, b'b') == b'a'
     assert voice.echo(1, b'b') == b'b'
@@ -65,14 +65,31 @@ def test_a_second_echo_or_ready_says_the_first_one() -> None:
 
 
 def test_a_share_is_given_once() -> None:
-    voice = Voice('s', 1)
+    voice = Voice('s', 1, 4)
     for share in (b'first', b'second'):
         voice.share(0, 2, share)
     assert voice.take_new().shares == ((0, 2, b'first'),) and voice.silent
 
 
+def test_it_is_ripe_once_something_new_is_said_of_every_input_until_it_is_taken() -> None:
+    for say in (
+        lambda voice, about: voice.echo(about, b'hash'),
+        lambda voice, about: voice.ready(about, b'hash'),
+        lambda voice, about: voice.vote(Kind.AUX, about, 3, about % 2),
+    ):
+        voice = Voice('s', 1, 4)
+        voice.vote(Kind.AUX, 0, 0, 1)
+        for about in range(4):
+            assert not voice.ripe
+            say(voice, about)
+            say(voice, about)
+        assert voice.ripe
+        voice.take_new()
+        assert not voice.ripe
+
+
 def test_the_end_is_told_once_and_the_first_outcome_stays() -> None:
-    voice = Voice('s', 1)
+    voice = Voice('s', 1, 4)
     assert not voice.settled_untold
     voice.settle(b'outcome')
     voice.settle(b'other')
@@ -85,7 +102,7 @@ def test_the_end_is_told_once_and_the_first_outcome_stays() -> None:
 
 
 def test_votes_that_differ_in_the_proposer_only_go_as_one_in_the_order_of_their_rounds() -> None:
-    voice = Voice('s', 1)
+    voice = Voice('s', 1, 4)
     for round_, proposer in ((0, 0), (0, 9), (1, 3), (0, 2)):
         voice.vote(Kind.AUX, proposer, round_, 1)
     assert voice.take_new().votes == (
@@ -138,13 +155,13 @@ def slots_of(statement: Statement) -> dict[tuple[object, ...], object]:
 
 @given(acts)
 def test_whatever_is_to_be_said_each_slot_is_filled_once_over_all_reboots(acts: list) -> None:
-    voice = Voice('s', 1)
+    voice = Voice('s', 1, 4)
     said: dict[tuple[object, ...], object] = {}
     for name, *arguments in acts:
         if name == 'reboot':
             # Nothing is told twice by itself, and nothing of what was said is lost.
             kept = voice.everything(False)
-            voice = Voice('s', 1, kept)
+            voice = Voice('s', 1, 4, kept)
             assert voice.silent and slots_of(voice.everything(False)) == slots_of(kept)
             assert voice.everything(True).settled == kept.settled
         elif name == 'take_new':
@@ -160,7 +177,7 @@ def test_whatever_is_to_be_said_each_slot_is_filled_once_over_all_reboots(acts: 
 
 
 def test_all_that_was_said_asks_the_others_for_the_same_where_it_is_to() -> None:
-    voice = Voice('s', 7)
+    voice = Voice('s', 7, 4)
     voice.vote(Kind.AUX, 0, 0, 1)
     assert voice.everything(True).again and not voice.everything(False).again
     assert not voice.take_new().again
