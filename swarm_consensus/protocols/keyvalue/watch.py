@@ -208,12 +208,14 @@ class Watches:
         return told
 
     def _next(self, watch: _Watch, end: int) -> tuple[Event, ...]:
+        start = max(watch.place, self._dropped)
+        # From the right: most watches stand near the end of thousands of events.
+        fresh = list(itertools.islice(reversed(self._events), end - start))
+        fresh.reverse()
+        watch.place = end
         chosen: list[Event] = []
         room = UNTAKEN_MAX - watch.untaken
-        start = max(watch.place, self._dropped)
-        watch.place = end
-        newest = itertools.islice(self._events, start - self._dropped, None)
-        for number, event in enumerate(newest, start=start):
+        for number, event in enumerate(fresh, start=start):
             if watch.wants(event):
                 if len(chosen) == room:
                     watch.place = number
