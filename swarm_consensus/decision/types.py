@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from swarm_consensus.protocols.bounds import SIGNED, Bounds
 from swarm_consensus.protocols.keyvalue import (
@@ -167,16 +167,14 @@ def keyvalue_command(
     request_id: str, operation: Operation, acked: int, base_index: int
 ) -> KeyValueCommand:
     """Return the command that asks for an operation."""
-    return KeyValueCommand(
-        request_id=request_id,
-        acked=acked,
-        base_index=base_index,
-        put=operation if isinstance(operation, Put) else None,
-        delete=operation if isinstance(operation, Delete) else None,
-        grant=operation if isinstance(operation, Grant) else None,
-        keep_alive=operation if isinstance(operation, KeepAlive) else None,
-        revoke=operation if isinstance(operation, Revoke) else None,
-    )
+    place = _PLACES[type(operation)]
+    fields: list[Any] = [None] * len(_PLACES)
+    fields[place] = operation
+    return KeyValueCommand(request_id, acked, base_index, *fields)
+
+
+# Where each operation stands in a command.
+_PLACES: dict[type, int] = {Put: 0, Delete: 1, Grant: 2, KeepAlive: 3, Revoke: 4}
 
 
 @dataclass(frozen=True, slots=True)

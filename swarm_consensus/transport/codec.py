@@ -10,7 +10,7 @@ bounds allow is ever allocated.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, Union
 
@@ -60,7 +60,7 @@ class Codec(Generic[MessageT]):
             subscript(tuple, (name, ...)), msgspec.Meta(max_length=limits.receivers_max)
         )
         self._outgoing: dict[type, tuple[int, Any]] = {}
-        self._incoming: dict[type, tuple[int, type[MessageT]]] = {}
+        self._incoming: dict[type, tuple[int, Callable[[Any], MessageT]]] = {}
         for kind, cls in self.table.items():
             if not 0 <= kind <= KIND_MAX:
                 raise ValueError(f'kind {kind} of {cls.__name__} is not in 0..{KIND_MAX}')
@@ -77,7 +77,7 @@ class Codec(Generic[MessageT]):
                 gc=False,
             )
             self._outgoing[cls] = (kind, schema.flatten)
-            self._incoming[labelled] = (kind, cls)
+            self._incoming[labelled] = (kind, schema.restore)
         one = subscript(Union, tuple(self._incoming))
         many = bounded(subscript(list, one), msgspec.Meta(max_length=limits.batch_messages_max))
         self._encoder = msgspec.msgpack.Encoder()
@@ -170,9 +170,11 @@ class Codec(Generic[MessageT]):
             raise MalformedError(_short(error)) from error
 
     def _open(self, item: Any) -> MessageT:
-        # convert() checks again what a __post_init__ of the dataclass asks, and maps its ValueError
-        # and TypeError to a ValidationError.
-        return msgspec.convert(item.body, self._incoming[type(item)][1], from_attributes=True)
+        try:
+            return self._incoming[type(item)][1](item.body)
+        except TypeError as error:
+            # What a __post_init__ may say of fields that do not go together.
+            raise ValueError(str(error)) from error
 
 
 def array_header(length: int) -> bytes:

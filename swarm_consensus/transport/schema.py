@@ -22,8 +22,8 @@ import msgspec
 from swarm_consensus.protocols.bounds import Bounds
 from swarm_consensus.protocols.values import is_immutable
 
-# Replaces what stands in a field by what goes on the wire; None: it goes as it is.
-Flatten = Callable[[Any], Any] | None
+# Replaces what stands in a field by what goes on the wire, or the other way round; None: it stays.
+Change = Callable[[Any], Any] | None
 
 _FINITE = msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)
 _NONE = Bounds()
@@ -56,11 +56,33 @@ class Schema:
     The wire form of one dataclass.
 
     :param struct: array-like msgspec struct with the same field names, holding the bounds.
-    :param flatten: turns an instance of the dataclass into the tuple or list of its wire values.
+    :param flatten: turns an instance of the dataclass into the tuple of its wire values.
+    :param restore: turns an instance of the struct into one of the dataclass; raises what that
+        raises where it asks for more than the bounds.
     """
 
     struct: type[msgspec.Struct]
     flatten: Callable[[Any], Any]
+    restore: Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """The wire form of one field, as the type for msgspec and the ways there and back."""
+
+    wire: Any
+    flatten: Change = None
+    restore: Change = None
+
+
+class _Optional:
+    """Flattens what may be None."""
+
+    def __init__(self, inside: Callable[[Any], Any]) -> None:
+        self.inside = inside
+
+    def __call__(self, value: Any) -> Any:
+        return None if value is None else self.inside(value)
 
 
 class SchemaBuilder:
@@ -92,18 +114,21 @@ class SchemaBuilder:
         self._open.pop()
         struct = msgspec.defstruct(
             cls.__name__,
-            [(name, wire) for name, (wire, _) in zip(names, columns, strict=True)],
+            [(name, column.wire) for name, column in zip(names, columns, strict=True)],
             array_like=True,
             forbid_unknown_fields=True,
             frozen=True,
             gc=False,
         )
-        schema = Schema(struct, _flatten_fields(names, [flatten for _, flatten in columns]))
+        schema = Schema(
+            struct,
+            _flatten_fields(names, [column.flatten for column in columns]),
+            _restore_fields(cls, names, [column.restore for column in columns]),
+        )
         self._done[cls] = schema
         return schema
 
-    def _field(self, hint: Any, path: str, bounds: Bounds = _NONE) -> tuple[Any, Flatten]:
-        """Return the bounded type of a field for msgspec, and how its value is flattened."""
+    def _field(self, hint: Any, path: str, bounds: Bounds = _NONE) -> _Column:
         origin = get_origin(hint)
         if origin is Annotated:
             inner, *marks = get_args(hint)
@@ -115,8 +140,8 @@ class SchemaBuilder:
             return self._tuple(get_args(hint), path, bounds)
         if is_dataclass(hint):
             schema = self.build(hint)  # type: ignore[arg-type]
-            return schema.struct, schema.flatten
-        return self._scalar(hint, path, bounds), None
+            return _Column(schema.struct, schema.flatten, schema.restore)
+        return _Column(self._scalar(hint, path, bounds))
 
     def _scalar(self, hint: Any, path: str, bounds: Bounds) -> Any:
         limits = self._limits
@@ -141,32 +166,47 @@ class SchemaBuilder:
             'a tuple, a frozen dataclass, or one of these or None'
         )
 
-    def _optional(self, hint: Any, path: str, bounds: Bounds) -> tuple[Any, Flatten]:
+    def _optional(self, hint: Any, path: str, bounds: Bounds) -> _Column:
         inner = [arm for arm in get_args(hint) if arm is not NoneType]
         if len(inner) != 1 or len(get_args(hint)) != 2:
             raise TypeError(f'{path}: of unions only `something | None` has a form on the wire')
-        wire, flatten = self._field(inner[0], path, bounds)
-        if flatten is None:
-            return wire | None, None
-        inside = flatten
-        return wire | None, lambda value: None if value is None else inside(value)
+        column = self._field(inner[0], path, bounds)
+        return _Column(
+            column.wire | None,
+            column.flatten and _Optional(column.flatten),
+            column.restore and _Optional(column.restore),
+        )
 
-    def _tuple(self, arms: tuple[Any, ...], path: str, bounds: Bounds) -> tuple[Any, Flatten]:
+    def _tuple(self, arms: tuple[Any, ...], path: str, bounds: Bounds) -> _Column:
         if len(arms) == 2 and arms[1] is Ellipsis:
-            wire, flatten = self._field(arms[0], path)
-            many = bounded(subscript(tuple, (wire, ...)), _length(bounds, self._limits.items_max))
-            if flatten is None:
-                return many, None
-            inside = flatten
-            return many, lambda value: list(map(inside, value))
+            one = self._field(arms[0], path)
+            many = bounded(
+                subscript(tuple, (one.wire, ...)), _length(bounds, self._limits.items_max)
+            )
+            return _Column(many, _each(one.flatten), _each(one.restore))
         columns = [self._field(arm, path) for arm in arms]
-        exact = subscript(tuple, tuple(wire for wire, _ in columns))
-        if all(flatten is None for _, flatten in columns):
-            return exact, None
-        flattens = [flatten or (lambda value: value) for _, flatten in columns]
-        return exact, lambda value: [
-            flatten(part) for flatten, part in zip(flattens, value, strict=True)
+        return _Column(
+            subscript(tuple, tuple(column.wire for column in columns)),
+            _in_turn([column.flatten for column in columns]),
+            _in_turn([column.restore for column in columns]),
+        )
+
+
+def _each(change: Change) -> Change:
+    """Return what changes every item of a tuple."""
+    return None if change is None else lambda values: tuple(map(change, values))
+
+
+def _in_turn(changes: list[Change]) -> Change:
+    """Return what changes each item of a tuple in its own way."""
+    if not any(changes):
+        return None
+    return lambda values: tuple(
+        [
+            value if change is None else change(value)
+            for change, value in zip(changes, values, strict=True)
         ]
+    )
 
 
 def subscript(generic: Any, arguments: Any) -> Any:
@@ -190,25 +230,43 @@ def _length(bounds: Bounds, common: int) -> msgspec.Meta:
     return msgspec.Meta(max_length=common if bounds.length_max is None else bounds.length_max)
 
 
-def _flatten_fields(names: list[str], flattens: list[Flatten]) -> Callable[[Any], Any]:
+def _flatten_fields(names: list[str], changes: list[Change]) -> Callable[[Any], Any]:
     """Return the function from an instance to its wire values; in C where no field is nested."""
-    if not names:
-        return lambda message: ()
-    if len(names) == 1:
-        only = attrgetter(names[0])
-        inside = flattens[0]
-        if inside is None:
-            return lambda message: (only(message),)
-        return lambda message: (inside(only(message)),)
-    every = attrgetter(*names)
-    nested = [(place, flatten) for place, flatten in enumerate(flattens) if flatten is not None]
-    if not nested:
-        return every
+    if len(names) > 1 and not any(changes):
+        return attrgetter(*names)
+    return _written_out('({})', names, changes, {})
 
-    def flatten_nested(message: Any) -> Any:
-        values = list(every(message))
-        for place, flatten in nested:
-            values[place] = flatten(values[place])
-        return values
 
-    return flatten_nested
+def _restore_fields(
+    cls: type, names: list[str], changes: list[Change]
+) -> Callable[[Any], Any]:
+    """Return the function from the struct to an instance."""
+    return _written_out('cls({})', names, changes, {'cls': cls})
+
+
+def _written_out(
+    form: str, names: list[str], changes: list[Change], known: dict[str, Any]
+) -> Callable[[Any], Any]:
+    """
+    Return a function of an object that gathers its fields.
+
+    It is written out, as dataclasses write out their __init__: a loop over the fields takes four
+    times as long, and this happens to each command and message on its way.
+
+    :param form: what is made of them, such as '({})'.
+    :param known: names that stand in it.
+    """
+    known = dict(known)
+    parts = []
+    for name, change in zip(names, changes, strict=True):
+        part = f'given.{name}'
+        if isinstance(change, _Optional):
+            known[f'change_{name}'] = change.inside
+            part = f'None if {part} is None else change_{name}({part})'
+        elif change is not None:
+            known[f'change_{name}'] = change
+            part = f'change_{name}({part})'
+        parts.append(f'{part}, ')
+    # The names are those of fields, which are identifiers.
+    exec(f'def gather(given): return {form.format("".join(parts))}', known)  # noqa: S102
+    return known['gather']  # type: ignore[no-any-return]
