@@ -23,7 +23,13 @@ from swarm_consensus.decision.policy import Policies, Policy
 from swarm_consensus.decision.rule_names import MIDDLES, is_entry_point
 from swarm_consensus.decision.rules import judge
 from swarm_consensus.decision.subjects import View
-from swarm_consensus.decision.types import Decision, Level, Status, no_answer
+from swarm_consensus.decision.types import (
+    ANY_REVISION,
+    Decision,
+    Level,
+    Status,
+    no_answer,
+)
 from swarm_consensus.protocols.agreement.agreement import Agreement
 from swarm_consensus.protocols.agreement.effects import CaughtUp, Decided
 from swarm_consensus.runtime.agreed_topics import Belief, Evidence, Proposal, Read, Topic
@@ -49,6 +55,10 @@ ANSWERS_MAX = 1024
 OUTCOME_OVERHEAD_BYTES = 12_000
 # What a ballot may take beside the value proposed: some hundred labels.
 BALLOT_OVERHEAD_BYTES = 10_000
+# Longer request ids are no use to honest robots: an outcome has to name those of all.
+REQUEST_ID_BYTES_MAX = 100
+
+MAY_YET = 'it may yet be decided'
 
 _NOTHING = Outcome(epoch=0)
 
@@ -74,7 +84,9 @@ class Agreed:
         self._outcomes: dict[str, Outcome] = {}
         # Newest beliefs of this robot, the subject heard of last at the end.
         self._beliefs: OrderedDict[str, Belief] = OrderedDict()
+        # Ends of requests with the subject of each, and the subjects of those without an end.
         self._answers: OrderedDict[str, tuple[str, Decision]] = OrderedDict()
+        self._under_way: dict[str, str] = {}
         self._numbers = 0
         self._waiting = 0
         # Subjects in which something has changed since they were last looked at.
@@ -204,15 +216,19 @@ class Agreed:
         """Take in a proposal that the desk has checked, or answer it at once."""
         policy = self._policies.find(asked.subject)
         assert policy is not None
-        known = self._answers.get(asked.request_id) if asked.request_id else None
-        if known is not None:
-            subject, decision = known
-            if subject != asked.subject:
-                decision = self._refusal(asked.subject, 'the request id was used for another one')
-            outputs.append(ProposeAnswered(asked.key, decision))
+        if asked.request_id and self._is_ended(asked, outputs):
             return
-        if self._waiting >= WAITING_MAX or (asked.subject not in self._topics and self._full):
+        repeated = asked.request_id in self._under_way
+        no_room = asked.subject not in self._topics and self._full
+        if self._waiting >= WAITING_MAX or (no_room and not repeated):
             reason = 'too many requests wait at this robot; try again later'
+            outputs.append(ProposeAnswered(asked.key, self._refusal(asked.subject, reason)))
+            return
+        if repeated:
+            self._wait_for(asked, asked.request_id, now_ns)
+            return
+        if len(asked.request_id.encode()) > REQUEST_ID_BYTES_MAX:
+            reason = f'the request id has more than {REQUEST_ID_BYTES_MAX} bytes'
             outputs.append(ProposeAnswered(asked.key, self._refusal(asked.subject, reason)))
             return
         if not asked.choice and not asked.value:
@@ -232,10 +248,29 @@ class Agreed:
         except EncodeError as error:
             outputs.append(ProposeAnswered(asked.key, self._refusal(asked.subject, str(error))))
             return
-        topic = self._topic(asked.subject, policy)
-        deadline_ns = now_ns + asked.timeout_ns
-        proposal = topic.proposals.setdefault(request_id, Proposal(ballot, deadline_ns))
-        proposal.deadline_ns = max(proposal.deadline_ns, deadline_ns)
+        self._topic(asked.subject, policy).proposals[request_id] = Proposal(
+            ballot, named=bool(asked.request_id)
+        )
+        self._under_way[request_id] = asked.subject
+        self._wait_for(asked, request_id, now_ns)
+
+    def _is_ended(self, asked: ProposeAsked, outputs: list[Output]) -> bool:
+        """Answer a request whose id was used before for one that has ended, or for another."""
+        ended = self._answers.get(asked.request_id)
+        subject = self._under_way.get(asked.request_id) if ended is None else ended[0]
+        if subject not in (None, asked.subject):
+            reason = 'the request id was used for another subject; give each request its own'
+            outputs.append(ProposeAnswered(asked.key, self._refusal(asked.subject, reason)))
+            return True
+        if ended is None:
+            return False
+        outputs.append(ProposeAnswered(asked.key, ended[1]))
+        return True
+
+    def _wait_for(self, asked: ProposeAsked, request_id: str, now_ns: int) -> None:
+        """Have somebody wait for a proposal that is under way."""
+        proposal = self._topics[asked.subject].proposals[request_id]
+        proposal.deadline_ns = max(proposal.deadline_ns, now_ns + asked.timeout_ns)
         proposal.waiting.append((asked, now_ns))
         self._waiting += 1
 
@@ -273,14 +308,20 @@ class Agreed:
     def judge(
         self, subjects: Collection[str], now_ns: int, alive: Collection[str], outputs: list[Output]
     ) -> None:
-        """Put in what there is to say, and tell what the deadlines of the rounds ask for."""
+        """
+        Put in what there is to say, and tell what the deadlines of the rounds ask for.
+
+        No epoch is begun while too few robots are heard to end it: so NO_QUORUM is certain, and
+        what is said when they are back is not old.
+        """
+        has_quorum = self.has_quorum(alive)
         for subject in tuple(subjects):
             topic = self._topics.get(subject)
             if topic is None:
                 continue
             outcome = self._outcomes.get(subject, _NOTHING)
             self._join(subject, topic, outcome, now_ns)
-            while topic.wants_epoch(now_ns, outcome):
+            while has_quorum and topic.wants_epoch(now_ns, outcome):
                 epoch = self._agreement.free_epoch(subject)
                 if epoch is None:
                     break
@@ -330,25 +371,34 @@ class Agreed:
     ) -> None:
         if topic.first_ns is None:
             return
-        if any(mine.evidence for mine in topic.mine.values()):
+        evidence = topic.fresh(now_ns, outcome)
+        lacking = '' if self.has_quorum(alive) else self.no_quorum(alive)
+        if any(mine.evidence for mine in topic.mine.values()) or (lacking and evidence):
             waited_ns = now_ns - topic.first_ns - topic.policy.settle_ns
-            if waited_ns >= self._config.proposal_timeout_ns and not topic.said_no_quorum:
-                if not self.has_quorum(alive):
-                    topic.said_no_quorum = True
-                    reason = self.no_quorum(alive)
-                    told = no_answer(subject, Level.AGREED, Status.NO_QUORUM, reason)
-                    outputs.append(DecisionMade(told))
+            if lacking and waited_ns >= self._config.proposal_timeout_ns:
+                self._say_no_quorum(subject, topic, lacking, outputs)
             return
         if not topic.late(now_ns):
             return
         since_ns = now_ns - topic.first_ns - topic.policy.deadline_ns
-        if topic.fresh(now_ns, outcome) is None or since_ns >= self._patience_ns(topic):
+        if evidence is None or since_ns >= self._patience_ns(topic):
             # The last words at the deadline decided nothing, or the evidence is too old to say.
-            if not outcome.revision and not topic.said_no_quorum:
+            if lacking:
+                self._say_no_quorum(subject, topic, lacking, outputs)
+            elif not outcome.revision and not topic.said_no_quorum:
                 reason = topic.reason or 'the deadline passed before enough robots had spoken'
                 told = no_answer(subject, Level.AGREED, Status.UNDECIDED, reason)
                 outputs.append(DecisionMade(told))
             topic.close_round()
+
+    def _say_no_quorum(
+        self, subject: str, topic: Topic, reason: str, outputs: list[Output]
+    ) -> None:
+        """Tell once in a round that its evidence cannot be decided on now."""
+        if not topic.said_no_quorum:
+            topic.said_no_quorum = True
+            told = no_answer(subject, Level.AGREED, Status.NO_QUORUM, reason)
+            outputs.append(DecisionMade(told))
 
     def _patience_ns(self, topic: Topic) -> int:
         """Return how long after the deadline the others may come to theirs."""
@@ -385,9 +435,12 @@ class Agreed:
         """Return an outcome as it travels; its longest words give way where it is too long."""
         limit = self._agreement.config.outcome_bytes_max
         data = b''
+        short = tuple(replace(end, reason='') for end in outcome.requests)
         for requests in (
             outcome.requests,
-            tuple(replace(end, reason='') for end in outcome.requests),
+            short,
+            # A liar cannot take the room in which honest robots find theirs.
+            tuple(e for e in short if len(e.request_id.encode()) <= REQUEST_ID_BYTES_MAX),
             (),
         ):
             data = OUTCOMES.encode(replace(outcome, requests=requests))
@@ -404,28 +457,27 @@ class Agreed:
             raise AssertionError(f'{news.subject}/{news.epoch}: {error}') from error
         topic = self._topics.get(news.subject)
         if topic is not None:
-            self._missed(topic, news.epoch, outcome, now_ns, outputs)
+            self._missed(news.subject, topic, outcome, now_ns, outputs)
         self._apply(news.subject, outcome, False, now_ns, outputs)
 
     def _missed(
-        self, topic: Topic, epoch: int, outcome: Outcome, now_ns: int, outputs: list[Output]
+        self, subject: str, topic: Topic, outcome: Outcome, now_ns: int, outputs: list[Output]
     ) -> None:
         """End what was in epochs that have ended without this robot."""
-        for old in [each for each in topic.mine if each < epoch]:
+        for old in [each for each in topic.mine if each < outcome.epoch]:
             request_id = topic.mine.pop(old).request_id
             proposal = topic.proposals.get(request_id)
             if proposal is None:
                 continue
-            ballot = proposal.ballot
-            if (ballot.choice, ballot.value) == (outcome.choice, outcome.value):
-                found = in_force(proposal.waiting[0][0].subject, outcome)
-                assert found is not None
-                self._answer(topic, request_id, found, now_ns, outputs)
-            else:
-                reason = 'the epoch that it was in has ended without this robot'
-                unknown = no_answer('', Level.AGREED, Status.UNKNOWN, reason)
-                self._answer(topic, request_id, unknown, now_ns, outputs)
-        for old in [each for each in topic.opened if each <= epoch]:
+            found = in_force(subject, outcome)
+            if found is None or not _is_its_decision(proposal.ballot, found):
+                reason = (
+                    'the epoch that it was in has ended without this robot; read the subject to '
+                    'see what was decided'
+                )
+                found = no_answer(subject, Level.AGREED, Status.UNKNOWN, reason)
+            self._answer(topic, request_id, found, now_ns, outputs)
+        for old in [each for each in topic.opened if each <= outcome.epoch]:
             del topic.opened[old]
 
     def _apply(
@@ -434,7 +486,8 @@ class Agreed:
         before = self._outcomes.get(subject, _NOTHING)
         self._outcomes[subject] = outcome
         topic = self._topics.get(subject)
-        if outcome.revision > before.revision:
+        if outcome.decided_epoch > before.decided_epoch:
+            # A new one, or the same more firmly.
             decision = in_force(subject, outcome)
             assert decision is not None
             outputs.append(DecisionMade(self._with_latency(decision, topic, now_ns)))
@@ -482,19 +535,19 @@ class Agreed:
         now_ns: int,
         outputs: list[Output],
     ) -> None:
-        proposal = topic.proposals.get(request_id)
-        if proposal is None:
-            # Its deadline has passed meanwhile.
-            return
+        proposal = topic.proposals[request_id]
         end = outcome.end_of(self._config.robot, request_id)
-        if end is None or end.status is Status.UNDECIDED:
+        if end is not None and end.status is not Status.UNDECIDED:
+            self._answer(topic, request_id, answer(subject, outcome, end), now_ns, outputs)
+        elif not proposal.waiting:
+            # It was given up, and now it is certain that it has done nothing.
+            self._forget(topic, request_id)
+        else:
             # It was not in, or too few stood behind it: once more, while there is time.
             proposal.epoch = 0
             if end is not None:
                 proposal.reason = end.reason or outcome.reason
                 proposal.due_ns = now_ns + self._config.belief_resend_ns
-            return
-        self._answer(topic, request_id, answer(subject, outcome, end), now_ns, outputs)
 
     def _answer(
         self,
@@ -504,17 +557,31 @@ class Agreed:
         now_ns: int,
         outputs: list[Output],
     ) -> None:
-        proposal = topic.proposals.pop(request_id)
+        """End a request for good: whoever asks again is told the same."""
+        proposal = topic.proposals[request_id]
+        self._tell(proposal, decision, now_ns, outputs)
+        subject = self._forget(topic, request_id)
+        if proposal.named:
+            self._answers[request_id] = (subject, replace(decision, subject=subject))
+        while len(self._answers) > ANSWERS_MAX:
+            self._answers.popitem(last=False)
+
+    def _tell(
+        self, proposal: Proposal, decision: Decision, now_ns: int, outputs: list[Output]
+    ) -> None:
+        """Answer those who wait for a proposal, each with its own latency."""
         for asked, asked_ns in proposal.waiting:
             self._waiting -= 1
             told = replace(
                 decision, subject=asked.subject, latency_s=(now_ns - asked_ns) * 1e-9
             )
             outputs.append(ProposeAnswered(asked.key, told))
-            if asked.request_id and decision.status is not Status.UNKNOWN:
-                self._answers[asked.request_id] = (asked.subject, told)
-        while len(self._answers) > ANSWERS_MAX:
-            self._answers.popitem(last=False)
+        proposal.waiting.clear()
+
+    def _forget(self, topic: Topic, request_id: str) -> str:
+        """Forget a proposal that is in no epoch any more; returns its subject."""
+        del topic.proposals[request_id]
+        return self._under_way.pop(request_id)
 
     def _confirm_reads(
         self, subject: str, topic: Topic, number: int, outputs: list[Output]
@@ -537,18 +604,21 @@ class Agreed:
         """End the requests whose deadline has passed; the epochs that they are in go on."""
         for topic in self._topics.values():
             for request_id, proposal in tuple(topic.proposals.items()):
-                if proposal.deadline_ns <= now_ns:
-                    told = self._too_late(proposal, alive)
-                    self._answer(topic, request_id, told, now_ns, outputs)
+                if proposal.waiting and proposal.deadline_ns <= now_ns:
+                    self._tell(proposal, self._too_late(proposal, alive), now_ns, outputs)
+                    if not proposal.epoch:
+                        self._forget(topic, request_id)
             if topic.reads:
                 self._expire_reads(topic, now_ns, alive, outputs)
 
     def _too_late(self, proposal: Proposal, alive: Collection[str]) -> Decision:
-        if not self.has_quorum(alive):
-            return no_answer('', Level.AGREED, Status.NO_QUORUM, self.no_quorum(alive))
+        lacking = '' if self.has_quorum(alive) else self.no_quorum(alive)
         if proposal.epoch:
-            reason = 'the deadline passed before the outcome was known; it may yet be decided'
+            # Its ballot has left, so it counts once so many robots are heard again.
+            reason = f"{lacking or 'the deadline passed before the outcome was known'}; {MAY_YET}"
             return no_answer('', Level.AGREED, Status.UNKNOWN, reason)
+        if lacking:
+            return no_answer('', Level.AGREED, Status.NO_QUORUM, lacking)
         reason = proposal.reason or 'the deadline passed before it was the turn of this proposal'
         return no_answer('', Level.AGREED, Status.UNDECIDED, reason)
 
@@ -565,6 +635,14 @@ class Agreed:
             if not self.has_quorum(alive):
                 status, reason = Status.NO_QUORUM, self.no_quorum(alive)
             outputs.append(ReadAnswered(read.asked.key, status, reason, 0, '', ()))
+
+
+def _is_its_decision(ballot: Ballot, found: Decision) -> bool:
+    """Return whether what is in force is what a ballot proposed, on top of what it expected."""
+    before = ballot.expected_revision
+    return (ballot.choice, ballot.value) == (found.choice, found.value) and (
+        before in (ANY_REVISION, found.revision - 1)
+    )
 
 
 def _decoded(value: bytes) -> Ballot | None:

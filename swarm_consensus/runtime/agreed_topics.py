@@ -51,14 +51,18 @@ class Proposal:
     """
     What somebody at this robot wants decided, until its end is known.
 
-    :ivar waiting: who asked for it and when; the same request id may be asked for twice.
+    :ivar deadline_ns: of the one who waits longest.
+    :ivar waiting: who asked for it and when; the same request id may be asked for twice. Nobody
+        any more: the deadline has passed, and the epoch that it is in has not ended.
+    :ivar named: its request id was given by who asked.
     :ivar epoch: in which it is now; 0: in none.
     :ivar due_ns: not to be put in before.
     :ivar reason: why the last epoch that it was in decided nothing.
     """
 
     ballot: Ballot
-    deadline_ns: int
+    named: bool = False
+    deadline_ns: int = 0
     waiting: list[tuple[ProposeAsked, int]] = field(default_factory=list)
     epoch: int = 0
     due_ns: int = 0
