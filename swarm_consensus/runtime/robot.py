@@ -462,6 +462,11 @@ class RobotRuntime:
             self._agreed.carry_out(self._post, now_ns, outputs)
             # What has ended may let the next epoch begin.
             looked_at = subjects.take_news()
+        has_quorum = subjects.has_quorum(alive)
+        for subject in filter(subjects.serves, self._requests.waited_for()):
+            if ticked or subject in self._touched:
+                view = subjects.view(subject, now_ns)
+                self._requests.progress(subject, view, has_quorum, outputs)
 
     def _judge(self, subjects: Collection[str], now_ns: int, outputs: list[Output]) -> None:
         alive = self._members.alive(now_ns)
@@ -477,5 +482,8 @@ class RobotRuntime:
         if waited_for:
             has_quorum = self._raft.status().has_quorum
             for subject in waited_for.intersection(subjects):
+                if self._agreed.subjects.serves(subject):
+                    # Its inputs are not here; `_agree` tells of them.
+                    continue
                 view = self._deciding.view(subject, now_ns)
                 self._requests.progress(subject, view, has_quorum, outputs)
