@@ -60,6 +60,7 @@ class Accusations:
         self._verifier = verifier
         self._proofs: dict[str, Accusation] = {}
         self._next_change = 0
+        self._discredited: set[str] = set()
 
     @property
     def accused(self) -> tuple[str, ...]:
@@ -82,11 +83,28 @@ class Accusations:
             return None
         return Accusation(SignedFrame.of(first), SignedFrame.of(second))
 
+    def told(
+        self, accuser: str, accusation: Accusation, outputs: list[Output]
+    ) -> tuple[Record, Accusation] | None:
+        """
+        Judge an accusation that another robot tells; returns what `accuse` does.
+
+        To look into one costs as much as many frames. So who brings one that proves nothing, as no
+        honest robot does, is not listened to any more until the next boot.
+        """
+        robot = accusation.first.sender
+        if accuser in self._discredited or robot in self._proofs or robot == self._config.robot:
+            return None
+        found = self.accuse(accusation, outputs)
+        if found is None:
+            self._discredited.add(accuser)
+        return found
+
     def accuse(
         self, accusation: Accusation, outputs: list[Output]
     ) -> tuple[Record, Accusation] | None:
         """
-        Judge an accusation, own or told.
+        Judge an accusation.
 
         :returns: what to keep and to tell the others, where it is new and proves something.
         """

@@ -15,7 +15,12 @@ from swarm_consensus.protocols.agreement.agreement import Agreement
 from swarm_consensus.protocols.agreement.coin import CommonCoin
 from swarm_consensus.protocols.agreement.config import AgreementConfig
 from swarm_consensus.protocols.agreement.effects import KEPT_TYPES, Effects, Kept
-from swarm_consensus.protocols.agreement.messages import MESSAGE_TYPES, Message
+from swarm_consensus.protocols.agreement.messages import (
+    MESSAGE_TYPES,
+    Message,
+    Piece,
+    Statement,
+)
 from swarm_consensus.protocols.agreement.records import RECORDS_LOST_KEY, Record
 from swarm_consensus.protocols.raft import Raft
 from swarm_consensus.runtime.accusations import Accusation, Accusations
@@ -163,12 +168,13 @@ class AgreedWork:
         if self._held is not None:
             return
         if isinstance(message, Accusation):
-            self._accuse(message, outputs)
+            self._note_proof(self.accusations.told(sender, message, outputs))
+        elif _evades_proof(message, frame):
+            self.agreement.dropped['WRONG_CLASS'] += 1
         else:
             self.agreement.receive(sender, message, frame if self._signed else None)
 
-    def _accuse(self, accusation: Accusation, outputs: list[Output]) -> None:
-        found = self.accusations.accuse(accusation, outputs)
+    def _note_proof(self, found: tuple[Record, Accusation] | None) -> None:
         if found is not None:
             record, proof = found
             self._records.append(record)
@@ -217,7 +223,7 @@ class AgreedWork:
             for found in effects.contradictions:
                 proof = self.accusations.proof_of(found)
                 if proof is not None:
-                    self._accuse(proof, outputs)
+                    self._note_proof(self.accusations.accuse(proof, outputs))
 
     def _write(self, effects: Effects, outputs: list[Output]) -> bool:
         """Make what is said durable; returns whether it is."""
@@ -249,3 +255,12 @@ class AgreedWork:
         for output in outputs[before:]:
             if isinstance(output, DecisionMade):
                 self._requests.decided(output.decision, outputs)
+
+
+def _evades_proof(message: Message, frame: Frame | None) -> bool:
+    """Return whether a message came in a frame too large to be shown to others with another."""
+    return (
+        isinstance(message, (Piece, Statement))
+        and frame is not None
+        and frame.header.traffic_class != TrafficClass.AGREEMENT
+    )
