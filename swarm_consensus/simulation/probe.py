@@ -8,6 +8,9 @@ be cheap enough to be done after each step.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from swarm_consensus.protocols.agreement.broadcast import PieceRules
 from swarm_consensus.protocols.raft import InvariantError, Membership, Role
 from swarm_consensus.runtime.robot import RobotRuntime
 
@@ -15,12 +18,13 @@ from swarm_consensus.runtime.robot import RobotRuntime
 class Probe:
     """A view of one boot of one robot."""
 
-    __slots__ = ('_raft', '_state', '_work')
+    __slots__ = ('_agreement', '_raft', '_state', '_work')
 
     def __init__(self, runtime: RobotRuntime) -> None:
         self._raft = runtime._raft
         self._state = runtime._state
         self._work = runtime._work
+        self._agreement = runtime._agreed.agreement
 
     @property
     def name(self) -> str:
@@ -46,6 +50,26 @@ class Probe:
     def stands_still(self) -> bool:
         """Return whether the log stands still for want of room on the disk."""
         return self._work.held
+
+    @property
+    def forgot_what_it_said(self) -> bool:
+        """Return whether what this robot said in agreements was lost, and may not be over yet."""
+        return self._agreement.recovering
+
+    @property
+    def place(self) -> int:
+        """Return the place of this robot among those of its swarm, sorted."""
+        return self._agreement.robots.index(self.name)
+
+    @property
+    def pieces(self) -> PieceRules:
+        """Return how inputs of agreements are cut."""
+        return self._agreement.config.pieces
+
+    def settled(self) -> Iterator[tuple[str, int, tuple[tuple[int, bytes], ...]]]:
+        """Give (name, newest epoch, recent epochs with hashes of their outcomes) of subjects."""
+        for name, subject in self._agreement._subjects.items():
+            yield name, subject.settled, subject.recent
 
     @property
     def end(self) -> tuple[int, int]:

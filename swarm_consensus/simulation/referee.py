@@ -10,6 +10,8 @@ from swarm_consensus.runtime.robot import RobotRuntime
 from swarm_consensus.runtime.wire import MESSAGES
 from swarm_consensus.simulation.facts import Facts, InvariantBroken, RobotFacts
 from swarm_consensus.simulation.invariants import (
+    AgreedOutcomes,
+    AgreedWords,
     CommitRule,
     Durability,
     ElectionSafety,
@@ -40,6 +42,8 @@ class Referee(Observer):
         oracle = Oracle()
         self.exactly_once = ExactlyOnce(self.facts, oracle)
         self.reads = ReadLinearizability(self.facts, oracle)
+        self.outcomes = AgreedOutcomes(self.facts)
+        self._words = AgreedWords(self.facts)
         self._rules: tuple[Invariant, ...] = (
             ElectionSafety(self.facts),
             LeaderAppendOnly(self.facts),
@@ -50,6 +54,8 @@ class Referee(Observer):
             Durability(self.facts),
             self.exactly_once,
             self.reads,
+            self.outcomes,
+            self._words,
         )
         self._on_look = self._those_with('looked')
         self._on_write = self._those_with('wrote')
@@ -78,8 +84,11 @@ class Referee(Observer):
             rule.crashed(facts)
 
     def sent(self, now_ns: int, robot: str, frames: Sequence[Frame]) -> None:
-        """Tell what elections say; the rest is seen on disks."""
+        """Tell what elections and agreements say; the rest is seen on disks."""
         for header, batch, _signature in frames:
+            if header.traffic_class == TrafficClass.AGREEMENT:
+                for item in MESSAGES.inspect_batch(batch):
+                    self._words.said(self.facts.robots[robot], item.message)
             if header.traffic_class != TrafficClass.ELECTION:
                 continue
             facts = self.facts.robots[robot]
@@ -100,6 +109,7 @@ class Referee(Observer):
         probe = facts.probe
         if probe is None:
             return
+        self.outcomes.look(robot, probe)
         role, term, commit, applied = probe.look()
         if (
             commit == facts.commit

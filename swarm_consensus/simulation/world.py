@@ -58,9 +58,12 @@ class _Clock:
 class _Host:
     """One robot's place in the world: the transport of its runtime, its clock and its disk."""
 
-    def __init__(self, world: World, place: str, config: RuntimeConfig) -> None:
+    def __init__(
+        self, world: World, place: str, config: RuntimeConfig, keys: Keys | None
+    ) -> None:
         self.place = place
         self.config = config
+        self.keys = keys
         self.clock = _Clock(world)
         self.disk: MemoryDisk
         self.use(MemoryDisk())
@@ -158,7 +161,7 @@ class World:
             name meet.
         """
         place = place or config.robot
-        self._hosts[place] = _Host(self, place, config)
+        self._hosts[place] = _Host(self, place, config, self._keys.get(config.robot))
         self.start(place)
 
     def configure(self, robot: str, change: Callable[[RuntimeConfig], RuntimeConfig]) -> None:
@@ -208,7 +211,7 @@ class World:
                 random=Random(self._random.getrandbits(64)),
                 records=opened.records,
                 records_lost=opened.records_lost,
-                keys=self._keys.get(host.config.robot),
+                keys=host.keys,
             )
         except StorageFull:
             opened.storage.close()

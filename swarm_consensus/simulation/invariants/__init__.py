@@ -6,6 +6,8 @@ the robots from outside, at what has left them, at their disks, and at the few n
 `simulation/probe.py`. No fault makes a rule weaker; a fault that no Raft could stand is not drawn.
 """
 
+from swarm_consensus.simulation.invariants.agreed_outcomes import AgreedOutcomes
+from swarm_consensus.simulation.invariants.agreed_words import AgreedWords
 from swarm_consensus.simulation.invariants.commit_rule import CommitRule
 from swarm_consensus.simulation.invariants.durability import Durability
 from swarm_consensus.simulation.invariants.election_safety import ElectionSafety
@@ -21,6 +23,8 @@ from swarm_consensus.simulation.invariants.read_linearizability import (
 from swarm_consensus.simulation.invariants.state_machine_safety import StateMachineSafety
 
 __all__ = [
+    'AgreedOutcomes',
+    'AgreedWords',
     'CommitRule',
     'Durability',
     'ElectionSafety',
