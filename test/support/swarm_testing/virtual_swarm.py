@@ -35,6 +35,7 @@ from swarm_consensus.runtime.events import (
     WatchTold,
 )
 from swarm_consensus.simulation.network import Faults
+from swarm_consensus.simulation.observer import Observer
 from swarm_consensus.simulation.world import World
 from swarm_consensus.transport.hashes import labels_hash
 from swarm_consensus.transport.keys import Keys
@@ -76,6 +77,8 @@ class Swarm:
         seed: int = 1,
         faults: Faults = Faults(),  # noqa: B008
         policies: Sequence[Policy] | None = None,
+        *,
+        observer: Observer | None = None,
         keys: Mapping[str, Keys] | None = None,
         **changes: object,
     ) -> None:
@@ -96,7 +99,12 @@ class Swarm:
             for robot in self.robots
         ]
         self.world = World(
-            seed, configs, faults, lambda t, r, o: self.told.append((t, r, o)), keys=keys
+            seed,
+            configs,
+            faults,
+            lambda t, r, o: self.told.append((t, r, o)),
+            observer=observer,
+            keys=keys,
         )
 
     def run(self, seconds: float) -> None:
