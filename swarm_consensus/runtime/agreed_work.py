@@ -215,10 +215,10 @@ class AgreedWork:
             for opened in effects.opened:
                 self.subjects.opened(opened.subject, opened.epoch, now_ns)
             before = len(outputs)
-            for decided in effects.decided:
-                self.subjects.decided(decided, now_ns, outputs)
             for news in effects.caught_up:
                 self.subjects.caught_up(news, now_ns, outputs)
+            for decided in effects.decided:
+                self.subjects.decided(decided, now_ns, outputs)
             self._tell_waiting(outputs, before)
             for found in effects.contradictions:
                 proof = self.accusations.proof_of(found)

@@ -92,6 +92,8 @@ class Agreement:
         self._opened: list[Opened] = []
         self._decided: list[Decided] = []
         self._caught_up: list[CaughtUp] = []
+        # Subjects that have caught up: what comes next may be there already.
+        self._gone_on: dict[str, Subject] = {}
         self._contradictions: list[Contradiction] = []
         self._muted: set[int] = set()
         self.dropped: Counter[str] = Counter()
@@ -342,7 +344,7 @@ class Agreement:
             epoch, outcome_bytes = caught_up
             self._now_settled(record, epoch, outcome_bytes)
             self._caught_up.append(CaughtUp(record.name, epoch, outcome_bytes))
-            self._hand_out(record)
+            self._gone_on[record.name] = record
 
     # -- time -----------------------------------------------------------------------------------
 
@@ -425,6 +427,10 @@ class Agreement:
             for (name, epoch), instance in touched.items():
                 if (name, epoch) in self._under_way:
                     self._flush(name, epoch, instance)
+        # Only now: they may have caught up further meanwhile.
+        gone_on, self._gone_on = self._gone_on, {}
+        for record in gone_on.values():
+            self._hand_out(record)
         if not (self._keep or self._send or self._opened or self._decided or self._caught_up
                 or self._contradictions):  # fmt: skip
             return None
@@ -432,8 +438,8 @@ class Agreement:
             tuple(self._keep.items()),
             tuple(self._send),
             tuple(self._opened),
-            tuple(self._decided),
             tuple(self._caught_up),
+            tuple(self._decided),
             tuple(self._contradictions),
         )
         self._keep = {}

@@ -4,8 +4,9 @@ What one step of the agreement wants done, as one immutable batch, in the order 
 1. `keep` is made durable, all or nothing, after every earlier one. It is what this robot has said
    and promised, so nothing of `send` may leave before.
 2. `send` leaves.
-3. `opened`, `decided`, `caught_up` and `contradictions` are told. Each `Decided` is answered by
-   `Agreement.settle` with the outcome, before the next step.
+3. `opened`, `caught_up`, `decided` and `contradictions` are told: what was decided comes after what
+   was caught up, and rests on it. Each `Decided` is answered by `Agreement.settle` with the
+   outcome, before the next step.
 """
 
 from __future__ import annotations
@@ -149,6 +150,6 @@ class Effects:
     keep: tuple[tuple[str, Kept | None], ...] = ()
     send: tuple[Send, ...] = ()
     opened: tuple[Opened, ...] = ()
-    decided: tuple[Decided, ...] = ()
     caught_up: tuple[CaughtUp, ...] = ()
+    decided: tuple[Decided, ...] = ()
     contradictions: tuple[Contradiction, ...] = ()
