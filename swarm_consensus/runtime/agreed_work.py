@@ -8,6 +8,7 @@ the others this robot is as one that has stopped, and it goes on where it was wh
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from random import Random
 
 from swarm_consensus.decision.types import Level
@@ -46,6 +47,8 @@ PIECE_BYTES_MAX = 8192
 LINGER_NS = 1_000_000
 # Most ticks that are made up for after a pause; the timers of this level lose nothing by it.
 TICKS_MAX = 8
+# Signs of life of a robot whose subjects stand otherwise before this one looks again, at most.
+PATIENCE_MAX = 64
 
 AGREEMENT_MESSAGES = (*MESSAGE_TYPES, Accusation)
 
@@ -72,6 +75,19 @@ def agreement_config(config: RuntimeConfig, lost: bool) -> AgreementConfig:
         piece_bytes=min(PIECE_BYTES_MAX, frame_bytes // 2),
         lost=lost,
     )
+
+
+@dataclass(slots=True)
+class _Differing:
+    """
+    A peer at which the subjects stand otherwise than here.
+
+    :ivar signs: of life that said so since this robot last looked what it has missed.
+    :ivar patience: how many there must be before it looks again.
+    """
+
+    signs: int = 0
+    patience: int = 2
 
 
 class AgreedWork:
@@ -122,6 +138,7 @@ class AgreedWork:
             self.accusations.restore(proof)
         self._lost = lost and self.agreement.recovering
         self._signed = verifier is not None
+        self._differing: dict[str, _Differing] = {}
         self._records: list[Record] = []
         self._tell: list[Accusation] = []
         self._held: Effects | None = None
@@ -156,6 +173,26 @@ class AgreedWork:
     def due_ns(self) -> int | None:
         """Return when what waits for company has to leave; None: nothing waits."""
         return None if self._said_ns < 0 else self._said_ns + LINGER_NS
+
+    def compare(self, peer: str, standing: int) -> None:
+        """
+        Compare how the subjects stand at a peer, as its signs of life say.
+
+        What was said once is not said again without end, so a robot that heard nothing of an epoch
+        would not know that it has missed one. The longer two robots differ the seldomer this one
+        looks: a busy swarm always differs, and a liar may.
+        """
+        if not self._used:
+            return
+        if standing == self.agreement.standing_hash:
+            self._differing.pop(peer, None)
+            return
+        differing = self._differing.setdefault(peer, _Differing())
+        differing.signs += 1
+        if differing.signs >= differing.patience:
+            differing.signs = 0
+            differing.patience = min(2 * differing.patience, PATIENCE_MAX)
+            self.agreement.returned()
 
     def receive(
         self,

@@ -36,9 +36,11 @@ class Presence:
     Sign of life to all robots.
 
     :param probing: the sender is still listening whether its name is free.
+    :param standing: hash of how its subjects of the level AGREED stand; 0 where there are none.
     """
 
     probing: bool
+    standing: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +129,12 @@ class Members:
         heard = self._heard.get(robot)
         return (-1, 0) if heard is None else (now_ns - heard.at_ns, heard.incarnation)
 
-    def presence_due(self, now_ns: int) -> Presence | None:
-        """Return the sign of life to send now, if it is time."""
+    def presence_due(self, now_ns: int, standing: int) -> Presence | None:
+        """
+        Return the sign of life to send now, if it is time.
+
+        :param standing: see `Presence`.
+        """
         if now_ns < self.presence_due_ns:
             return None
         # While probing, often enough that both sides hear each other within the probe.
@@ -136,7 +142,7 @@ class Members:
         if self._probing:
             period = min(period, self._config.name_probe_ns // 8)
         self.presence_due_ns = now_ns + max(period, 1)
-        return Presence(self._probing)
+        return Presence(self._probing, standing)
 
     def probe_ended(self, now_ns: int) -> bool:
         """Return True once, when the name was found free and the robot takes part from now."""

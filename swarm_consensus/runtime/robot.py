@@ -316,7 +316,8 @@ class RobotRuntime:
             early, self._early = self._early, []
             for item in early:
                 self._take(item, now_ns, outputs)
-        presence = self._members.presence_due(now_ns)
+        standing = self._agreed.agreement.standing_hash
+        presence = self._members.presence_due(now_ns, standing)
         if presence is not None:
             # A probe is for namesakes only. To the others it would be a later boot of the robot
             # that bears the name, and they would take no more of its frames.
@@ -392,6 +393,7 @@ class RobotRuntime:
         self, sender: str, message: object, now_ns: int, outputs: list[Output]
     ) -> None:
         if isinstance(message, Presence):
+            self._agreed.compare(sender, message.standing)
             return
         if isinstance(message, Contribution):
             # Evidence is told by the robot that has it; nobody speaks for another.

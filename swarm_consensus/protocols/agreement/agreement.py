@@ -46,7 +46,7 @@ from swarm_consensus.protocols.agreement.messages import (
     StandingsWanted,
     Statement,
 )
-from swarm_consensus.protocols.agreement.subject import Subject
+from swarm_consensus.protocols.agreement.subject import Subject, standing_hash
 from swarm_consensus.protocols.agreement.subset import CommonSubset, SubsetRules
 
 # Times that a settled instance is said again for robots that have not said that they settled it.
@@ -64,6 +64,7 @@ class Agreement:
     :param restored: what was kept before the last reboot, in any order.
     :param serves: whether a subject is one of this level; messages about others are dropped.
     :ivar dropped: counts messages that were passed over, by the reason.
+    :ivar standing_hash: of how all subjects stand: robots with equal ones have settled the same.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class Agreement:
         self._contradictions: list[Contradiction] = []
         self._muted: set[int] = set()
         self.dropped: Counter[str] = Counter()
+        self.standing_hash = 0
         self._catch_up = CatchUp(config, self.robots, self._me, self._subjects, self._post)
         self._restore(restored)
 
@@ -107,6 +109,7 @@ class Agreement:
             if isinstance(kept, SubjectKept):
                 subject = self._subjects[kept.subject] = Subject(kept.subject)
                 subject.settle(kept.epoch, kept.outcome, kept.recent)
+                self.standing_hash ^= standing_hash(kept.subject, kept.epoch)
             elif isinstance(kept, InputKept):
                 values = inputs.setdefault((kept.subject, kept.epoch), {})
                 values[kept.proposer] = kept.value
@@ -468,6 +471,8 @@ class Agreement:
 
     def _now_settled(self, record: Subject, epoch: int, outcome: bytes) -> None:
         before = record.settled
+        self.standing_hash ^= standing_hash(record.name, before)
+        self.standing_hash ^= standing_hash(record.name, epoch)
         record.settle(epoch, outcome, (*record.recent, (epoch, digest(outcome))))
         kept = SubjectKept(record.name, epoch, outcome, record.recent)
         self._keep[kept.key] = kept

@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
 from swarm_consensus.protocols.agreement.instance import Instance
 from swarm_consensus.protocols.agreement.messages import RECENT_MAX
+
+
+def standing_hash(subject: str, epoch: int) -> int:
+    """
+    Return a hash of how one subject stands, below 2^63; 0 where no epoch of it is settled.
+
+    Those of many subjects are joined by exclusive or, so one can be changed without the others.
+    """
+    if not epoch:
+        return 0
+    hashed = blake2b(epoch.to_bytes(8, 'big') + subject.encode(), digest_size=8)
+    return int.from_bytes(hashed.digest(), 'big') >> 1
 
 
 class Subject:
