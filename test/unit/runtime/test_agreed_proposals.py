@@ -237,7 +237,7 @@ def test_two_halves_decide_nothing_and_go_on_together_when_they_meet() -> None:
 
 
 def test_a_short_split_leaves_nobody_behind() -> None:
-    """Shorter than peer_timeout, so nobody is missed; the robot that was away hears all the same."""
+    """Shorter than peer_timeout: nobody was missed, and the robot hears of it all the same."""
     swarm = AgreedSwarm(4)
     swarm.world.network.split([('r1', 'r2', 'r3'), ('r4',)])
     key = swarm.propose('r1', 'charger', 'goal')
