@@ -9,11 +9,15 @@ the log.
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import xor
+
 from swarm_consensus.protocols.agreement.agreement import Agreement
 from swarm_consensus.protocols.agreement.effects import Contradiction
 from swarm_consensus.protocols.agreement.messages import Piece, Statement
 from swarm_consensus.protocols.agreement.records import Record
 from swarm_consensus.protocols.agreement.slots import contradiction
+from swarm_consensus.protocols.agreement.subject import standing_hash
 from swarm_consensus.protocols.raft import Raft, Role
 from swarm_consensus.protocols.values import value
 from swarm_consensus.runtime.config import RuntimeConfig
@@ -61,6 +65,16 @@ class Accusations:
         self._proofs: dict[str, Accusation] = {}
         self._next_change = 0
         self._discredited: set[str] = set()
+
+    @property
+    def proofs(self) -> tuple[Accusation, ...]:
+        """Return all proofs, in order of the robots."""
+        return tuple(self._proofs[robot] for robot in self.accused)
+
+    @property
+    def standing_hash(self) -> int:
+        """Return a hash of the robots that are accused, as of subjects."""
+        return reduce(xor, (standing_hash(f'{KEY}{robot}', 1) for robot in self._proofs), 0)
 
     @property
     def accused(self) -> tuple[str, ...]:

@@ -140,7 +140,7 @@ class AgreedWork:
         self._signed = verifier is not None
         self._differing: dict[str, _Differing] = {}
         self._records: list[Record] = []
-        self._tell: list[Accusation] = []
+        self._tell: list[tuple[Accusation, tuple[str, ...]]] = []
         self._held: Effects | None = None
         self._ticks = 0
         # What was decided before the reboot is told again: who listens now has not heard it.
@@ -164,6 +164,11 @@ class AgreedWork:
         """Return whether nothing is due by time alone."""
         return self._held is None and self.agreement.idle and not self.subjects.open
 
+    @property
+    def standing_hash(self) -> int:
+        """Return a hash of all that robots of this level come to have in common."""
+        return self.agreement.standing_hash ^ self.accusations.standing_hash
+
     def look_around(self) -> None:
         """Look what happened meanwhile: this robot or another one was away."""
         if self._used:
@@ -179,12 +184,12 @@ class AgreedWork:
         Compare how the subjects stand at a peer, as its signs of life say.
 
         What was said once is not said again without end, so a robot that heard nothing of an epoch
-        would not know that it has missed one. The longer two robots differ the seldomer this one
-        looks: a busy swarm always differs, and a liar may.
+        would not know that it has missed one; nor of a proof that somebody has lied. The longer two
+        robots differ the seldomer this one looks: a busy swarm always differs, and a liar may.
         """
         if not self._used:
             return
-        if standing == self.agreement.standing_hash:
+        if standing == self.standing_hash:
             self._differing.pop(peer, None)
             return
         differing = self._differing.setdefault(peer, _Differing())
@@ -193,6 +198,7 @@ class AgreedWork:
             differing.signs = 0
             differing.patience = min(2 * differing.patience, PATIENCE_MAX)
             self.agreement.returned()
+            self._tell += [(proof, (peer,)) for proof in self.accusations.proofs]
 
     def receive(
         self,
@@ -215,7 +221,7 @@ class AgreedWork:
         if found is not None:
             record, proof = found
             self._records.append(record)
-            self._tell.append(proof)
+            self._tell.append((proof, ()))
 
     def pass_time(self, ticks: int, raft: Raft) -> None:
         """Let ticks pass."""
@@ -239,15 +245,15 @@ class AgreedWork:
                 self._said_ns = -1
             elif self._said_ns < 0:
                 self._said_ns = now_ns
-            if effects is None and not self._records:
+            if effects is None and not self._records and not self._tell:
                 return
             effects = effects or Effects()
             if not self._write(effects, outputs):
                 return
             for send in effects.send:
                 post.offer(send.message, send.to)
-            for accusation in self._tell:
-                post.offer(accusation)
+            for accusation, to in self._tell:
+                post.offer(accusation, to)
             self._tell.clear()
             for opened in effects.opened:
                 self.subjects.opened(opened.subject, opened.epoch, now_ns)

@@ -316,7 +316,7 @@ class RobotRuntime:
             early, self._early = self._early, []
             for item in early:
                 self._take(item, now_ns, outputs)
-        standing = self._agreed.agreement.standing_hash
+        standing = self._agreed.standing_hash
         presence = self._members.presence_due(now_ns, standing)
         if presence is not None:
             # A probe is for namesakes only. To the others it would be a later boot of the robot
@@ -344,7 +344,7 @@ class RobotRuntime:
         elif isinstance(item, BeliefSeen):
             self._belief(item, now_ns)
         elif isinstance(item, ProposeAsked):
-            self._desk.propose(item, now_ns, self._work.held, outputs)
+            self._desk.propose(item, now_ns, self._holds(item.subject), outputs)
         elif isinstance(item, ReadAsked):
             self._desk.read(item, now_ns, outputs)
         elif isinstance(item, DecideAsked):
@@ -358,6 +358,11 @@ class RobotRuntime:
             self._changes.ask(item, outputs)
         elif isinstance(item, TransferAsked):
             self._handover.ask(item, now_ns, outputs)
+
+    def _holds(self, subject: str) -> bool:
+        """Return whether the disk is too full for what decides a subject."""
+        agreed = self._deciding.level(subject) is Level.AGREED
+        return self._agreed.held if agreed else self._work.held
 
     def _frame(self, frame: FrameArrived, now_ns: int, outputs: list[Output]) -> None:
         receipt = self._guard.receive(frame.header, frame.batch, frame.signature)
