@@ -12,6 +12,15 @@ from swarm_consensus.protocols.agreement.quorum import Thresholds
 # A wait for something that did not come is doubled up to so many times resend_ticks.
 BACKOFF_MAX = 32
 
+_FROM_1 = (
+    'resend_ticks',
+    'window',
+    'instances_max',
+    'kept_max',
+    'subjects_max',
+    'outcome_bytes_max',
+)
+
 
 @dataclass(frozen=True, slots=True)
 class AgreementConfig:
@@ -61,8 +70,11 @@ class AgreementConfig:
             raise ConfigError('a robot is named twice')
         if len(self.robots) > ROBOTS_MAX:
             raise ConfigError(f'{len(self.robots)} robots; the agreement serves {ROBOTS_MAX}')
-        if min(self.resend_ticks, self.window, self.instances_max, self.subjects_max) < 1:
-            raise ConfigError('resend_ticks, window, instances_max and subjects_max begin with 1')
+        for name in _FROM_1:
+            if getattr(self, name) < 1:
+                raise ConfigError(f'{name} is {getattr(self, name)}; the least is 1')
+        if self.value_bytes_max < 0:
+            raise ConfigError(f'value_bytes_max is {self.value_bytes_max}; the least is 0')
         # Their own checks, now and not with the first message.
         _ = self.thresholds, self.pieces
 
