@@ -132,6 +132,8 @@ class Agreement:
                 if not instance.subset.proposed:
                     self._opened.append(Opened(*where))
             self._touched[where] = instance
+        for subject in self._subjects.values():
+            self._open_up_to(subject, subject.newest, self._me)
         for subject_name, epoch in inputs:
             # The echo that promised to hold these never left.
             for proposer in inputs[subject_name, epoch]:
@@ -162,13 +164,15 @@ class Agreement:
         """
         Put this robot's input into an epoch that `free_epoch` or `Opened` named.
 
-        :raises InvariantError: it has one there already, or the value is too long.
+        :raises InvariantError: neither did, it has one there already, or the value is too long.
         """
-        record = self._subject(subject)
-        if record is None:
-            raise InvariantError(f'{subject}: more subjects than are remembered')
-        instance = record.live.get(epoch)
+        instance = self._under_way.get((subject, epoch))
+        if instance is None and epoch != self.free_epoch(subject):
+            raise InvariantError(f'{subject}/{epoch} is not open to inputs of this robot')
+        if len(value) > self.config.value_bytes_max:
+            raise InvariantError(f'{subject}/{epoch}: an input of {len(value)} bytes')
         if instance is None:
+            record = self._subjects.setdefault(subject, Subject(subject))
             instance = self._open(record, epoch, self._me)
         for piece in instance.subset.propose(value):
             self._post((), piece)
@@ -181,8 +185,9 @@ class Agreement:
 
         :raises InvariantError: it is not the next epoch, or the outcome is too long.
         """
-        record = self._subjects[subject]
-        if epoch != record.settled + 1 or not record.live[epoch].told:
+        record = self._subjects.get(subject)
+        instance = self._under_way.get((subject, epoch))
+        if record is None or epoch != record.settled + 1 or instance is None or not instance.told:
             raise InvariantError(f'{subject}/{epoch} is not the one that was decided')
         if len(outcome) > self.config.outcome_bytes_max:
             raise InvariantError(f'{subject}/{epoch}: an outcome of {len(outcome)} bytes')
@@ -194,7 +199,13 @@ class Agreement:
         self._catch_up.look_around(self._now)
 
     def mute(self, robot: str) -> None:
-        """Hear a robot no more. As if it had stopped: one of the faulty ones, not one fewer."""
+        """
+        Hear a robot no more. As if it had stopped: one of the faulty ones, not one fewer.
+
+        :raises InvariantError: it is this one, or none of the swarm.
+        """
+        if self._places.get(robot, self._me) == self._me:
+            raise InvariantError(f"'{robot}' is not another robot of the swarm")
         self._muted.add(self._places[robot])
 
     def inputs(self, subject: str) -> dict[str, bytes]:
@@ -224,7 +235,9 @@ class Agreement:
     def lacks_input(self, subject: str, epoch: int) -> bool:
         """Return whether an instance that was opened still waits for this robot's input."""
         instance = self._under_way.get((subject, epoch))
-        return instance is not None and not instance.subset.proposed
+        if instance is None or instance.subset.proposed:
+            return False
+        return instance.subset.vector is None
 
     # -- what comes in --------------------------------------------------------------------------
 
@@ -254,28 +267,13 @@ class Agreement:
             self._outcome_told(place, message)
 
     def _about_instance(self, place: int, message: Statement | Piece, witness: object) -> None:
-        record = self._subject(message.subject)
-        if record is None:
-            self.dropped['SUBJECTS_FULL'] += 1
-            return
         epoch = message.epoch
-        instance = record.live.get(epoch)
-        if instance is None:
-            if epoch <= record.settled:
-                if isinstance(message, Statement) and message.again:
-                    self._catch_up.tell(place, record, self._now)
+        record = self._subjects.get(message.subject)
+        if record is None or epoch not in record.live:
+            record = self._join(place, message)
+            if record is None:
                 return
-            if epoch > record.settled + self.config.window:
-                # What is under way there follows on epochs that are settled.
-                self._catch_up.behind(record, epoch - self.config.window, self._now)
-                return
-            if self._catch_up.mute(message.subject, epoch):
-                return
-            if self._full(message.subject) or self._alone(place):
-                self.dropped['INSTANCES_FULL'] += 1
-                return
-            instance = self._open(record, epoch, place)
-            self._opened.append(Opened(message.subject, epoch))
+        instance = record.live[epoch]
         if isinstance(message, Piece):
             consistent = instance.subset.receive_piece(place, message)
         else:
@@ -284,12 +282,45 @@ class Agreement:
                 instance.passed |= 1 << place
         if not consistent:
             self._contradicted(instance, place, message, witness)
-        elif place != self._me:
+        else:
             instance.remember(place, message, witness)
         self._touched[message.subject, epoch] = instance
         if isinstance(message, Statement) and message.again:
             self._answer(record, instance, place, epoch, message)
         self._forget_if_done(record, epoch, instance)
+
+    def _join(self, place: int, message: Statement | Piece) -> Subject | None:
+        """Open the instance that a message is about; None: not here, or not now."""
+        name, epoch = message.subject, message.epoch
+        record = self._subjects.get(name)
+        settled = 0 if record is None else record.settled
+        if epoch <= settled:
+            if record is not None and isinstance(message, Statement) and message.again:
+                self._catch_up.tell(place, record, self._now)
+            return None
+        if epoch > settled + self.config.window:
+            # What is under way there follows on epochs that are settled.
+            self._catch_up.behind(name, epoch - self.config.window, self._now)
+            return None
+        if self._catch_up.mute(name, epoch):
+            return None
+        if self._full(name, epoch - settled) or self._alone(place):
+            self.dropped['INSTANCES_FULL'] += 1
+            return None
+        record = self._subjects.setdefault(name, Subject(name))
+        self._open_up_to(record, epoch, place)
+        return record
+
+    def _open_up_to(self, record: Subject, epoch: int, opener: int) -> None:
+        """
+        Open an instance that others have begun, and all before it that are not settled.
+
+        Without those it could end and never be settled. An honest robot has begun them, too.
+        """
+        for each in range(record.settled + 1, epoch + 1):
+            if each not in record.live and not self._catch_up.mute(record.name, each):
+                self._open(record, each, opener)
+                self._opened.append(Opened(record.name, each))
 
     def _contradicted(
         self, instance: Instance, place: int, message: Statement | Piece, witness: object
@@ -375,7 +406,7 @@ class Agreement:
         record = self._subjects[name]
         if epoch > record.settled + 1 and record.settled + 1 not in record.live:
             # The one before was missed: the others have settled it.
-            self._catch_up.behind(record, record.settled + 1, self._now)
+            self._catch_up.behind(name, record.settled + 1, self._now)
 
     def _lacking(self, instance: Instance) -> bool:
         """Return whether some robot may not hold this robot's input yet."""
@@ -511,15 +542,10 @@ class Agreement:
     def _post(self, to: tuple[str, ...], message: Message) -> None:
         self._send.append(Send(to, message))
 
-    def _subject(self, name: str) -> Subject | None:
-        record = self._subjects.get(name)
-        if record is None and len(self._subjects) < self.config.subjects_max:
-            record = self._subjects[name] = Subject(name)
-        return record
-
-    def _full(self, subject: str) -> bool:
+    def _full(self, subject: str, more: int = 1) -> bool:
+        """Return whether there is no room for more instances of a subject."""
         known = subject in self._subjects or len(self._subjects) < self.config.subjects_max
-        return len(self._under_way) >= self.config.instances_max or not known
+        return len(self._under_way) + more > self.config.instances_max or not known
 
     def _alone(self, place: int) -> bool:
         """Return whether a robot has opened as many instances as it may without the others."""

@@ -162,9 +162,9 @@ class CatchUp:
 
     # -- outcomes -------------------------------------------------------------------------------
 
-    def behind(self, record: Subject, epoch: int, now: int) -> None:
+    def behind(self, name: str, epoch: int, now: int) -> None:
         """Note that others have settled an epoch of a subject that this robot has not."""
-        self._want(record.name, epoch, now)
+        self._want(name, epoch, now)
 
     def _want(self, name: str, epoch: int, now: int) -> None:
         wanted = self._wanted.get(name)

@@ -52,4 +52,4 @@ class Subject:
     @property
     def newest(self) -> int:
         """Return the newest epoch settled or under way."""
-        return max(self.live, default=self.settled) if self.live else self.settled
+        return max(self.settled, *self.live) if self.live else self.settled
