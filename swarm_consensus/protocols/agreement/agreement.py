@@ -46,8 +46,9 @@ from swarm_consensus.protocols.agreement.messages import (
     StandingsWanted,
     Statement,
 )
-from swarm_consensus.protocols.agreement.subject import Subject, standing_hash
+from swarm_consensus.protocols.agreement.subject import Subject, Subjects, standing_hash
 from swarm_consensus.protocols.agreement.subset import CommonSubset, SubsetRules
+from swarm_consensus.protocols.agreement.telling import Telling
 
 # Times that a settled instance is said again for robots that have not said that they settled it.
 SETTLED_REPETITIONS_MAX = 8
@@ -83,7 +84,7 @@ class Agreement:
         self._random = random
         self._serves = serves
         self._now = 0
-        self._subjects: dict[str, Subject] = {}
+        self._subjects = Subjects(config.subjects_max)
         self._under_way: dict[tuple[str, int], Instance] = {}
         # Settled ones that others may still need, oldest first.
         self._settled: OrderedDict[tuple[str, int], Instance] = OrderedDict()
@@ -100,6 +101,7 @@ class Agreement:
         self.dropped: Counter[str] = Counter()
         self.standing_hash = 0
         self._catch_up = CatchUp(config, self.robots, self._me, self._subjects, self._post)
+        self._telling = Telling(self.robots, self._subjects, config.resend_ticks, self._post)
         self._restore(restored)
 
     def _restore(self, restored: Iterable[Kept]) -> None:
@@ -107,7 +109,7 @@ class Agreement:
         inputs: dict[tuple[str, int], dict[int, bytes]] = {}
         for kept in restored:
             if isinstance(kept, SubjectKept):
-                subject = self._subjects[kept.subject] = Subject(kept.subject)
+                subject = self._subjects.open(kept.subject)
                 subject.settle(kept.epoch, kept.outcome, kept.recent)
                 self.standing_hash ^= standing_hash(kept.subject, kept.epoch)
             elif isinstance(kept, InputKept):
@@ -117,7 +119,7 @@ class Agreement:
                 said.append(kept.statement)
         for statement in sorted(said, key=lambda each: (each.subject, each.epoch)):
             where = statement.subject, statement.epoch
-            subject = self._subjects.setdefault(where[0], Subject(where[0]))
+            subject = self._subjects.open(where[0])
             held = inputs.pop(where, {})
             instance = self._make(subject, where[1], self._me, statement, held)
             instance.restored(held)
@@ -132,7 +134,7 @@ class Agreement:
                 if not instance.subset.proposed:
                     self._opened.append(Opened(*where))
             self._touched[where] = instance
-        for subject in self._subjects.values():
+        for subject in self._subjects:
             self._open_up_to(subject, subject.newest, self._me)
         for subject_name, epoch in inputs:
             # The echo that promised to hold these never left.
@@ -149,7 +151,7 @@ class Agreement:
     def free_epoch(self, subject: str) -> int | None:
         """Return the epoch into which this robot could put an input next; None: not now."""
         record = self._subjects.get(subject)
-        settled = 0 if record is None else record.settled
+        settled = self._subjects.settled(subject)
         for epoch in range(settled + 1, settled + 1 + self.config.window):
             instance = None if record is None else record.live.get(epoch)
             if self._catch_up.mute(subject, epoch):
@@ -172,7 +174,7 @@ class Agreement:
         if len(value) > self.config.value_bytes_max:
             raise InvariantError(f'{subject}/{epoch}: an input of {len(value)} bytes')
         if instance is None:
-            record = self._subjects.setdefault(subject, Subject(subject))
+            record = self._subjects.open(subject)
             instance = self._open(record, epoch, self._me)
         for piece in instance.subset.propose(value):
             self._post((), piece)
@@ -225,7 +227,7 @@ class Agreement:
     @property
     def settled_subjects(self) -> tuple[str, ...]:
         """Return the subjects of which an epoch is settled, sorted."""
-        return tuple(sorted(name for name, each in self._subjects.items() if each.settled))
+        return tuple(sorted(each.name for each in self._subjects if each.settled))
 
     @property
     def under_way(self) -> int:
@@ -254,7 +256,7 @@ class Agreement:
         elif isinstance(message, Standings):
             self._catch_up.standings(place, message, self._now)
         elif isinstance(message, StandingsWanted):
-            self._catch_up.answer_standings(place, message)
+            self._telling.standings(place, message)
         elif not self._serves(message.subject):
             self.dropped['NOT_AGREED'] += 1
         elif isinstance(message, (Statement, Piece)):
@@ -262,7 +264,7 @@ class Agreement:
         elif isinstance(message, PiecesWanted):
             self._pieces_wanted(place, message)
         elif isinstance(message, OutcomeWanted):
-            self._catch_up.answer(place, message)
+            self._outcome_wanted(place, message)
         else:
             self._outcome_told(place, message)
 
@@ -293,23 +295,34 @@ class Agreement:
         """Open the instance that a message is about; None: not here, or not now."""
         name, epoch = message.subject, message.epoch
         record = self._subjects.get(name)
-        settled = 0 if record is None else record.settled
+        settled = self._subjects.settled(name)
         if epoch <= settled:
             if record is not None and isinstance(message, Statement) and message.again:
-                self._catch_up.tell(place, record, self._now)
+                self._over(place, record, message)
             return None
         if epoch > settled + self.config.window:
             # What is under way there follows on epochs that are settled.
-            self._catch_up.behind(name, epoch - self.config.window, self._now)
+            self._catch_up.behind(place, name, epoch - self.config.window, self._now)
             return None
-        if self._catch_up.mute(name, epoch):
-            return None
-        if self._full(name, epoch - settled) or self._alone(place):
+        if not self._catch_up.mute(name, epoch):
+            if not self._full(name, epoch - settled) and not self._alone(place):
+                record = self._subjects.open(name)
+                self._open_up_to(record, epoch, place)
+                return record
             self.dropped['INSTANCES_FULL'] += 1
-            return None
-        record = self._subjects.setdefault(name, Subject(name))
-        self._open_up_to(record, epoch, place)
-        return record
+        if isinstance(message, Statement) and message.settled:
+            self._catch_up.behind(place, name, epoch, self._now)
+        return None
+
+    def _over(self, place: int, record: Subject, message: Statement) -> None:
+        """Answer a robot that says again what nobody needs here any more."""
+        outcome = record.digest(message.epoch)
+        if message.settled and outcome is not None:
+            # It has the outcome and waits for our word that we have it, too.
+            end = Statement(record.name, message.epoch, False, settled=outcome)
+            self._post((self.robots[place],), end)
+        else:
+            self._telling.outcome(place, record, self._now)
 
     def _open_up_to(self, record: Subject, epoch: int, opener: int) -> None:
         """
@@ -345,36 +358,38 @@ class Agreement:
         to = (self.robots[place],)
         self._post(to, instance.subset.voice.everything(False))
         if not instance.subset.holders_of_mine() >> place & 1:
-            for piece in instance.subset.own_pieces():
-                self._post(to, piece)
-        if epoch <= record.settled:
-            self._catch_up.tell(place, record, self._now)
+            self._telling.pieces(place, instance.subset.own_pieces())
+        if epoch <= record.settled and not message.settled:
+            self._telling.outcome(place, record, self._now)
 
     def _pieces_wanted(self, place: int, wanted: PiecesWanted) -> None:
         record = self._subjects.get(wanted.subject)
         instance = None if record is None else record.live.get(wanted.epoch)
         if instance is None:
             if record is not None and wanted.epoch <= record.settled:
-                self._catch_up.tell(place, record, self._now)
+                self._telling.outcome(place, record, self._now)
             return
         pieces = instance.subset.pieces(wanted.proposer, wanted.root, wanted.indexes)
-        for piece in pieces:
-            self._post((self.robots[place],), piece)
+        self._telling.pieces(place, pieces)
+
+    def _outcome_wanted(self, place: int, wanted: OutcomeWanted) -> None:
+        record = self._subjects.get(wanted.subject)
+        if record is not None and record.settled > wanted.epoch:
+            self._telling.outcome(place, record, self._now)
 
     def _outcome_told(self, place: int, told: OutcomeTold) -> None:
         record = self._subjects.get(told.subject)
-        if record is None:
-            record = self._catch_up.expected(told.subject)
-            if record is None:
-                return
         newest = told.recent[-1][0] if told.recent else 0
-        for epoch, instance in tuple(record.live.items()):
-            if epoch <= newest:
+        for epoch, instance in () if record is None else tuple(record.live.items()):
+            if record is not None and epoch <= newest:
                 # It may have come to a newer one without this.
                 instance.passed |= 1 << place
                 self._forget_if_done(record, epoch, instance)
-        caught_up = self._catch_up.told(place, record, told, self._now)
-        if caught_up is not None:
+        caught_up = self._catch_up.told(place, told, self._now)
+        if caught_up is not None and not self._subjects.room(told.subject):
+            self.dropped['SUBJECTS_FULL'] += 1
+        elif caught_up is not None:
+            record = self._subjects.open(told.subject)
             epoch, outcome_bytes = caught_up
             self._now_settled(record, epoch, outcome_bytes)
             self._caught_up.append(CaughtUp(record.name, epoch, outcome_bytes))
@@ -385,6 +400,7 @@ class Agreement:
     def tick(self) -> None:
         """Let a tick pass."""
         self._now += 1
+        self._telling.tick()
         for (name, epoch), instance in tuple(self._settled.items()):
             self._flush(name, epoch, instance)
             self._forget_if_done(self._subjects[name], epoch, instance)
@@ -405,8 +421,8 @@ class Agreement:
                 self._post((), piece)
         record = self._subjects[name]
         if epoch > record.settled + 1 and record.settled + 1 not in record.live:
-            # The one before was missed: the others have settled it.
-            self._catch_up.behind(name, record.settled + 1, self._now)
+            # This robot is silent there and waits for the outcome of the others.
+            self._catch_up.behind(self._me, name, record.settled + 1, self._now)
 
     def _lacking(self, instance: Instance) -> bool:
         """Return whether some robot may not hold this robot's input yet."""
@@ -544,8 +560,9 @@ class Agreement:
 
     def _full(self, subject: str, more: int = 1) -> bool:
         """Return whether there is no room for more instances of a subject."""
-        known = subject in self._subjects or len(self._subjects) < self.config.subjects_max
-        return len(self._under_way) + more > self.config.instances_max or not known
+        if not self._subjects.room(subject):
+            return True
+        return len(self._under_way) + more > self.config.instances_max
 
     def _alone(self, place: int) -> bool:
         """Return whether a robot has opened as many instances as it may without the others."""

@@ -8,43 +8,48 @@ same: one of them, at least, is honest.
 A robot that lost what it said (its disk is new) counts as faulty in all that was under way. It asks
 every robot for its standings and says nothing at all before n - f have answered; after that it is
 silent in what they named, and takes part in everything newer.
+
+Anybody may claim that this robot is behind. So each robot may keep a part only of what is asked for
+busy, what is claimed is asked for a few times, and nothing else follows from it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
 
 from swarm_consensus.protocols.agreement.broadcast import digest
 from swarm_consensus.protocols.agreement.config import BACKOFF_MAX, AgreementConfig
 from swarm_consensus.protocols.agreement.messages import (
     STANDINGS_MAX,
-    Message,
     OutcomeTold,
     OutcomeWanted,
     Standings,
     StandingsWanted,
 )
-from swarm_consensus.protocols.agreement.subject import Subject
+from swarm_consensus.protocols.agreement.subject import Subjects
+from swarm_consensus.protocols.agreement.telling import Post
 
 # Subjects asked for in one tick, and how often each is asked for: a liar may name what nobody has.
 ASKED_A_TICK_MAX = 16
 ASKED_TIMES_MAX = 8
-# Subjects of which a liar may make us believe that we are behind.
-WANTED_MAX = 1024
+# Subjects in which this robot is behind, as one robot claims; it is asked for the next page of its
+# standings only when there is room for all of it.
+CLAIMS_MAX = 2 * STANDINGS_MAX
+# Outcomes that one robot told and that are not certain yet.
+TOLD_BYTES_MAX = 1 << 20
 # Times that a robot is asked for its standings before another one is.
 STANDINGS_TIMES_MAX = 4
-
-Post = Callable[[tuple[str, ...], Message], None]
 
 
 class _Wanted:
     """A subject in which this robot is behind, as somebody claims, who may lie."""
 
-    __slots__ = ('due', 'epoch', 'times', 'told')
+    __slots__ = ('claimed_by', 'due', 'epoch', 'times', 'told')
 
-    def __init__(self, epoch: int, now: int) -> None:
+    def __init__(self, claimed_by: int, epoch: int, due: int) -> None:
+        self.claimed_by = claimed_by
         self.epoch = epoch
-        self.due = now
+        self.due = due
         self.times = 0
         self.told: dict[int, OutcomeTold] = {}
 
@@ -52,10 +57,11 @@ class _Wanted:
 class _Asked:
     """A robot that was asked for its standings."""
 
-    __slots__ = ('after', 'due', 'times')
+    __slots__ = ('after', 'due', 'named', 'times')
 
     def __init__(self, now: int) -> None:
         self.after = ''
+        self.named = 0
         self.due = now
         self.times = 0
 
@@ -64,8 +70,9 @@ class CatchUp:
     """
     The catching up of one robot.
 
-    :param subjects: how each stands here; shared with the agreement.
+    :param subjects: how each stands here.
     :param post: sends a message.
+    :ivar listening: this robot says nothing at all yet.
     """
 
     def __init__(
@@ -73,7 +80,7 @@ class CatchUp:
         config: AgreementConfig,
         robots: tuple[str, ...],
         me: int,
-        subjects: dict[str, Subject],
+        subjects: Subjects,
         post: Post,
     ) -> None:
         self._config = config
@@ -83,14 +90,14 @@ class CatchUp:
         self._subjects = subjects
         self._post = post
         self._wanted: dict[str, _Wanted] = {}
+        self._claims: Counter[int] = Counter()
+        self._told_bytes: Counter[int] = Counter()
         self._asked: dict[int, _Asked] = {}
         self._next = me
         self._answered: set[int] = set()
-        self._told_at: dict[tuple[str, int], int] = {}
-        self._lost = config.lost and bool(self._others)
         # In which epochs of a subject a robot that lost what it said stays silent.
         self._silent_to: dict[str, int] = {}
-        self.listening = self._lost
+        self.listening = config.lost and bool(self._others)
 
     @property
     def idle(self) -> bool:
@@ -107,8 +114,7 @@ class CatchUp:
         if self.listening:
             return True
         for name, epoch in tuple(self._silent_to.items()):
-            record = self._subjects.get(name)
-            if record is not None and record.settled >= epoch:
+            if self._subjects.settled(name) >= epoch:
                 del self._silent_to[name]
         return bool(self._silent_to)
 
@@ -128,29 +134,25 @@ class CatchUp:
                 self._asked[self._next] = _Asked(now)
                 return
 
-    def answer_standings(self, place: int, wanted: StandingsWanted) -> None:
-        """Tell a robot how the subjects stand, from one of them on."""
-        names = sorted(name for name in self._subjects if name > wanted.after)
-        page = names[:STANDINGS_MAX]
-        standings = tuple(
-            (name, self._subjects[name].settled, self._subjects[name].newest) for name in page
-        )
-        answer = Standings(wanted.after, standings, len(names) > len(page))
-        self._post((self._robots[place],), answer)
-
     def standings(self, place: int, page: Standings, now: int) -> None:
         """Take in how the subjects stand at a robot that was asked."""
         asked = self._asked.get(place)
         if asked is None or page.after != asked.after:
             return
+        asked.named += len(page.standings)
+        if asked.named > self._config.subjects_max:
+            # No robot has so many: it would go on for ever. Its answer does not count.
+            del self._asked[place]
+            return
         for name, settled, newest in page.standings:
+            epoch = settled
             if self.listening:
                 # A liar can keep this robot silent in one subject, but not make it contradict
                 # itself: it has lost its disk, so it counts as faulty in what was under way.
-                self._silent_to[name] = max(self._silent_to.get(name, 0), newest)
-            record = self._subjects.get(name)
-            if settled > (0 if record is None else record.settled):
-                self._want(name, settled, now)
+                epoch = max(settled, newest)
+                self._silent_to[name] = max(self._silent_to.get(name, 0), epoch)
+            if epoch > self._subjects.settled(name):
+                self._want(place, name, epoch, now)
         if page.more and page.standings and page.standings[-1][0] > asked.after:
             asked.after = page.standings[-1][0]
             asked.due, asked.times = now, 0
@@ -162,58 +164,46 @@ class CatchUp:
 
     # -- outcomes -------------------------------------------------------------------------------
 
-    def behind(self, name: str, epoch: int, now: int) -> None:
-        """Note that others have settled an epoch of a subject that this robot has not."""
-        self._want(name, epoch, now)
+    def behind(self, place: int, name: str, epoch: int, now: int) -> None:
+        """Note that an epoch is settled that is not settled here, as a robot claims."""
+        # It may be settled here, too, in a moment.
+        self._want(place, name, epoch, now + self._config.resend_ticks)
 
-    def _want(self, name: str, epoch: int, now: int) -> None:
+    def _want(self, place: int, name: str, epoch: int, due: int) -> None:
         wanted = self._wanted.get(name)
         if wanted is not None:
             wanted.epoch = max(wanted.epoch, epoch)
-        elif len(self._wanted) < WANTED_MAX:
-            self._wanted[name] = _Wanted(epoch, now)
+        elif self._claims[place] < CLAIMS_MAX:
+            self._claims[place] += 1
+            self._wanted[name] = _Wanted(place, epoch, due)
 
-    def expected(self, name: str) -> Subject | None:
-        """Return the record of a subject that is asked for, and was not known here until now."""
-        if name not in self._wanted or len(self._subjects) >= self._config.subjects_max:
-            return None
-        return self._subjects.setdefault(name, Subject(name))
+    def _want_no_more(self, name: str) -> None:
+        wanted = self._wanted.pop(name)
+        self._claims[wanted.claimed_by] -= 1
+        self._forget_told(wanted)
 
-    def answer(self, place: int, wanted: OutcomeWanted) -> None:
-        """Tell a robot that asks how a subject stands."""
-        record = self._subjects.get(wanted.subject)
-        if record is not None and record.settled:
-            told = OutcomeTold(record.name, record.recent, record.outcome)
-            self._post((self._robots[place],), told)
+    def _forget_told(self, wanted: _Wanted) -> None:
+        for place, told in wanted.told.items():
+            self._told_bytes[place] -= len(told.outcome)
+        wanted.told.clear()
 
-    def tell(self, place: int, record: Subject, now: int) -> None:
-        """Tell a robot that is behind without having asked; not too often."""
-        key = record.name, place
-        if now >= self._told_at.get(key, 0):
-            if len(self._told_at) >= WANTED_MAX:
-                self._told_at.clear()
-            self._told_at[key] = now + self._config.resend_ticks
-            self.answer(place, OutcomeWanted(record.name))
-
-    def told(
-        self, place: int, record: Subject, told: OutcomeTold, now: int
-    ) -> tuple[int, bytes] | None:
+    def told(self, place: int, told: OutcomeTold, now: int) -> tuple[int, bytes] | None:
         """
         Take in how a subject stands at another robot.
 
         :returns: (epoch, outcome) that is newer than ours and certain; None: nothing yet.
         """
-        if not told.recent or told.recent[-1][0] <= record.settled:
+        name = told.subject
+        settled = self._subjects.settled(name)
+        if not told.recent or told.recent[-1][0] <= settled:
             return None
         if digest(told.outcome) != told.recent[-1][1]:
             return None
-        wanted = self._wanted.get(record.name)
-        if wanted is None:
-            self._want(record.name, told.recent[-1][0], now)
-            wanted = self._wanted.get(record.name)
-            if wanted is None:
-                return None
-        wanted.told[place] = told
+        if self._subjects.get(name) is not None:
+            self.behind(place, name, told.recent[-1][0], now)
+        wanted = self._wanted.get(name)
+        if wanted is None or not self._note(wanted, place, told):
+            return None
         said: dict[tuple[int, bytes], set[int]] = {}
         for robot, each in wanted.told.items():
             for epoch, outcome in each.recent:
@@ -221,20 +211,35 @@ class CatchUp:
         certain = [key for key, by in said.items() if len(by) >= self._thresholds.honest]
         # The newest that is certain is the newest of somebody, and comes with it in full.
         for epoch, outcome in sorted(certain, reverse=True):
-            if epoch <= record.settled:
+            if epoch <= settled:
                 return None
             for each in wanted.told.values():
                 if each.recent[-1] == (epoch, outcome):
-                    del self._wanted[record.name]
-                    return epoch, each.outcome
+                    found = epoch, each.outcome
+                    if epoch >= wanted.epoch:
+                        self._want_no_more(name)
+                    else:
+                        self._forget_told(wanted)
+                    return found
         return None
+
+    def _note(self, wanted: _Wanted, place: int, told: OutcomeTold) -> bool:
+        """Note what a robot told; returns whether there was room."""
+        before = wanted.told.get(place)
+        spared = 0 if before is None else len(before.outcome)
+        total = self._told_bytes[place] - spared + len(told.outcome)
+        if total > max(TOLD_BYTES_MAX, self._config.outcome_bytes_max):
+            return False
+        self._told_bytes[place] = total
+        wanted.told[place] = told
+        return True
 
     # -- time -----------------------------------------------------------------------------------
 
     def tick(self, now: int) -> None:
         """Ask again what was not answered."""
         for place, asked in tuple(self._asked.items()):
-            if now < asked.due:
+            if now < asked.due or self._claims[place] + STANDINGS_MAX > CLAIMS_MAX:
                 continue
             if asked.times >= STANDINGS_TIMES_MAX and not self.listening:
                 del self._asked[place]
@@ -248,15 +253,13 @@ class CatchUp:
         for name, wanted in tuple(self._wanted.items()):
             if now < wanted.due:
                 continue
-            record = self._subjects.get(name)
-            if wanted.times >= ASKED_TIMES_MAX or (
-                record is not None and record.settled >= wanted.epoch
-            ):
-                del self._wanted[name]
+            settled = self._subjects.settled(name)
+            if wanted.times >= ASKED_TIMES_MAX or settled >= wanted.epoch:
+                self._want_no_more(name)
                 continue
             wanted.due = now + self._wait(wanted.times)
             wanted.times += 1
-            self._post((), OutcomeWanted(name))
+            self._post((), OutcomeWanted(name, settled))
             count += 1
             if count >= ASKED_A_TICK_MAX:
                 return

@@ -122,9 +122,14 @@ class Statement:
 
 @value
 class OutcomeWanted:
-    """Asks how a subject stands."""
+    """
+    Asks how a subject stands.
+
+    :param epoch: newest one settled at the robot that asks; who has settled no newer one is silent.
+    """
 
     subject: str
+    epoch: int
 
 
 # (epoch, hash of its outcome)

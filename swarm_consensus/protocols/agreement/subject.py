@@ -1,7 +1,9 @@
-"""How one subject stands at one robot: what is settled, and what is under way."""
+"""How the subjects stand at one robot: what is settled, and what is under way."""
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
+from collections.abc import Iterator
 from hashlib import blake2b
 
 from swarm_consensus.protocols.agreement.instance import Instance
@@ -53,3 +55,52 @@ class Subject:
     def newest(self) -> int:
         """Return the newest epoch settled or under way."""
         return max(self.settled, *self.live) if self.live else self.settled
+
+
+class Subjects:
+    """
+    All subjects of which something is settled or under way at a robot.
+
+    :param most: so many are remembered.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._by_name: dict[str, Subject] = {}
+        self._names: list[str] = []
+
+    def __iter__(self) -> Iterator[Subject]:
+        return iter(self._by_name.values())
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __getitem__(self, name: str) -> Subject:
+        return self._by_name[name]
+
+    def get(self, name: str) -> Subject | None:
+        """Return a subject, if it is known."""
+        return self._by_name.get(name)
+
+    def settled(self, name: str) -> int:
+        """Return the newest settled epoch of a subject; 0: none."""
+        record = self._by_name.get(name)
+        return 0 if record is None else record.settled
+
+    def room(self, name: str) -> bool:
+        """Return whether a subject is known, or one more may be."""
+        return name in self._by_name or len(self._names) < self._most
+
+    def open(self, name: str) -> Subject:
+        """Return a subject, from now on a known one."""
+        record = self._by_name.get(name)
+        if record is None:
+            record = self._by_name[name] = Subject(name)
+            insort(self._names, name)
+        return record
+
+    def page(self, after: str, count: int) -> tuple[list[Subject], bool]:
+        """Return the subjects behind a name in their order, and whether there are more."""
+        at = bisect_right(self._names, after)
+        names = self._names[at : at + count]
+        return [self._by_name[name] for name in names], at + count < len(self._names)

@@ -94,6 +94,7 @@ class Robot:
     outcomes: dict[str, bytes] = field(default_factory=dict)
     settled: dict[str, int] = field(default_factory=dict)
     kept: dict[Where, dict[object, object]] = field(default_factory=dict)
+    kept_inputs: dict[Where, bytes] = field(default_factory=dict)
     ended: dict[Where, bytes] = field(default_factory=dict)
     to_propose: dict[Where, int] = field(default_factory=dict)
     inputs: dict[Where, bytes] = field(default_factory=dict)
@@ -224,6 +225,10 @@ class Swarm:
                 continue
             assert key == kept.key
             robot.disk[key] = kept
+            if isinstance(kept, InputKept) and self.names[kept.proposer] == robot.name:
+                assert robot.kept_inputs.setdefault((kept.subject, kept.epoch), kept.value) == (
+                    kept.value
+                ), f'{self.seed}: {robot.name} has two inputs'
             if isinstance(kept, SaidKept):
                 where = kept.statement.subject, kept.statement.epoch
                 before = robot.kept.setdefault(where, {})
@@ -258,9 +263,11 @@ class Swarm:
                 there = before.setdefault(slot, content) if over else before.get(slot)
                 assert there == content, told
         elif isinstance(message, Piece) and self.names[message.proposer] == robot.name:
-            row = robot.disk.get(input_key(message.subject, message.epoch, message.proposer))
-            assert isinstance(row, InputKept), told
-            assert message.data in row.value, told
+            where = message.subject, message.epoch
+            assert message.data in robot.kept_inputs.get(where, b''), told
+            row = robot.disk.get(f'subject/{message.subject}')
+            over = isinstance(row, SubjectKept) and message.epoch <= row.epoch
+            assert over or input_key(*where, message.proposer) in robot.disk, told
         elif isinstance(message, OutcomeTold):
             row = robot.disk.get(f'subject/{message.subject}')
             assert isinstance(row, SubjectKept), told
