@@ -68,8 +68,8 @@ class Probe:
 
     def settled(self) -> Iterator[tuple[str, int, tuple[tuple[int, bytes], ...]]]:
         """Give (name, newest epoch, recent epochs with hashes of their outcomes) of subjects."""
-        for name, subject in self._agreement._subjects.items():
-            yield name, subject.settled, subject.recent
+        for subject in self._agreement._subjects:
+            yield subject.name, subject.settled, subject.recent
 
     @property
     def end(self) -> tuple[int, int]:

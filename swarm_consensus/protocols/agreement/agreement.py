@@ -176,7 +176,10 @@ class Agreement:
         if instance is None:
             record = self._subjects.open(subject)
             instance = self._open(record, epoch, self._me)
-        for piece in instance.subset.propose(value):
+        pieces = instance.subset.propose(value)
+        # An input is a promise, too: it is kept with what is said of it, before it leaves.
+        self._flush(subject, epoch, instance)
+        for piece in pieces:
             self._post((), piece)
         instance.progressed(self._now)
         self._touched[subject, epoch] = instance
@@ -470,12 +473,12 @@ class Agreement:
             self._touched = {
                 where: instance
                 for where, instance in touched.items()
-                if where in self._under_way and not instance.subset.voice.silent
+                if self._is_kept(where) and not instance.subset.voice.silent
             }
         else:
             self._touched = {}
             for (name, epoch), instance in touched.items():
-                if (name, epoch) in self._under_way:
+                if self._is_kept((name, epoch)):
                     self._flush(name, epoch, instance)
         # Only now: they may have caught up further meanwhile.
         gone_on, self._gone_on = self._gone_on, {}
@@ -496,6 +499,9 @@ class Agreement:
         self._send, self._opened, self._decided = [], [], []
         self._caught_up, self._contradictions = [], []
         return effects
+
+    def _is_kept(self, where: tuple[str, int]) -> bool:
+        return where in self._under_way or where in self._settled
 
     def _flush(self, name: str, epoch: int, instance: Instance) -> None:
         """Keep and send what is new in an instance."""
