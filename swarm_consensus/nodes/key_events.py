@@ -36,6 +36,7 @@ class KeyEvents:
         self._node = node
         self._lock = threading.Lock()
         self._sequence = 0
+        self._heard = False
         # Sequence number, when it was told, and the change, or the index behind what is missing.
         self._waiting: deque[tuple[int, Time, Event | int]] = deque(maxlen=depth)
         self._publisher = node.create_lifecycle_publisher(
@@ -71,12 +72,13 @@ class KeyEvents:
             for event in events:
                 self._sequence += 1
                 self._waiting.append((self._sequence, stamp, event))
-            if self._publisher.get_subscription_count():
+            if self._heard:
                 self._publish()
 
     def _matched(self, info: QoSPublisherMatchedInfo) -> None:
         with self._lock:
-            if info.current_count and self._publisher.is_activated:
+            self._heard = info.current_count > 0
+            if self._heard and self._publisher.is_activated:
                 self._publish()
 
     def _publish(self) -> None:

@@ -208,15 +208,16 @@ class KeyValueDesk:
 
     def caught_up(self, outputs: list[Output]) -> None:
         """Answer the ranges for which enough is applied now, and tell the watches."""
-        index = self._state.index
-        ready = [
-            request_id
-            for request_id, waiting in self._ranges.items()
-            if waiting.index is not None and waiting.index <= index
-        ]
-        for request_id in ready:
-            outputs.append(self._read(self._ranges.pop(request_id).asked))
-        if self._watches.any:
+        if self._ranges:
+            index = self._state.index
+            ready = [
+                request_id
+                for request_id, waiting in self._ranges.items()
+                if waiting.index is not None and waiting.index <= index
+            ]
+            for request_id in ready:
+                outputs.append(self._read(self._ranges.pop(request_id).asked))
+        if self._watches.news:
             self._tell(outputs)
 
     def installed(self, outputs: list[Output]) -> None:

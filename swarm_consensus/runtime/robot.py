@@ -330,6 +330,8 @@ class RobotRuntime:
     def _take(self, item: Input, now_ns: int, outputs: list[Output]) -> None:
         if isinstance(item, FrameArrived):
             self._frame(item, now_ns, outputs)
+        elif isinstance(item, KEY_VALUE_INPUTS) and not self._members.probing:
+            self._keyvalue.ask(item, now_ns, self._work.held, outputs)
         elif isinstance(item, FrameUnreadable):
             self._guard.unreadable(item.size)
         elif isinstance(item, BeliefUnreadable):
@@ -352,8 +354,6 @@ class RobotRuntime:
                 self._touched.add(item.subject)
         elif isinstance(item, DecideCancelled):
             self._requests.cancel_decide(item.key)
-        elif isinstance(item, KEY_VALUE_INPUTS):
-            self._keyvalue.ask(item, now_ns, self._work.held, outputs)
         elif isinstance(item, ChangeAsked):
             self._changes.ask(item, outputs)
         elif isinstance(item, TransferAsked):
@@ -476,6 +476,8 @@ class RobotRuntime:
                 self._requests.progress(subject, view, has_quorum, outputs)
 
     def _judge(self, subjects: Collection[str], now_ns: int, outputs: list[Output]) -> None:
+        if not subjects:
+            return
         alive = self._members.alive(now_ns)
         leads = self._raft.leader == self._config.robot
         proposals, decisions = self._deciding.evaluate(subjects, now_ns, alive, leads)

@@ -112,6 +112,7 @@ class Outbox(Generic[MessageT]):
         # Insertion order is the order of leaving; a key of our own stands for 'no key'.
         self._queues: dict[TrafficClass, dict[object, _Waiting]] = {c: {} for c in TrafficClass}
         self._waiting_bytes = dict.fromkeys(TrafficClass, 0)
+        self._waiting = 0
         self._sequence = 0
 
     def offer(
@@ -152,6 +153,7 @@ class Outbox(Generic[MessageT]):
         self._waiting_bytes[traffic_class] = waiting_bytes
         queue[slot] = _Waiting(tuple(to), data)
         if older is None:
+            self._waiting += 1
             return Offer.QUEUED
         count.coalesced += 1
         return Offer.REPLACED
@@ -162,7 +164,8 @@ class Outbox(Generic[MessageT]):
 
     def flush(self) -> list[Frame]:
         """Return everything that waits, as frames in the order of their classes."""
-        return list(self.frames())
+        # Asked several times in each step, and mostly for nothing.
+        return list(self.frames()) if self._waiting else []
 
     def frames(self) -> Iterator[Frame]:
         """Make frames one by one, most urgent class first; what is not asked for stays queued."""
@@ -185,6 +188,7 @@ class Outbox(Generic[MessageT]):
             receivers.add(waiting.to)
         for slot in taken:
             del queue[slot]
+        self._waiting -= len(taken)
         batch = self._codec.join(parts)
         self._waiting_bytes[traffic_class] -= sum(map(len, parts))
         self._sequence += 1

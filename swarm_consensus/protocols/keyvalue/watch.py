@@ -111,11 +111,12 @@ class Watches:
         self._bytes = 0
         self._dropped = 0
         self._watches: dict[int, _Watch] = {}
+        self._news = False
 
     @property
-    def any(self) -> bool:
-        """Return whether anybody watches."""
-        return bool(self._watches)
+    def news(self) -> bool:
+        """Return whether there may be something that `take` would tell somebody."""
+        return self._news and bool(self._watches)
 
     def add(self, key: int, first: str, last: str, from_index: int) -> WatchEnded | None:
         """
@@ -132,6 +133,7 @@ class Watches:
         if from_index < self.from_index:
             return WatchEnded(key, WatchEnd.COMPACTED, self.from_index)
         self._watches[key] = _Watch(first, last, from_index, self._dropped)
+        self._news = True
         return None
 
     def cancel(self, key: int) -> None:
@@ -143,12 +145,15 @@ class Watches:
         watch = self._watches.get(key)
         if watch is not None:
             watch.untaken = max(0, watch.untaken - max(0, count))
+            # There is room again for what waited for it.
+            self._news = True
 
     def happened(self, events: Iterable[Event]) -> list[WatchEnded]:
         """Keep the changes of one log entry; returns the watches that end by that."""
         for event in events:
             self._events.append(event)
             self._bytes += _size(event)
+        self._news = True
         if len(self._events) <= EVENTS_MAX and self._bytes <= EVENT_BYTES_MAX:
             return []
         slow: set[int] = set()
@@ -198,6 +203,7 @@ class Watches:
 
         Each watch is told each of its events once, and only so many as it has room for.
         """
+        self._news = False
         end = self._dropped + len(self._events)
         told = []
         for key, watch in self._watches.items():
