@@ -23,6 +23,7 @@ MODULES = (
     'raft_memory',
     'failover',
     'lossy',
+    'agreement_rounds',
 )
 OUTPUT = Path('build/bench.json')
 BUSY_SHARE = 0.5

@@ -24,6 +24,7 @@ from swarm_consensus.simulation.adversary.styles import Flight
 
 COIN_FOLLOWER = 'follow_the_coin'
 BOTH = 3
+PART_CHANCE = 0.4
 
 
 class CoinFollower(Scripted):
@@ -33,6 +34,8 @@ class CoinFollower(Scripted):
         """Go on as long as the robots want different sides."""
         early = self.random.sample(self.honest, self.conspiracy.faults + 1)
         yield from self.value(epoch, early, early)
+        # Either it goes on for ever, or it parts the robots in the first random round.
+        parts = self.random.random() < PART_CHANCE
         round_ = 0
         while True:
             # In the first round the late ones vote against the liar's value only when they have
@@ -41,8 +44,11 @@ class CoinFollower(Scripted):
             wants = self.sides(epoch, Kind.SUPPORT, round_)
             if wants is None or len(set(wants.values())) == 1:
                 return
-            yield from self._round(epoch, round_, wants)
             self.rounds_followed += 1
+            if parts and fixed_coin(round_) is None:
+                yield from self._part(epoch, round_, wants)
+                return
+            yield from self._round(epoch, round_, wants)
             round_ += 1
 
     def _round(self, epoch: int, round_: int, wants: dict[int, int]) -> Iterator[Flight]:
@@ -88,6 +94,41 @@ class CoinFollower(Scripted):
         for robot in self.honest:
             if self.said(epoch, robot, support, round_ + 1) is None:
                 yield from self.rest(epoch, robot, round_)
+
+    def _part(self, epoch: int, round_: int, wants: dict[int, int]) -> Iterator[Flight]:
+        """
+        Have f + 1 robots see one side alone, and the others both, when the coin is thrown.
+
+        Some decide then, and some go on with what the coin shows them, so all depends on its being
+        the same coin: the liars may give wrong shares.
+        """
+        support, aux, conf = Kind.SUPPORT, Kind.AUX, Kind.CONF
+        side = int(2 * sum(wants.values()) > len(wants))
+        # The majority holds to its side and passes the other one on, which the rest then holds to.
+        for robot in sorted(self.honest, key=lambda robot: wants[robot] != side):
+            for one in (wants[robot], 1 - wants[robot]):
+                yield from self.vote(epoch, self.honest, robot, support, round_, one)
+        sure = self.random.sample(self.honest, self.conspiracy.faults + 1)
+        unsure = [robot for robot in self.honest if robot not in sure]
+        for robot in sure:
+            yield from self.vote(epoch, self.honest, robot, aux, round_, side)
+        for robot in unsure:
+            for one in (1 - side, side):
+                yield from self.take(epoch, self.honest, robot, (aux.name, round_, one))
+        for robot in sure:
+            yield from self.vote(epoch, sure, robot, conf, round_, 1 << side)
+        for robot in unsure:
+            for saw in (BOTH, 1 << side):
+                yield from self.take(epoch, self.honest, robot, (conf.name, round_, saw))
+        for robot in self.honest:
+            yield from self._shares(epoch, [], robot, round_)
+        for robot in self.honest:
+            yield from self._shares(epoch, self.honest, robot, round_)
+        # Whoever has decided is not heard yet, and the others may still come to the other side.
+        for later in (round_ + 1, round_ + 2):
+            for kind in (support, support, aux):
+                for robot in self.honest:
+                    yield from self.vote(epoch, self.honest, robot, kind, later, 1 - side)
 
     def _early(self, wants: dict[int, int]) -> list[int]:
         """Choose f + 1 robots, some of either side."""

@@ -18,7 +18,7 @@ LYING_SHARE = 0.8
 # Steps, times n squared, after which the adversary is tired. Against a common coin patience is of
 # no use to it; against local ones it could go on for thousands of rounds.
 PATIENCE_COMMON = 600
-PATIENCE_LOCAL = 150
+PATIENCE_LOCAL = 60
 
 
 @dataclass(frozen=True, slots=True)
