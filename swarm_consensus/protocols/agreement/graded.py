@@ -238,6 +238,10 @@ class GradedAgreement:
         zero, one = self._held(half)
         if (zero | one).bit_count() < self._thresholds.heard:
             return None
+        if not half.spoke >> self._me & 1:
+            # Without an input yet, where robots only crash (with liars, what passes the filter is
+            # said). Others may count on our word: that of a robot that crashed reaches only some.
+            return None
         needed = self._thresholds.heard if self._thresholds.lies else self._thresholds.majority
         if zero.bit_count() >= needed:
             return 0

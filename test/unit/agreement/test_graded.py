@@ -218,6 +218,25 @@ def test_more_than_half_of_all_robots_bring_a_side_out_of_the_first_half() -> No
     assert crash_first_half(FIVE_CRASH, 1, 1, 1).said(Kind.GRADE) == [1]
 
 
+def test_nobody_leaves_a_round_without_a_word_in_it() -> None:
+    # Robot 0 crashes, and only robot 1 has heard of it. Robot 1 has no input yet: went it on to
+    # round 1 with what it heard of the two others, robot 2 would wait for a second word for ever.
+    net = BinaryNet(graded(THREE_CRASH, Random(1)), {0: 0, 1: None, 2: 1})
+    net.deliver(lambda sender, to, word: to != 2 and word[1] == 0)
+    net.waiting = [entry for entry in net.waiting if entry[0] != 0]
+    net.crash(0, Random(1))
+    net.run(first_in_first_out)
+    net.propose(1, 1)
+    net.run(first_in_first_out)
+    net.hold_to_the_end()
+
+
+def test_who_has_no_input_yet_decides_at_the_word_of_another() -> None:
+    net = BinaryNet(graded(THREE_CRASH, Random(1)), {0: 1, 1: 1, 2: None})
+    net.run(first_in_first_out)
+    assert net.hold_to_the_end() == 1
+
+
 def test_half_of_all_robots_or_fewer_bring_neither_out() -> None:
     assert crash_first_half(FIVE_CRASH, 1, 1, 0).said(Kind.GRADE) == [NEITHER]
     # Three of six are no majority, though they are more than the one that spoke against them.
