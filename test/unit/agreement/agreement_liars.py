@@ -94,21 +94,29 @@ def play(
     order: Order,
     slow: Sequence[int] = (),
     between: Callable[[BinaryNet], None] = lambda net: None,
+    late: dict[int, int] | None = None,
 ) -> BinaryNet:
     """
     Run an agreement to its end against a strategy, and hold it to what it promises.
 
     :param slow: robots that words reach only while no other words are on their way.
     :param between: called before each word.
+    :param late: inputs of robots that have none at first.
     """
+    late = late or {}
+    honest = {**inputs, **dict.fromkeys(late)}
     if strategy == 'two faces':
-        net = BinaryNet(make, inputs, two_faces(liars, tuple(inputs), random))
+        net = BinaryNet(make, honest, two_faces(liars, tuple(honest), random))
         lies = silence(liars)
     else:
-        net = BinaryNet(make, inputs)
+        net = BinaryNet(make, honest)
         lies = STRATEGIES[strategy](liars)
+    net.late.update(late)
     lies(net, random)
     for _ in range(WORDS_MAX):
+        while net.late and not net.waiting:
+            net.propose_late(random)
+        net.propose_late(random)
         if not net.waiting:
             net.hold_to_the_end()
             return net

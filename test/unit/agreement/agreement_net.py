@@ -104,6 +104,8 @@ class BinaryNet:
     ) -> None:
         self.make = make
         self.inputs = dict(honest)
+        # Inputs that come later, by robot.
+        self.late: dict[int, int] = {}
         self.robots = {index: Seat(index, make, tuple(honest)) for index in honest}
         self.faces = [Seat(index, make, audience) for index, _, audience in faces]
         self.waiting: list[tuple[int, Seat, Word]] = []
@@ -127,6 +129,13 @@ class BinaryNet:
         self.inputs[index] = side
         self[index].propose(side)
         self.flush(self.robots[index])
+
+    def propose_late(self, random: Random) -> None:
+        """Let a robot whose input is late put it in, now and then; at the latest when all wait."""
+        if self.late and (not self.waiting or random.random() < 0.03):
+            index, side = self.late.popitem()
+            if index in self.robots:
+                self.propose(index, side)
 
     def flush(self, seat: Seat) -> None:
         """Send what a seat has to say."""

@@ -40,6 +40,7 @@ def one_bit_with_liars(random: Random) -> None:
         make = graded(thresholds, random)
     honest = range(thresholds.heard)
     inputs = {robot: random.getrandbits(1) for robot in honest}
+    late = {robot: inputs.pop(robot) for robot in late_ones(random, honest)}
     left, chance = [REBOOTS_MAX], random.choice((0, 0, 0.05))
 
     def reboot(net: BinaryNet) -> None:
@@ -56,21 +57,31 @@ def one_bit_with_liars(random: Random) -> None:
         shuffled(random),
         random.sample(honest, random.randrange(len(honest))),
         reboot,
+        late,
     )
+
+
+def late_ones(random: Random, robots: range) -> list[int]:
+    """Robots whose input comes late."""
+    return random.sample(robots, random.choice((0, 0, 1, 2)))
 
 
 def one_bit_with_crashes(random: Random) -> None:
     thresholds = random.choice((THREE_CRASH, FIVE_CRASH))
     robots = range(thresholds.robots)
-    net = BinaryNet(
-        graded(thresholds, random), {robot: random.getrandbits(1) for robot in robots}
-    )
+    inputs = {robot: random.getrandbits(1) for robot in robots}
+    late = {robot: inputs.pop(robot) for robot in late_ones(random, robots)}
+    net = BinaryNet(graded(thresholds, random), {**inputs, **dict.fromkeys(late)})
+    net.late.update(late)
     crashing = random.sample(robots, random.randint(0, thresholds.faults))
     left, chance = REBOOTS_MAX, random.choice((0, 0.05))
     words = 0
-    while net.waiting:
+    while net.waiting or net.late:
         words += 1
         assert words < WORDS_MAX, f'no end: {net.where()}'
+        net.propose_late(random)
+        if not net.waiting:
+            continue
         net.step(shuffled(random))
         if crashing and random.random() < 0.05:
             net.crash(crashing.pop(), random)

@@ -275,6 +275,21 @@ def a_side_that_few_have_is_not_gone_on_with(monkeypatch: Patch) -> None:
     monkeypatch.setattr(GradedAgreement, '_held', held)
 
 
+def who_has_no_input_yet_leaves_a_round_without_a_word(monkeypatch: Patch) -> None:
+    original = GradedAgreement._first_half
+
+    def first_half(node: GradedAgreement, half: object) -> int | None:
+        if node._thresholds.lies or half.spoke >> node._me & 1:
+            return original(node, half)
+        if half.spoke.bit_count() < node._thresholds.heard:
+            return None
+        majority = node._thresholds.majority
+        sides = [side for side in (0, 1) if half.held[side].bit_count() >= majority]
+        return sides[0] if sides else NEITHER
+
+    monkeypatch.setattr(GradedAgreement, '_first_half', first_half)
+
+
 def liars_are_not_filtered(monkeypatch: Patch) -> None:
     original = GradedAgreement._filter
 
@@ -552,6 +567,10 @@ BY_TEST: list[tuple[Callable[[Patch], None], Callable[[], None]]] = [
         lambda: test_graded.test_f_plus_1_words_of_a_side_decide_it_and_one_is_gone_on_with(
             NEITHER, (0, NEITHER), None, 1, [0]
         ),
+    ),
+    (
+        who_has_no_input_yet_leaves_a_round_without_a_word,
+        test_graded.test_nobody_leaves_a_round_without_a_word_in_it,
     ),
     (
         f_ready_robots_make_ready,
