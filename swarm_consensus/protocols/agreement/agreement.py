@@ -81,6 +81,7 @@ class Agreement:
         self._me = self.robots.index(config.robot)
         self._places = {robot: place for place, robot in enumerate(self.robots)}
         self._rules = SubsetRules(self.robots, self._me, config.thresholds, config.pieces, coin)
+        self._mask_bytes = (len(self.robots) + 7) // 8
         self._random = random
         self._serves = serves
         self._now = 0
@@ -272,6 +273,12 @@ class Agreement:
             self._outcome_told(place, message)
 
     def _about_instance(self, place: int, message: Statement | Piece, witness: object) -> None:
+        if isinstance(message, Statement) and any(
+            len(mask) > self._mask_bytes for _, _, _, mask in message.votes
+        ):
+            # An honest one is as short as it can be; this one would only cost time.
+            self.dropped['NO_SUCH_ROBOT'] += 1
+            return
         epoch = message.epoch
         record = self._subjects.get(message.subject)
         if record is None or epoch not in record.live:
@@ -284,7 +291,7 @@ class Agreement:
         else:
             consistent = instance.subset.receive(place, message)
             if message.settled:
-                instance.passed |= 1 << place
+                consistent &= instance.hear_settled(place, message.settled)
         if not consistent:
             self._contradicted(instance, place, message, witness)
         else:
@@ -342,8 +349,11 @@ class Agreement:
         self, instance: Instance, place: int, message: Statement | Piece, witness: object
     ) -> None:
         self.dropped['CONTRADICTION'] += 1
+        if witness is None or instance.accused >> place & 1:
+            return
         first = instance.evidence(place, message)
-        if first is not None and witness is not None:
+        if first is not None:
+            instance.accused |= 1 << place
             self._contradictions.append(
                 Contradiction(
                     self.robots[place], message.subject, message.epoch, first, (message, witness)

@@ -7,12 +7,23 @@ from collections.abc import Iterable
 from swarm_consensus.protocols.agreement.config import BACKOFF_MAX
 from swarm_consensus.protocols.agreement.effects import InputKept, Kept, SaidKept
 from swarm_consensus.protocols.agreement.messages import Piece, Statement
-from swarm_consensus.protocols.agreement.slots import contradiction
+from swarm_consensus.protocols.agreement.slots import Slot, contradiction, slots
 from swarm_consensus.protocols.agreement.subset import CommonSubset, SubsetRules
 
-# Messages of one robot about one instance that are kept as evidence. An honest robot has something
-# new to say a few times; a liar that says more gets away with what came after.
-EVIDENCE_MAX = 64
+# Messages of one robot about one instance that are kept as evidence, each with something new in it.
+# An honest robot has something new to say a few times; a liar that says more gets away with what
+# came after.
+EVIDENCE_MAX = 32
+
+
+class _Heard:
+    """What one robot said that others can be shown."""
+
+    __slots__ = ('messages', 'slots')
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[Statement | Piece, object]] = []
+        self.slots: set[Slot] = set()
 
 
 class Instance:
@@ -22,6 +33,7 @@ class Instance:
     :param opener: who spoke first of it.
     :param resend_ticks: first wait before things are said again.
     :ivar passed: mask of the robots that have said that they have settled it, or a newer one.
+    :ivar accused: mask of the robots whose contradiction was handed out.
     :ivar told: the vector was handed out.
     """
 
@@ -31,13 +43,15 @@ class Instance:
         self.subset = subset
         self.opener = opener
         self.passed = 0
+        self.accused = 0
         self.told = False
         self.repetitions = 0
         self._rules = rules
         self._resend_ticks = resend_ticks
         self._wait = resend_ticks
         self._due = now + resend_ticks
-        self._heard: dict[int, list[tuple[Statement | Piece, object]]] = {}
+        self._heard: dict[int, _Heard] = {}
+        self._outcomes: dict[int, bytes] = {}
         self._kept: set[int] = set()
         self._answered: dict[int, int] = {}
         self._pulled: dict[int, int] = {}
@@ -95,17 +109,30 @@ class Instance:
 
     # -- evidence -------------------------------------------------------------------------------
 
+    def hear_settled(self, sender: int, outcome: bytes) -> bool:
+        """Note that a robot has settled it; returns False where it named another outcome before."""
+        self.passed |= 1 << sender
+        return self._outcomes.setdefault(sender, outcome) == outcome
+
     def remember(self, sender: int, message: Statement | Piece, witness: object) -> None:
-        """Keep a message as evidence; only messages that somebody can show are worth it."""
-        heard = self._heard.setdefault(sender, [])
-        if witness is not None and len(heard) < EVIDENCE_MAX:
-            heard.append((message, witness))
+        """Keep a message as evidence, if somebody can show it and something in it is new."""
+        if witness is None:
+            return
+        if isinstance(message, Piece):
+            said: set[Slot] = {('piece',)} if message.proposer == sender else set()
+        else:
+            said = {slot for slot, _ in slots(message)}
+        heard = self._heard.setdefault(sender, _Heard())
+        if not said <= heard.slots and len(heard.messages) < EVIDENCE_MAX:
+            heard.slots |= said
+            heard.messages.append((message, witness))
 
     def evidence(
         self, sender: int, message: Statement | Piece
     ) -> tuple[Statement | Piece, object] | None:
         """Return an earlier message of a robot that a new one contradicts, if it is kept."""
-        for earlier, witness in self._heard.get(sender, ()):
+        heard = self._heard.get(sender)
+        for earlier, witness in () if heard is None else heard.messages:
             if contradiction(earlier, message, sender, self._rules.pieces):
                 return earlier, witness
         return None

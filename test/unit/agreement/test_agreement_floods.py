@@ -115,7 +115,7 @@ def hold_bounds(robot: Robot) -> None:
     for each in agreement._subjects:
         assert all(each.settled - config.window < epoch for epoch in each.live), each.live
         for instance in each.live.values():
-            assert all(len(heard) <= EVIDENCE_MAX for heard in instance._heard.values())
+            assert all(len(heard.messages) <= EVIDENCE_MAX for heard in instance._heard.values())
     catch_up = agreement._catch_up
     robots = len(config.robots)
     assert len(catch_up._wanted) <= CLAIMS_MAX * robots
