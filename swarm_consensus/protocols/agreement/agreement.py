@@ -112,6 +112,7 @@ class Agreement:
             if isinstance(kept, SubjectKept):
                 subject = self._subjects.open(kept.subject)
                 subject.settle(kept.epoch, kept.outcome, kept.recent)
+                subject.missed = kept.missed
                 self.standing_hash ^= standing_hash(kept.subject, kept.epoch)
             elif isinstance(kept, InputKept):
                 values = inputs.setdefault((kept.subject, kept.epoch), {})
@@ -126,10 +127,7 @@ class Agreement:
             instance.restored(held)
             if where[1] <= subject.settled:
                 self._settled[where] = instance
-                instance.passed |= 1 << self._me
-                outcome = subject.digest(where[1])
-                if outcome is not None:
-                    instance.subset.voice.settle(outcome)
+                self._end(subject, where[1], instance)
             else:
                 self._under_way[where] = instance
                 if not instance.subset.proposed:
@@ -197,7 +195,7 @@ class Agreement:
             raise InvariantError(f'{subject}/{epoch} is not the one that was decided')
         if len(outcome) > self.config.outcome_bytes_max:
             raise InvariantError(f'{subject}/{epoch}: an outcome of {len(outcome)} bytes')
-        self._now_settled(record, epoch, outcome)
+        self._now_settled(record, epoch, outcome, ((epoch, digest(outcome)),))
         self._hand_out(record)
 
     def returned(self) -> None:
@@ -307,8 +305,11 @@ class Agreement:
         record = self._subjects.get(name)
         settled = self._subjects.settled(name)
         if epoch <= settled:
-            if record is not None and isinstance(message, Statement) and message.again:
-                self._over(place, record, message)
+            if record is None or not isinstance(message, Statement) or not message.again:
+                return None
+            if epoch in record.missed and not message.settled:
+                return self._help(record, epoch, place)
+            self._over(place, record, message)
             return None
         if epoch > settled + self.config.window:
             # What is under way there follows on epochs that are settled.
@@ -323,6 +324,21 @@ class Agreement:
         if isinstance(message, Statement) and message.settled:
             self._catch_up.behind(place, name, epoch, self._now)
         return None
+
+    def _help(self, record: Subject, epoch: int, opener: int) -> Subject:
+        """
+        Take part in an instance that this robot was told the outcome of, and never spoke in.
+
+        Whoever is not done there needs the words of n - f robots, or the outcome of f + 1. That
+        f + 1 have told it to us does not mean that so many will tell it to the others: all but one
+        of them may lie. No input of ours is needed, since an honest robot has come to the end.
+        """
+        record.missed = tuple(each for each in record.missed if each != epoch)
+        self._keep_subject(record)
+        instance = self._make(record, epoch, opener)
+        self._settled[record.name, epoch] = instance
+        self._end(record, epoch, instance)
+        return record
 
     def _over(self, place: int, record: Subject, message: Statement) -> None:
         """Answer a robot that says again what nobody needs here any more."""
@@ -403,9 +419,9 @@ class Agreement:
             self.dropped['SUBJECTS_FULL'] += 1
         elif caught_up is not None:
             record = self._subjects.open(told.subject)
-            epoch, outcome_bytes = caught_up
-            self._now_settled(record, epoch, outcome_bytes)
-            self._caught_up.append(CaughtUp(record.name, epoch, outcome_bytes))
+            epoch = caught_up.epoch
+            self._now_settled(record, epoch, caught_up.outcome, caught_up.recent)
+            self._caught_up.append(CaughtUp(record.name, epoch, caught_up.outcome))
             self._gone_on[record.name] = record
 
     # -- time -----------------------------------------------------------------------------------
@@ -532,27 +548,54 @@ class Agreement:
             decided = Decided(record.name, record.settled + 1, instance.subset.vector)
             self._decided.append(decided)
 
-    def _now_settled(self, record: Subject, epoch: int, outcome: bytes) -> None:
+    def _now_settled(
+        self,
+        record: Subject,
+        epoch: int,
+        outcome: bytes,
+        recent: tuple[tuple[int, bytes], ...],
+    ) -> None:
+        oldest = max(record.settled, epoch - self.config.window) + 1
+        missed = tuple(
+            each
+            for each in range(oldest, epoch + 1)
+            if each not in record.live and not self._catch_up.mute(record.name, each)
+        )
         before = record.settled
         self.standing_hash ^= standing_hash(record.name, before)
         self.standing_hash ^= standing_hash(record.name, epoch)
-        record.settle(epoch, outcome, (*record.recent, (epoch, digest(outcome))))
-        kept = SubjectKept(record.name, epoch, outcome, record.recent)
-        self._keep[kept.key] = kept
+        record.settle(epoch, outcome, (*record.recent, *recent))
+        record.missed = tuple(
+            each for each in (*record.missed, *missed) if each > epoch - self.config.window
+        )
+        self._keep_subject(record)
         for old, instance in tuple(record.live.items()):
-            if before < old <= epoch:
+            if old > epoch:
+                continue
+            if old > before:
                 self._settled[record.name, old] = self._under_way.pop((record.name, old))
-                instance.passed |= 1 << self._me
                 instance.repetitions = 0
-                if old == epoch:
-                    instance.subset.voice.settle(digest(outcome))
-            if old <= epoch - self.config.window or (old < epoch and not instance.told):
+                self._end(record, old, instance)
+            if old <= epoch - self.config.window:
                 self._forget(record, old)
-            elif old <= epoch:
+            else:
                 self._forget_if_done(record, old, instance)
         while len(self._settled) > self.config.kept_max:
             name, old = next(iter(self._settled))
             self._forget(self._subjects[name], old)
+
+    def _keep_subject(self, record: Subject) -> None:
+        kept = SubjectKept(
+            record.name, record.settled, record.outcome, record.recent, record.missed
+        )
+        self._keep[kept.key] = kept
+
+    def _end(self, record: Subject, epoch: int, instance: Instance) -> None:
+        """Have an instance say that it is settled here."""
+        instance.passed |= 1 << self._me
+        outcome = record.digest(epoch)
+        if outcome is not None:
+            instance.subset.voice.settle(outcome)
 
     def _forget_if_done(self, record: Subject, epoch: int, instance: Instance) -> None:
         """Forget an instance once so many robots have settled it that nobody needs it."""

@@ -16,6 +16,7 @@ busy, what is claimed is asked for a few times, and nothing else follows from it
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 
 from swarm_consensus.protocols.agreement.broadcast import digest
 from swarm_consensus.protocols.agreement.config import BACKOFF_MAX, AgreementConfig
@@ -64,6 +65,20 @@ class _Asked:
         self.named = 0
         self.due = now
         self.times = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Certain:
+    """
+    What f + 1 robots say.
+
+    :param outcome: of the epoch.
+    :param recent: (epoch, hash of its outcome) of the epoch and of some before it, oldest first.
+    """
+
+    epoch: int
+    outcome: bytes
+    recent: tuple[tuple[int, bytes], ...]
 
 
 class CatchUp:
@@ -187,11 +202,11 @@ class CatchUp:
             self._told_bytes[place] -= len(told.outcome)
         wanted.told.clear()
 
-    def told(self, place: int, told: OutcomeTold, now: int) -> tuple[int, bytes] | None:
+    def told(self, place: int, told: OutcomeTold, now: int) -> Certain | None:
         """
         Take in how a subject stands at another robot.
 
-        :returns: (epoch, outcome) that is newer than ours and certain; None: nothing yet.
+        :returns: what is newer than ours and certain; None: nothing yet.
         """
         name = told.subject
         settled = self._subjects.settled(name)
@@ -209,13 +224,13 @@ class CatchUp:
             for epoch, outcome in each.recent:
                 said.setdefault((epoch, outcome), set()).add(robot)
         certain = [key for key, by in said.items() if len(by) >= self._thresholds.honest]
+        new = sorted(key for key in certain if key[0] > settled)
         # The newest that is certain is the newest of somebody, and comes with it in full.
-        for epoch, outcome in sorted(certain, reverse=True):
-            if epoch <= settled:
-                return None
+        for count in range(len(new), 0, -1):
+            epoch = new[count - 1][0]
             for each in wanted.told.values():
-                if each.recent[-1] == (epoch, outcome):
-                    found = epoch, each.outcome
+                if each.recent[-1] == new[count - 1]:
+                    found = Certain(epoch, each.outcome, tuple(new[:count]))
                     if epoch >= wanted.epoch:
                         self._want_no_more(name)
                     else:

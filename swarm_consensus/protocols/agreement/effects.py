@@ -62,12 +62,14 @@ class SubjectKept:
     :param epoch: the newest one settled.
     :param outcome: of that epoch.
     :param recent: (epoch, hash of the outcome) of it and of some before it.
+    :param missed: settled epochs in which this robot has never said anything and still may.
     """
 
     subject: str
     epoch: int
     outcome: bytes
     recent: tuple[tuple[int, bytes], ...]
+    missed: tuple[int, ...]
 
     @property
     def key(self) -> str:

@@ -30,9 +30,11 @@ class Subject:
     :ivar outcome: of that epoch.
     :ivar recent: (epoch, hash of the outcome) of it and of some before it, oldest first.
     :ivar live: instances under way, and settled ones that others may still need.
+    :ivar missed: settled ones in which this robot has never said anything, and that others may
+        still need.
     """
 
-    __slots__ = ('live', 'name', 'outcome', 'recent', 'settled')
+    __slots__ = ('live', 'missed', 'name', 'outcome', 'recent', 'settled')
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -40,6 +42,7 @@ class Subject:
         self.outcome = b''
         self.recent: tuple[tuple[int, bytes], ...] = ()
         self.live: dict[int, Instance] = {}
+        self.missed: tuple[int, ...] = ()
 
     def settle(self, epoch: int, outcome: bytes, recent: tuple[tuple[int, bytes], ...]) -> None:
         """Note the outcome of a newer epoch."""

@@ -72,8 +72,11 @@ def test_a_muted_robot_counts_as_stopped() -> None:
     swarm = Swarm(1)
     for robot in swarm.up[:3]:
         robot.up.mute('r03')
-    swarm.run(('a',), 3)
-    for robot in swarm.up[:3]:
+    swarm.robots.pop('r03')
+    own = PieceRules(100, 100)
+    swarm.acts.append(lambda: swarm.post('r03', (), own.cut('a', 1, 3, b'mine')[0]))
+    swarm.run(('a',), 3, idle=False)
+    for robot in swarm.up:
         robot.up.receive('r03', Statement('a', 4, True))
         assert robot.up.dropped['MUTED'] > 0
         assert robot.up.under_way == 0

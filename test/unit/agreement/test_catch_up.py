@@ -10,6 +10,7 @@ from swarm_consensus.protocols.agreement.catch_up import CLAIMS_MAX
 from swarm_consensus.protocols.agreement.effects import SubjectKept
 from swarm_consensus.protocols.agreement.messages import (
     STANDINGS_MAX,
+    Kind,
     Message,
     OutcomeTold,
     Piece,
@@ -17,6 +18,7 @@ from swarm_consensus.protocols.agreement.messages import (
     StandingsWanted,
     Statement,
 )
+from swarm_consensus.protocols.agreement.voice import members
 
 
 def missed_the_first_of_two(swarm: Swarm) -> Robot:
@@ -80,7 +82,7 @@ def settled_before(
     for subject in subjects:
         swarm.outcomes[subject, epoch] = b'x'
         for name in names:
-            row = SubjectKept(subject, epoch, b'x', recent)
+            row = SubjectKept(subject, epoch, b'x', recent, ())
             swarm.robots[name].disk[row.key] = row
     for name in names:
         swarm.boot(name)
@@ -200,3 +202,53 @@ def test_pages_without_end_do_not_hold_a_robot() -> None:
     swarm.run(('a',), 2)
     assert len(lost.up._catch_up._silent_to) <= 500
     assert lost.settled == {'a': 2}
+
+
+@pytest.mark.parametrize('case', ['missed', 'rebooted', 'behind'])
+def test_who_was_told_the_outcome_still_helps_those_who_were_not(case: str) -> None:
+    """
+    Two liars help one robot to the end, tell its outcome to another one, and fall silent.
+
+    The three that are left need the words of all five, and are told the outcome by two only.
+    """
+    swarm = Swarm(3, 7, 2)
+    liars = ('r05', 'r06')
+
+    def swallows(sender: str, name: str, message: Message) -> bool:
+        if 'r00' in (sender, name):
+            return sender == 'r00' or case != 'behind' or not isinstance(message, Piece)
+        if sender not in liars or name not in ('r02', 'r03', 'r04'):
+            return False
+        if isinstance(message, Statement):
+            # They never learn that the input of r00 is not in.
+            return bool(message.settled) or any(
+                members(mask)[0] == 0 and (kind is Kind.END or (kind is Kind.AUX and round_))
+                for kind, round_, _, mask in message.votes
+            )
+        return isinstance(message, OutcomeTold)
+
+    swarm.swallows = swallows
+    newest = 2 if case == 'behind' else 1
+    for _ in range(newest):
+        swarm.begin('a', swarm.robots['r01'])
+    while not all(swarm.robots[name].settled.get('a') == newest for name in ('r01', *liars)):
+        swarm.tick()
+        assert swarm.now < 300, swarm.report()
+    for name in liars:
+        del swarm.robots[name]
+    left = [swarm.robots[name] for name in ('r02', 'r03', 'r04')]
+    assert not any(robot.settled for robot in left)
+    swarm.robots['r00'].up.receive('r01', Statement('a', 4 + newest, False))
+    for name in ('r01', *liars):
+        swarm.robots['r00'].up.receive(name, told(swarm, newest))
+    swarm.carry_out(swarm.robots['r00'])
+    assert swarm.robots['r00'].settled == {'a': newest}
+    swarm.swallows = lambda sender, name, message: False
+    if case == 'rebooted':
+        # What it may still say there outlives a reboot.
+        swarm.boot('r00')
+    while not all(robot.settled.get('a') == newest for robot in left):
+        swarm.tick()
+        assert swarm.now < 2000, swarm.report()
+    swarm.run(('a',), 4)
+    assert all(sorted(robot.disk) == ['subject/a'] for robot in swarm.up)
