@@ -387,7 +387,7 @@ class Agreement:
         to = (self.robots[place],)
         self._post(to, instance.subset.voice.everything(False))
         if not instance.subset.holders_of_mine() >> place & 1:
-            self._telling.pieces(place, instance.subset.own_pieces())
+            self._telling.pieces(place, instance.offer())
         if epoch <= record.settled and not message.settled:
             self._telling.outcome(place, record, self._now)
 
@@ -446,7 +446,7 @@ class Agreement:
         self._flush(name, epoch, instance)
         self._post((), instance.subset.voice.everything(True))
         if instance.subset.proposed and self._lacking(instance):
-            for piece in instance.subset.own_pieces():
+            for piece in instance.offer():
                 self._post((), piece)
         record = self._subjects[name]
         if epoch > record.settled + 1 and record.settled + 1 not in record.live:
@@ -465,8 +465,10 @@ class Agreement:
             holders = [p for p in holders if p not in self._muted] or [proposer]
             if holders == [self._me]:
                 continue
-            to = self.robots[instance.turn_of(proposer, holders)]
-            self._post((to,), PiecesWanted(subject, epoch, proposer, root, indexes))
+            turn = instance.turn_of(proposer, holders)
+            if turn is not None:
+                wanted = PiecesWanted(subject, epoch, proposer, root, indexes)
+                self._post((self.robots[turn],), wanted)
 
     @property
     def idle(self) -> bool:

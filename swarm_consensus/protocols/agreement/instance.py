@@ -55,6 +55,7 @@ class Instance:
         self._kept: set[int] = set()
         self._answered: dict[int, int] = {}
         self._pulled: dict[int, int] = {}
+        self._offers = 0
 
     # -- time -----------------------------------------------------------------------------------
 
@@ -79,11 +80,26 @@ class Instance:
         self._answered[robot] = now + max(1, self._resend_ticks // 2)
         return True
 
-    def turn_of(self, proposer: int, holders: list[int]) -> int:
-        """Return which holder of a value to ask for it now: another one each time."""
+    def turn_of(self, proposer: int, holders: list[int]) -> int | None:
+        """
+        Return which holder of a value to ask for it now: another one each time.
+
+        None at the first time, when the value may be on its way still.
+        """
         count = self._pulled.get(proposer, 0)
         self._pulled[proposer] = count + 1
-        return holders[count % len(holders)]
+        return holders[(count - 1) % len(holders)] if count else None
+
+    def offer(self) -> tuple[Piece, ...]:
+        """
+        Return a piece of this robot's input for those that may lack it; () where there is none.
+
+        Whoever has one piece asks for those that it misses, so one is enough; another one each
+        time.
+        """
+        pieces = self.subset.own_pieces()
+        self._offers += 1
+        return pieces[self._offers % len(pieces) :][:1] if pieces else ()
 
     # -- what is to be kept ---------------------------------------------------------------------
 
