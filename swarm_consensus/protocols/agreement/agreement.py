@@ -91,6 +91,9 @@ class Agreement:
         self._settled: OrderedDict[tuple[str, int], Instance] = OrderedDict()
         self._touched: dict[tuple[str, int], Instance] = {}
         self._keep: dict[str, Kept | None] = {}
+        # What is over need not go at once: it goes with the next that is kept, or with a tick.
+        self._drop: dict[str, None] = {}
+        self._drop_now = False
         self._send: list[Send] = []
         self._opened: list[Opened] = []
         self._decided: list[Decided] = []
@@ -429,9 +432,10 @@ class Agreement:
     def tick(self) -> None:
         """Let a tick pass."""
         self._now += 1
+        self._drop_now = bool(self._drop)
         self._telling.tick()
         for (name, epoch), instance in tuple(self._settled.items()):
-            self._flush(name, epoch, instance)
+            self._flush(name, epoch, instance, end=True)
             self._forget_if_done(self._subjects[name], epoch, instance)
             if instance.repetitions < SETTLED_REPETITIONS_MAX and instance.due(self._now):
                 self._post((), instance.subset.voice.everything(True))
@@ -473,7 +477,7 @@ class Agreement:
     @property
     def idle(self) -> bool:
         """Whether nothing is due by time alone."""
-        if self._under_way or not self._catch_up.idle:
+        if self._under_way or self._drop or not self._catch_up.idle:
             return False
         return all(
             instance.repetitions >= SETTLED_REPETITIONS_MAX for instance in self._settled.values()
@@ -512,6 +516,10 @@ class Agreement:
         gone_on, self._gone_on = self._gone_on, {}
         for record in gone_on.values():
             self._hand_out(record)
+        if self._keep or self._drop_now:
+            # Of one name, what stands in `_keep` is the newer one.
+            self._keep = {**self._drop, **self._keep}
+            self._drop, self._drop_now = {}, False
         if not (self._keep or self._send or self._opened or self._decided or self._caught_up
                 or self._contradictions):  # fmt: skip
             return None
@@ -531,16 +539,22 @@ class Agreement:
     def _is_kept(self, where: tuple[str, int]) -> bool:
         return where in self._under_way or where in self._settled
 
-    def _flush(self, name: str, epoch: int, instance: Instance) -> None:
-        """Keep and send what is new in an instance."""
+    def _flush(self, name: str, epoch: int, instance: Instance, end: bool = False) -> None:
+        """
+        Keep and send what is new in an instance.
+
+        :param end: also that it is over, which goes out with the ticks, of many at once: nobody
+            waits for it.
+        """
         voice = instance.subset.voice
-        if voice.silent and not voice.settled_untold:
+        if voice.silent and not (end and voice.settled_untold):
             return
         if not voice.silent:
             instance.progressed(self._now)
+        if voice.binds:
             for kept in instance.to_keep(name, epoch):
                 self._keep[kept.key] = kept
-        self._post((), voice.take_new())
+        self._post((), voice.take_new(end))
 
     def _hand_out(self, record: Subject) -> None:
         """Hand the next vector out, once, if it is there and all before it is settled."""
@@ -610,9 +624,10 @@ class Agreement:
         instance = record.live.pop(epoch, None)
         self._settled.pop((record.name, epoch), None)
         if instance is not None:
-            self._keep[said_key(record.name, epoch)] = None
-            for proposer in instance.kept:
-                self._keep[input_key(record.name, epoch, proposer)] = None
+            over = [input_key(record.name, epoch, proposer) for proposer in instance.kept]
+            for key in (said_key(record.name, epoch), *over):
+                self._keep.pop(key, None)
+                self._drop[key] = None
 
     # -- small things ---------------------------------------------------------------------------
 

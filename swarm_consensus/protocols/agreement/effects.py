@@ -1,8 +1,8 @@
 """
 What one step of the agreement wants done, as one immutable batch, in the order of its fields.
 
-1. `keep` is made durable, all or nothing, after every earlier one. It is what this robot has said
-   and promised, so nothing of `send` may leave before.
+1. `keep` is made durable, all or nothing, after every earlier one. It is what binds this robot of
+   what it has said (voice.py), and what it has promised, so nothing of `send` may leave before.
 2. `send` leaves.
 3. `opened`, `caught_up`, `decided` and `contradictions` are told: what was decided comes after what
    was caught up, and rests on it. Each `Decided` is answered by `Agreement.settle` with the

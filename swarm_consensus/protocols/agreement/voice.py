@@ -4,6 +4,11 @@ What one robot says in one instance: each slot once, whatever happens.
 Everything that the rules want said passes here. Where a slot is filled already, by this boot or by
 one before it, what stands there is said and not the new thing: a robot that reboots in the middle
 goes through its rounds again, but never contradicts itself.
+
+**What binds.** An echo, what a robot holds to (AUX, GRADE) and what it saw (CONF) depend on which
+messages came first, so they have to be on disk before they leave. The rest need not: a robot may
+support both sides; it is ready for the one value only that enough echoes leave room for; it ends
+with the side that all end with; and its share of a coin is always the same.
 """
 
 from __future__ import annotations
@@ -19,6 +24,7 @@ from swarm_consensus.protocols.agreement.messages import (
 )
 
 _REPEATING = frozenset(kind for kind in Kind if kind.repeats)
+_BINDING = frozenset({Kind.AUX, Kind.CONF, Kind.GRADE})
 # Stands where the value is part of the slot itself.
 _ANY = -1
 
@@ -34,6 +40,7 @@ class Voice:
     :param said: what was said before the last reboot.
     :ivar ripe: something new has been said of every robot's input: more of the same will not come,
         so there is nothing to wait for.
+    :ivar binds: something of what is new binds this robot.
     """
 
     def __init__(
@@ -54,6 +61,7 @@ class Voice:
         self._robots = robots
         self._counts: dict[tuple[Kind, int], int] = {}
         self.ripe = False
+        self.binds = False
         if said is not None:
             self._recall(said)
 
@@ -77,6 +85,7 @@ class Voice:
         if said is None:
             said = self._echoes[proposer] = root
             self._new_echoes.append((proposer, root))
+            self.binds = True
             self.ripe |= len(self._echoes) == self._robots
         return said
 
@@ -97,6 +106,7 @@ class Voice:
             return said
         self._votes[slot] = value
         self._new_votes.append((kind, proposer, round_, value))
+        self.binds |= kind in _BINDING
         count = self._counts.get((kind, round_), 0) + 1
         self._counts[kind, round_] = count
         self.ripe |= count >= self._robots
@@ -143,8 +153,13 @@ class Voice:
         """Whether the end of the instance has not been told yet."""
         return bool(self._settled) and not self._settled_told
 
-    def take_new(self) -> Statement:
-        """Return a statement of all that is new, which counts as told from now."""
+    def take_new(self, end: bool = True) -> Statement:
+        """
+        Return a statement of all that is new, which counts as told from now.
+
+        :param end: also that the instance is over, where it is.
+        """
+        settled = b'' if self._settled_told or not end else self._settled
         statement = Statement(
             self._subject,
             self._epoch,
@@ -153,12 +168,13 @@ class Voice:
             tuple(self._new_readies),
             _grouped(self._new_votes),
             tuple(self._new_shares),
-            b'' if self._settled_told else self._settled,
+            settled,
         )
         self._new_echoes, self._new_readies = [], []
         self._new_votes, self._new_shares = [], []
-        self._settled_told = bool(self._settled)
+        self._settled_told |= bool(settled)
         self.ripe = False
+        self.binds = False
         return statement
 
     def everything(self, again: bool) -> Statement:

@@ -30,6 +30,7 @@ from swarm_consensus.protocols.agreement.effects import (
     input_key,
 )
 from swarm_consensus.protocols.agreement.messages import (
+    Kind,
     Message,
     OutcomeTold,
     Piece,
@@ -73,6 +74,12 @@ def filled(statement: Statement) -> dict[object, object]:
     return found
 
 
+def binds(slot: object) -> bool:
+    """Return whether a robot that forgot a slot could fill it otherwise (voice.py)."""
+    assert isinstance(slot, tuple)
+    return slot[0] in ('echo', Kind.AUX, Kind.CONF, Kind.GRADE)
+
+
 def judged(before: bytes, decided: Decided) -> bytes:
     """Return the outcome of an epoch; whoever judges by an old outcome gets another one."""
     return blake2b(before + repr((decided.epoch, decided.vector)).encode()).digest()
@@ -85,6 +92,7 @@ class Robot:
 
     :ivar agreement: None while it is down.
     :ivar kept: everything that was ever kept of what it said, by instance.
+    :ivar said: everything that it said without its being kept, by instance and slot.
     """
 
     name: str
@@ -94,6 +102,7 @@ class Robot:
     outcomes: dict[str, bytes] = field(default_factory=dict)
     settled: dict[str, int] = field(default_factory=dict)
     kept: dict[Where, dict[object, object]] = field(default_factory=dict)
+    said: dict[tuple[Where, object], object] = field(default_factory=dict)
     kept_inputs: dict[Where, bytes] = field(default_factory=dict)
     ended: dict[Where, bytes] = field(default_factory=dict)
     to_propose: dict[Where, int] = field(default_factory=dict)
@@ -243,7 +252,7 @@ class Swarm:
                     assert key in robot.disk, 'an echo promises the value'
 
     def _hold_to_kept(self, robot: Robot, message: Message) -> None:
-        """Hold that nothing is said that a reboot would forget."""
+        """Hold that nothing is said that binds and that a reboot would forget."""
         told = f'{self.seed}: {robot.name} says what is not kept: {message}'
         if isinstance(message, Statement):
             where = message.subject, message.epoch
@@ -254,6 +263,10 @@ class Swarm:
             if settled is not None:
                 assert over and isinstance(row, SubjectKept), told
                 assert (message.epoch, settled) in row.recent, told
+            for slot in [slot for slot in said if not binds(slot)]:
+                # Not kept, and yet the same after any number of reboots.
+                content = said.pop(slot)
+                assert robot.said.setdefault((where, slot), content) == content, told
             kept = robot.kept.get(where, {})
             if f'said/{message.epoch}/{message.subject}' not in robot.disk:
                 assert over or not said, told
