@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from swarm_consensus.protocols.agreement import graded, subset
+from swarm_consensus.protocols.agreement import subset
 from swarm_consensus.protocols.agreement.binary import BinaryAgreement
 from swarm_consensus.protocols.agreement.broadcast import ReliableBroadcast
 from swarm_consensus.protocols.agreement.graded import GradedAgreement
@@ -81,7 +81,8 @@ def decide_against_the_coin(patch: pytest.MonkeyPatch) -> None:
         at = self._at(self.round)
         self._look(at)
         if self.decision is None and at.saw in (1, 2):
-            self._decide(at.saw >> 1)
+            self._through = True
+            self._end(at.saw >> 1)
         original(self)
 
     patch.setattr(BinaryAgreement, '_advance', advance)
@@ -94,7 +95,7 @@ def one_end_is_enough(patch: pytest.MonkeyPatch) -> None:
     def note(self: BinaryAgreement, sender: int, kind: Kind, round_: int, value: int) -> bool:
         held = original(self, sender, kind, round_, value)
         if held and kind is Kind.END and self.decision is None and sender != self._me:
-            self._decide(value)
+            self._end(value)
         return held
 
     patch.setattr(BinaryAgreement, '_note', note)
@@ -189,7 +190,8 @@ def a_throw_instead_of_what_came_out(patch: pytest.MonkeyPatch) -> None:
         needed = self._thresholds.heard if lies else self._thresholds.lasting
         for side in (0, 1):
             if held[side].bit_count() >= needed:
-                self._decide(side)
+                self._through = True
+                self._end(side)
                 return True
         self.round += 1
         self._begin(self._random.getrandbits(1))
@@ -208,32 +210,30 @@ def one_word_decides(patch: pytest.MonkeyPatch) -> None:
         if not self._thresholds.lies and spoke >= self._thresholds.heard:
             for side in (0, 1):
                 if held[side]:
-                    self._decide(side)
+                    self._through = True
+                    self._end(side)
                     return True
         return original(self, half)
 
     patch.setattr(GradedAgreement, '_second_half', second_half)
 
 
-def a_plurality_comes_out(patch: pytest.MonkeyPatch) -> None:
-    """The first half settles on what most of those heard hold to, so on two sides at once."""
-    original = GradedAgreement._first_half
+def silent_after_the_end(patch: pytest.MonkeyPatch) -> None:
+    """Who has decided says no more than that: another may be short of its support for ever."""
+    for machine in (BinaryAgreement, GradedAgreement):
+        original = machine._end
 
-    def first_half(self: GradedAgreement, half: Any) -> int | None:
-        came_out = original(self, half)
-        if came_out == graded.NEITHER:
-            zero, one = (each.bit_count() for each in self._held(half))
-            return 0 if zero >= one else 1
-        return came_out
+        def end(self: Any, side: int, original: Callable[[Any, int], None] = original) -> None:
+            original(self, side)
+            self.over = True
 
-    patch.setattr(GradedAgreement, '_first_half', first_half)
+        patch.setattr(machine, '_end', end)
 
 
-def three_robots_for_each_liar(patch: pytest.MonkeyPatch) -> None:
-    """n = 3f is let in: one robot of the four and its thresholds are missing."""
-    patch.setattr(Thresholds, '__post_init__', lambda self: None)
+def ask_for_what_the_proposer_alone_has(patch: pytest.MonkeyPatch) -> None:
+    """Of two values of a liar the one is asked for that only the liar vouches for."""
     patch.setattr(
-        Thresholds, 'honest_majority', property(lambda self: self.robots - self.faults)
+        ReliableBroadcast, '_certainty', lambda self, root: (self._offered == root, root)
     )
 
 
@@ -254,5 +254,6 @@ MUTATIONS: tuple[Mutation, ...] = (
     an_echo_without_its_value,
     a_throw_instead_of_what_came_out,
     one_word_decides,
-    a_plurality_comes_out,
+    silent_after_the_end,
+    ask_for_what_the_proposer_alone_has,
 )

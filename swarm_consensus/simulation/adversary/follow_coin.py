@@ -13,10 +13,11 @@ robots at once, and the others only when they have voted against it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from swarm_consensus.protocols.agreement.coin import coin_name, fixed_coin
 from swarm_consensus.protocols.agreement.messages import Kind, Statement
+from swarm_consensus.protocols.agreement.voice import mask_of
 from swarm_consensus.simulation.adversary.coin import SHARE_BYTES
 from swarm_consensus.simulation.adversary.robot import SUBJECT
 from swarm_consensus.simulation.adversary.scripted import Scripted
@@ -25,6 +26,7 @@ from swarm_consensus.simulation.adversary.styles import Flight
 COIN_FOLLOWER = 'follow_the_coin'
 BOTH = 3
 PART_CHANCE = 0.4
+LEAVE_CHANCE = 0.3
 
 
 class CoinFollower(Scripted):
@@ -34,8 +36,10 @@ class CoinFollower(Scripted):
         """Go on as long as the robots want different sides."""
         early = self.random.sample(self.honest, self.conspiracy.faults + 1)
         yield from self.value(epoch, early, early)
-        # Either it goes on for ever, or it parts the robots in the first random round.
+        # It goes on for ever, or parts the robots in the first random round, or has a few decide
+        # at once.
         parts = self.random.random() < PART_CHANCE
+        leaves = not parts and self.random.random() < LEAVE_CHANCE
         round_ = 0
         while True:
             # In the first round the late ones vote against the liar's value only when they have
@@ -45,6 +49,9 @@ class CoinFollower(Scripted):
             if wants is None or len(set(wants.values())) == 1:
                 return
             self.rounds_followed += 1
+            if leaves and self.conspiracy.faults > 1:
+                yield from self._leave_one(epoch, wants)
+                return
             if parts and fixed_coin(round_) is None:
                 yield from self._part(epoch, round_, wants)
                 return
@@ -130,6 +137,31 @@ class CoinFollower(Scripted):
                 for robot in self.honest:
                     yield from self.vote(epoch, self.honest, robot, kind, later, 1 - side)
 
+    def _leave_one(self, epoch: int, wants: dict[int, int]) -> Iterator[Flight]:
+        """
+        Have f robots decide in the first round, and one be short of their support.
+
+        The other f hold to the side that is not decided. To the one that is left it never becomes
+        possible, unless those who have decided still support it; too few of them have decided to be
+        believed. The liars are silent from then on.
+        """
+        side, faults = fixed_coin(0), self.conspiracy.faults
+        with_it = [robot for robot in self.honest if wants[robot] == side]
+        against = [robot for robot in self.honest if wants[robot] != side]
+        if side is None or len(with_it) != faults + 1:
+            return
+        left = with_it[-1]
+        for robot in with_it:
+            yield from self.vote(epoch, with_it, robot, Kind.SUPPORT, 0, side)
+        support = (Kind.SUPPORT, 0, 1 - side, mask_of((self.target,)))
+        word = Statement(SUBJECT, epoch, False, votes=(support,))
+        yield self.forge_of(self.conspiracy.liars[0], left, word)
+        yield from self.take(epoch, against, left, (Kind.SUPPORT.name, 0, 1 - side))
+        for robot in against:
+            yield from self.vote(epoch, [*against, left], robot, Kind.SUPPORT, 0, 1 - side)
+        for robot in with_it[:-1]:
+            yield from self.vote(epoch, with_it, robot, Kind.AUX, 0, side)
+
     def _early(self, wants: dict[int, int]) -> list[int]:
         """Choose f + 1 robots, some of either side."""
         number = self.conspiracy.faults + 1
@@ -139,7 +171,7 @@ class CoinFollower(Scripted):
         return few + more[: number - len(few)]
 
     def _shares(
-        self, epoch: int, senders: list[int], receiver: int, round_: int
+        self, epoch: int, senders: Iterable[int], receiver: int, round_: int
     ) -> Iterator[Flight]:
         """Give shares of the coin, those of liars possibly wrong ones."""
         mint, names = self.conspiracy.mint, self.conspiracy.names

@@ -230,6 +230,8 @@ class Equivocating(Liar):
         shuffled = random.sample(field_.honest, len(field_.honest))
         cut = random.randint(1, max(1, len(shuffled) - 1))
         self._listeners = frozenset(shuffled[:cut]), frozenset(shuffled[cut:])
+        # Of its second value it may send the first piece only, so that nobody can ever have it.
+        self._withholds = random.random() < 0.5
         # The second face votes the other way about these.
         self._turned = frozenset(
             robot for robot in range(self.robots) if random.random() < random.choice([0.3, 1.0])
@@ -254,8 +256,11 @@ class Equivocating(Liar):
             face = place if first_is_first else 1 - place
             for receivers, message in step.sends:
                 said = message
-                if face == 1 and isinstance(message, Statement):
-                    said = turned(message, self._turned)
+                if face == 1:
+                    if isinstance(message, Statement):
+                        said = turned(message, self._turned)
+                    elif isinstance(message, Piece) and message.index and self._withholds:
+                        continue
                 sent += [
                     (receiver, said)
                     for receiver in receivers

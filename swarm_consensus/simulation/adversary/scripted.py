@@ -156,12 +156,13 @@ class Scripted(Style):
         yield from self.take(epoch, senders, receiver, (kind.name, round_, side))
 
     def rest(self, epoch: int, receiver: int, round_: int) -> Iterator[Flight]:
-        """Give one robot all that was said in a round."""
+        """Give one robot all that was said in a round, in random order."""
         found = [
             word
             for word in self._words[epoch]
             if word[1] == receiver and word[2][1] == round_
         ]
+        self.random.shuffle(found)
         for word in found:
             yield from self._words[epoch].pop(word, ())
 
