@@ -2,9 +2,9 @@
 What a leaderless decision costs: rounds, messages and bytes, for each strategy of the liars.
 
 The robots of the simulation's adversary (simulation/adversary), f = (n - 1) / 3 of them liars, on a
-network that delivers in random order; and beside them the adversary that follows the coin. Bytes are
-those of the codec, without the headers of frames. A robot of the simulation speaks at every message
-that it hears; a real one puts what it says within some milliseconds into one statement.
+network that delivers in random order; and beside them the adversary that follows the coin. Bytes
+are those of the codec, without the headers of frames. A robot of the simulation speaks at every
+message that it hears; a real one puts what it says within some milliseconds into one statement.
 
 What is sent counts once however many hear it, as DDS multicasts; what is received counts at each.
 The plot is build/agreement_rounds.png.
@@ -13,12 +13,13 @@ The plot is build/agreement_rounds.png.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.rows import row
-from swarm_consensus.protocols.agreement.messages import Message, Piece, Statement
+from swarm_consensus.protocols.agreement.coin import FIXED
+from swarm_consensus.protocols.agreement.messages import DIGEST_BYTES, Message, Piece, Statement
 from swarm_consensus.simulation.adversary.arena import Arena
 from swarm_consensus.simulation.adversary.checks import Check, Swarm
 from swarm_consensus.simulation.adversary.follow_coin import COIN_FOLLOWER
@@ -33,11 +34,15 @@ STRATEGIES = (NONE, *LIARS, COIN_FOLLOWER)
 # Runs of each strategy for a size: spreads are small where robots are many.
 SIZES = {4: 20, 7: 10, 10: 5, 13: 3}
 BALLOT_BYTES = 100
-EPOCHS = 2
+# Old words are replayed in the epochs after the first one.
+EPOCHS = {'replaying': 3}
 KILOBYTE = 1000
 LARGE_SIZES = (4, 7, 10)
 # Echo, ready, support, aux and end: what a robot says about each of n values where all goes well.
 WORDS_MIN = 5
+# One round in three is random, and one in two of those leaves the robots with one side whatever the
+# adversary does: 2 x 3 rounds on average. Of the next two, whose coins are 1 and 0, one decides.
+ROUNDS_EXPECTED = 2 * len(FIXED) + 2
 
 
 class Meter(Check):
@@ -78,7 +83,6 @@ class Cost:
     sent_bytes: float = 0.0
     received_bytes: float = 0.0
     piece_bytes: float = 0.0
-    all_rounds: list[int] = field(default_factory=list)
 
 
 def rows() -> list[dict[str, Any]]:
@@ -122,7 +126,6 @@ def cost(robots: int, strategy: str, value_bytes: int, runs: int) -> Cost:
         assert isinstance(meter, Meter)
         honest = robots - faults if plan.liars else robots
         decisions = runs * plan.epochs
-        total.all_rounds.append(report.rounds)
         total.rounds += report.rounds / runs
         total.messages += meter.messages / honest / decisions
         total.received += meter.received / decisions
@@ -149,7 +152,7 @@ def plan_of(robots: int, strategy: str, value_bytes: int) -> Plan:
         restarts=0,
         restart_chance=0.0,
         loses=0.0,
-        epochs=EPOCHS,
+        epochs=EPOCHS.get(strategy, 1),
         apart=follows,
         value_bytes=(value_bytes,),
         piece_bytes=8192,
@@ -176,11 +179,15 @@ def draw(costs: dict[tuple[str, int], Cost], large: dict[int, Cost]) -> None:
             (sent, [costs[strategy, n].sent_bytes / 1e3 for n in sizes]),
         ):
             axes.plot(sizes, what, style, markersize=4, label=strategy)
-    _theory(rounds, sizes, [6.0 for _ in sizes], 'expected against any adversary: at most 6')
-    _theory(messages, sizes, [float(WORDS_MIN * n**3) for n in sizes], r'$5\,n^3$ words')
-    _theory(messages, sizes, [float(n**3) for n in sizes], r'$n^3$')
-    _theory(sent, sizes, [n * BALLOT_BYTES / 1e3 for n in sizes], r'$n\,|v|$')
-    rounds.set(title='rounds of the longest agreement', ylabel='rounds', ylim=(0, None))
+    bound = [float(ROUNDS_EXPECTED)] * len(sizes)
+    _theory(rounds, sizes, bound, 'theory: one agreement, any adversary, at most')
+    together = [costs[NONE, n].words for n in sizes]
+    messages.plot(sizes, together, 'k:', label='none lies, each word a message')
+    cubic = [float(WORDS_MIN * n**3) for n in sizes]
+    _theory(messages, sizes, cubic, r'theory: $5\,n^3$ words')
+    once = [_once(n, BALLOT_BYTES) for n in sizes]
+    _theory(sent, sizes, once, r'theory: $n\,|v| + 2\,n^2$ hashes')
+    rounds.set(title='rounds of the longest agreement', ylabel='rounds', ylim=(0, 13))
     messages.set(title='messages received by all robots together', yscale='log', xscale='log')
     sent.set(
         title=f'sent by all robots, values of {BALLOT_BYTES} bytes',
@@ -192,8 +199,14 @@ def draw(costs: dict[tuple[str, int], Cost], large: dict[int, Cost]) -> None:
         ('all received', [large[n].received_bytes / 1e3 for n in LARGE_SIZES]),
     ):
         values.plot(LARGE_SIZES, drawn, '-o', label=label)
-    _theory(values, LARGE_SIZES, [n * KILOBYTE / 1e3 for n in LARGE_SIZES], r'$n\,|v|$')
-    _theory(values, LARGE_SIZES, [n**2 * KILOBYTE / 1e3 for n in LARGE_SIZES], r'$n^2\,|v|$')
+    for what, label in (
+        ([n * KILOBYTE / 1e3 for n in LARGE_SIZES], r'bound $n\,|v|$'),
+        ([n**2 * KILOBYTE / 1e3 for n in LARGE_SIZES], r'bound $n^2\,|v|$'),
+    ):
+        _theory(values, LARGE_SIZES, what, label)
+    for power, label in ((0, r'$n\,|v| + 2\,n^2$ hashes'), (1, r'$n^2\,|v| + 2\,n^3$ hashes')):
+        what = [_once(n, KILOBYTE) * n**power for n in LARGE_SIZES]
+        values.plot(LARGE_SIZES, what, ':', color='grey', label=f'theory: {label}')
     values.set(
         title='values of 1 kB, none lies', ylabel='kB', yscale='log', xscale='log'
     )
@@ -202,7 +215,7 @@ def draw(costs: dict[tuple[str, int], Cost], large: dict[int, Cost]) -> None:
         axes.set_xticks(places, [str(n) for n in places])
         axes.minorticks_off()
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=7)
+        axes.legend(fontsize=7, loc='upper left', ncols=2 if axes is rounds else 1)
     figure.suptitle('One leaderless decision, f = (n - 1) / 3 liars, a common coin')
     figure.tight_layout()
     PLOT.parent.mkdir(exist_ok=True)
@@ -210,6 +223,10 @@ def draw(costs: dict[tuple[str, int], Cost], large: dict[int, Cost]) -> None:
     pyplot.close(figure)
 
 
+def _once(robots: int, value_bytes: int) -> float:
+    """Return the kB of all values, and of an echo and a ready of every robot for each of them."""
+    return (robots * value_bytes + 2 * robots**2 * DIGEST_BYTES) / 1e3
+
+
 def _theory(axes: Any, sizes: Sequence[int], values: Sequence[float], label: str) -> None:
     axes.plot(sizes, values, '--', color='grey', linewidth=1, label=label)
-    axes.annotate(label, (sizes[-1], values[-1]), fontsize=7, color='grey', ha='right', va='bottom')
