@@ -55,10 +55,11 @@ test: $(if $(filter kilted,$(ROS)),lint)  ## lint, types and tests (TESTS=path, 
 SEEDS ?= 10000
 SEED_BASE ?= 1
 
-soak:  ## as many seeds of the simulation and of both protocols' storms as asked (SEEDS=n SEED_BASE=b)
+soak:  ## as many seeds of the simulations and of both protocols' storms as asked (SEEDS=n SEED_BASE=b)
 	@$(SET_UP) demo test
 	@status=0; \
 	$(BIN)/swarm simulate --seeds $(SEEDS) --base $(SEED_BASE) || status=1; \
+	$(BIN)/swarm simulate --agreed --seeds $(SEEDS) --base $(SEED_BASE) || status=1; \
 	RAFT_SEEDS=$(SEED_BASE):$(SEEDS) $(BIN)/pytest test/unit/raft/test_faults.py -n auto || status=1; \
 	AGREEMENT_SEEDS=$(SEED_BASE):$(SEEDS) $(BIN)/pytest test/unit/agreement/test_storm.py -n auto || status=1; \
 	exit $$status

@@ -7,6 +7,7 @@ Everything comes from the seed; a failure prints the command that replays it.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 import os
 from pathlib import Path
 import subprocess
@@ -16,11 +17,13 @@ import pytest
 
 from swarm_consensus.protocols.agreement.errors import ConfigError
 from swarm_consensus.protocols.agreement.quorum import Thresholds
-from swarm_consensus.simulation.adversary.arena import SCRIPTS, Report, run_seed
+from swarm_consensus.simulation.adversary.arena import SCRIPTS, Arena, Report, run_seed
 from swarm_consensus.simulation.adversary.liars import LIARS
 from swarm_consensus.simulation.adversary.plan import draw
 from swarm_consensus.simulation.adversary.report import failure_text
 from swarm_consensus.simulation.adversary.styles import STYLES
+from swarm_consensus.simulation.adversary.trace import Trace
+from swarm_consensus.simulation.facts import InvariantBroken
 
 SEEDS = 400
 CHUNK = 20
@@ -81,6 +84,19 @@ def test_three_robots_for_each_liar_are_refused(faults: int) -> None:
         Thresholds(3 * faults, faults, lies=True)
     with pytest.raises(ConfigError, match=f'it takes {2 * faults + 1} robots'):
         Thresholds(2 * faults, faults, lies=False)
+
+
+def test_what_is_refused_would_break(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let in all the same, three robots with a silent liar among them wait for ever."""
+    monkeypatch.setattr(Thresholds, '__post_init__', lambda self: None)
+    plan = next(
+        plan
+        for plan in map(draw, range(1, SEEDS))
+        if plan.lies and plan.robots == 4 and plan.style == 'random'
+    )
+    plan = replace(plan, robots=3, liars={1: 'silent'}, restarts=0)
+    with pytest.raises(InvariantBroken, match='totality: robots .0, 2. wait in epoch 1'):
+        Arena(1, plan, Trace()).run()
 
 
 def test_two_runs_of_a_seed_are_equal_to_the_last_byte() -> None:
