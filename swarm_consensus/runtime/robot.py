@@ -461,16 +461,19 @@ class RobotRuntime:
         if self._agreed.held:
             return
         subjects = self._agreed.subjects
-        alive = self._members.alive(now_ns)
         news = subjects.take_news()
         looked_at: Collection[str] = subjects.open if ticked else news
+        waited_for = [each for each in self._requests.waited_for() if subjects.serves(each)]
+        if not looked_at and not waited_for:
+            return
+        alive = self._members.alive(now_ns)
         while looked_at:
             subjects.judge(looked_at, now_ns, alive, outputs)
             self._agreed.carry_out(self._post, now_ns, outputs)
             # What has ended may let the next epoch begin.
             looked_at = subjects.take_news()
         has_quorum = subjects.has_quorum(alive)
-        for subject in filter(subjects.serves, self._requests.waited_for()):
+        for subject in waited_for:
             if ticked or subject in self._touched:
                 view = subjects.view(subject, now_ns)
                 self._requests.progress(subject, view, has_quorum, outputs)
