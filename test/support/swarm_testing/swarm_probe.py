@@ -25,6 +25,8 @@ DECIDED = Decision.STATUS_DECIDED
 NO_QUORUM = Decision.STATUS_NO_QUORUM
 # Robots that start at once on two cores need a few seconds to find each other.
 READY_S = 30.0
+# Far more than a commit takes, so that on a busy machine the answer is still that of the swarm.
+REQUEST_S = 10.0
 
 LATCHED = QoSProfile(
     depth=1000,
@@ -223,7 +225,8 @@ class SwarmProbe(NodeProbe):
     # -- asking -----------------------------------------------------------------------------------
 
     def propose(self, robot: str, subject: str, choice: str, **fields: Any) -> Future:
-        """Ask a robot to have a value committed."""
+        """Ask a robot to have a value committed, within REQUEST_S unless told otherwise."""
+        fields.setdefault('timeout', REQUEST_S)
         request = Propose.Request(subject=subject, choice=choice, **fields)
         return self._propose[robot].call_async(request)
 
@@ -233,7 +236,8 @@ class SwarmProbe(NodeProbe):
         return future.result().decision
 
     def read(self, robot: str, subject: str = '', **fields: Any) -> Future:
-        """Ask a robot for a subject, or for the log."""
+        """Ask a robot for a subject, or for the log, within REQUEST_S unless told otherwise."""
+        fields.setdefault('timeout', REQUEST_S)
         return self._read[robot].call_async(Read.Request(subject=subject, **fields))
 
     def read_result(self, future: Future) -> Any:
