@@ -128,14 +128,14 @@ class Agreed:
 
     def has_quorum(self, alive: Collection[str]) -> bool:
         """Return whether so many robots are heard that an epoch can end."""
-        return len(alive) >= self._agreement.config.thresholds.heard
+        return self._agreement.heard_of(alive) >= self._agreement.config.thresholds.heard
 
     def no_quorum(self, alive: Collection[str]) -> str:
         """Return in words why an epoch cannot end."""
         thresholds = self._agreement.config.thresholds
         return (
-            f'{len(alive)} of {thresholds.robots} robots are heard, {thresholds.heard} must be for '
-            f'`agreed` with {thresholds.faults} that may be '
+            f'{self._agreement.heard_of(alive)} of {thresholds.robots} robots are heard, '
+            f'{thresholds.heard} must be for `agreed` with {thresholds.faults} that may be '
             f'{"lying" if thresholds.lies else "down"}'
         )
 

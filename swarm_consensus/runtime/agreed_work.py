@@ -48,7 +48,7 @@ LINGER_NS = 1_000_000
 # Most ticks that are made up for after a pause; the timers of this level lose nothing by it.
 TICKS_MAX = 8
 # Signs of life of a robot whose subjects stand otherwise before this one looks again, at most.
-PATIENCE_MAX = 64
+PATIENCE_MAX = 16
 
 AGREEMENT_MESSAGES = (*MESSAGE_TYPES, Accusation)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from swarm_consensus.decision.types import ANY_REVISION, Status
+from swarm_consensus.decision.types import ANY_REVISION, Decision, Status
 from swarm_consensus.protocols.keyvalue import Expected, Put, key_after
 from swarm_consensus.runtime.config import SECOND
 from swarm_consensus.runtime.events import (
@@ -49,6 +49,8 @@ class _Try:
 
     :param event: the operation in the history; None for a read that makes no history.
     :param request_id: '' for one that the robot makes up.
+    :param boots: of the robot until then, where the subject is agreed; request ids of that level
+        are known to one boot of one robot.
     """
 
     client: int
@@ -59,6 +61,7 @@ class _Try:
     request_id: str
     tries: int
     refused: int
+    boots: int = 0
 
 
 class Clients:
@@ -106,6 +109,11 @@ class Clients:
             self._write(-1, robot, 'end')
             event = self.history.begin(f'last read@{robot}', 'end', Kind.READ, '', ANY_REVISION)
             self._ask_read(_Try(-1, robot, 'end', event, True, '', 1, 0))
+            if self._plan.agreed:
+                # Of two that propose at once one is told that something else was decided.
+                subject = f'{self._plan.agreed[0]}/{robot}'
+                self._write(-1, robot, subject)
+                self._read_agreed(-1, robot, subject)
 
     def _count(self, outcome: str) -> None:
         self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
@@ -129,6 +137,13 @@ class Clients:
             self._think(client)
             return
         random, plan = self._random, self._plan
+        if plan.agreed and random.random() < plan.agreement:
+            subject = random.choice(plan.agreed)
+            if random.random() < plan.reads:
+                self._read_agreed(client, robot, subject)
+            else:
+                self._write(client, robot, subject)
+            return
         subject = random.choice(plan.subjects)
         if plan.keys and random.random() < plan.keys:
             self._touch_key(client, robot, subject)
@@ -149,10 +164,18 @@ class Clients:
             subject = ''
         self._ask_read(_Try(client, robot, subject, event, linearizable, '', 1, 0))
 
+    def _read_agreed(self, client: int, robot: str, subject: str) -> None:
+        name = f'read{self._keys + 1}@{robot}'
+        event = self.history.begin(name, subject, Kind.READ, '', ANY_REVISION)
+        self._ask_read(_Try(client, robot, subject, event, True, '', 1, 0))
+
+    def _is_agreed(self, subject: str) -> bool:
+        return bool(self._plan.agreed) and subject.startswith(self._plan.agreed[0])
+
     def _ask_read(self, attempt: _Try) -> None:
         self._keys += 1
         self._open[self._keys] = attempt
-        if attempt.linearizable:
+        if attempt.linearizable and not self._is_agreed(attempt.subject):
             self._referee.reads.begun(self._keys)
         asked = ReadAsked(
             self._keys, attempt.subject, 1, 10_000, attempt.linearizable, self._timeout_ns()
@@ -202,6 +225,7 @@ class Clients:
         assert event is not None
         self._keys += 1
         self._open[self._keys] = attempt
+        attempt.boots = self._world.boots(attempt.robot)
         if event.kind is Kind.PUT:
             put = Put(
                 event.subject.removeprefix(KEY),
@@ -292,10 +316,13 @@ class Clients:
             self._hold_well(attempt, answer)
             self._unread(attempt)
             return
-        self._count('read')
-        self._referee.reads.answered(
-            key, attempt.subject, answer.applied_index, answer.decisions, answer.history_from
-        )
+        if self._is_agreed(attempt.subject):
+            self._count('read agreed')
+        else:
+            self._count('read')
+            self._referee.reads.answered(
+                key, attempt.subject, answer.applied_index, answer.decisions, answer.history_from
+            )
         if attempt.event is not None:
             found = register_of(answer.decisions[0]) if answer.decisions else UNDECIDED
             self._seen[attempt.subject] = found
@@ -316,6 +343,9 @@ class Clients:
         decision, event = answer.decision, attempt.event
         assert event is not None
         done = decision.status is Status.DECIDED
+        if self._is_agreed(event.subject):
+            self._proposed_agreed(attempt, event, decision)
+            return
         if done or (decision.status is Status.REFUSED and STANDS in decision.reason):
             self._count('written' if done else 'compared')
             found = register_of(decision)
@@ -329,6 +359,25 @@ class Clients:
             return
         self._hold_well(attempt, answer)
         self._not_applied(attempt, decision.status)
+
+    def _proposed_agreed(self, attempt: _Try, event: Event, decision: Decision) -> None:
+        found = register_of(decision)
+        done = decision.status is Status.DECIDED
+        # Who is told that what it expected stands now was refused before it did, in that epoch.
+        stood = STANDS in decision.reason and decision.revision != event.expected
+        if done or (decision.status is Status.REFUSED and stood):
+            self._count('agreed' if done else 'agreed compared')
+            self._seen[event.subject] = found
+            self.history.end(event, done, found)
+            self._think(attempt.client)
+            return
+        self._hold_well(attempt, decision)
+        if decision.status is Status.UNKNOWN:
+            self._unclear(attempt)
+        else:
+            # It was certainly not decided.
+            attempt.refused += 1
+            self._refused(attempt)
 
     def _not_applied(self, attempt: _Try, status: Status) -> None:
         if status in (Status.REFUSED, Status.NO_QUORUM):
@@ -346,13 +395,17 @@ class Clients:
         self._count('refused')
         assert attempt.event is not None
         if attempt.request_id:
-            self._referee.exactly_once.refused(attempt.request_id)
+            if not self._is_agreed(attempt.subject):
+                self._referee.exactly_once.refused(attempt.request_id)
         self.history.drop(attempt.event)
         self._think(attempt.client)
 
     def _unclear(self, attempt: _Try) -> None:
         """Go on after a try of which nobody told how it ended: again, or leave it open."""
         robot = self._robot()
+        if self._is_agreed(attempt.subject):
+            known = self._world.boots(attempt.robot) == attempt.boots
+            robot = attempt.robot if known and self._world.up(attempt.robot) else None
         if (
             robot is None
             or not attempt.request_id
@@ -369,7 +422,11 @@ class Clients:
         self._world.at(self._world.now_ns + pause_ns, lambda: self._again(attempt))
 
     def _again(self, attempt: _Try) -> None:
-        if self._world.up(attempt.robot):
+        if self._is_agreed(attempt.subject) and (
+            self._world.boots(attempt.robot) != attempt.boots
+        ):
+            self._unclear(attempt)
+        elif self._world.up(attempt.robot):
             self._ask_write(attempt)
         else:
             attempt.refused += 1

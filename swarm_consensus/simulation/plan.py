@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from random import Random
 
+from swarm_consensus.decision.policy import Policy
+from swarm_consensus.decision.types import Level
 from swarm_consensus.runtime.config import MILLISECOND, SECOND, RuntimeConfig
+from swarm_consensus.transport.dealing import deal
+from swarm_consensus.transport.keys import Keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,9 @@ class Plan:
     :param reads: share of reads among the operations.
     :param overhear: see `World`.
     :param keys: share of operations on the key-value store, puts and reads.
+    :param agreed: subjects of the level agreed; () where the seed has none.
+    :param agreement: share of operations on these.
+    :param dealt: what each robot holds in a swarm with keys; else None.
     :param absent: names of sources of faults that this seed must not have.
     :param vehemence: how much happens: mean number of faults of each kind in a second.
     """
@@ -39,6 +46,9 @@ class Plan:
     reads: float
     overhear: bool
     keys: float
+    agreed: tuple[str, ...]
+    agreement: float
+    dealt: dict[str, Keys] | None
     absent: frozenset[str]
     vehemence: float
 
@@ -78,15 +88,17 @@ def draw(seed: int) -> Plan:
         snapshot_entries=random.choice([5, 20, 60, 10_000]),
         trailing_entries=random.choice([0, 3, 1000]),
     )
+    agreed = _draw_agreed(seed, common)
     configs = tuple(
-        replace(common, robot=robot, priority=random.randrange(ranks)) for robot in robots
+        replace(agreed.common, robot=robot, priority=random.randrange(ranks)) for robot in robots
     )
     spread = 50 if leases else random.choice([0, 0, 50, 300])
     absent = {'Changes' if damaged else 'Rots', 'Drifts' if leases else ''}
     return Plan(
         configs=configs,
         clocks=tuple(1000 + random.randint(-spread, spread) for _ in robots),
-        troubled_ns=random.choice([1, 3, 5]) * SECOND,
+        # An epoch of the level agreed is some hundred frames: such a seed is shorter.
+        troubled_ns=random.choice([1, 3, 5]) * SECOND // (2 if agreed.subjects else 1),
         clients=random.choice([1, 2, 3, 5]),
         think_ns=random.choice([20, 100, 300]) * MILLISECOND,
         timeouts_ns=random.choice([(SECOND // 5,), (SECOND,), (SECOND // 10, 2 * SECOND)]),
@@ -96,6 +108,63 @@ def draw(seed: int) -> Plan:
         overhear=random.random() < 0.1,
         # Every third seed; the others are the runs that they were before there were keys.
         keys=0.0 if seed % 3 else 0.5,
+        agreed=agreed.subjects,
+        agreement=agreed.share,
+        dealt=agreed.dealt,
         absent=frozenset(absent),
         vehemence=random.choice([1, 3, 6, 12]),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Agreed:
+    """What a seed has of the level agreed."""
+
+    common: RuntimeConfig
+    subjects: tuple[str, ...] = ()
+    share: float = 0.0
+    dealt: dict[str, Keys] | None = None
+
+
+def _draw_agreed(seed: int, common: RuntimeConfig) -> _Agreed:
+    """
+    Draw the level agreed: every fourth seed has it, the others are the runs that they were before.
+
+    From a stream of its own, so that all else in a seed stays what it is.
+    """
+    if seed % 8 not in (3, 4):
+        return _Agreed(common)
+    random = Random(f'{seed}/agreed')
+    count = len(common.robots)
+    lies = count >= 4 and random.random() < 0.6
+    faults = (count - 1) // (3 if lies else 2)
+    # One proposal decides, or no client could decide anything by itself.
+    policy = Policy(
+        name='g',
+        labels=(),
+        labels_hash=0,
+        level=Level.AGREED,
+        quorum=1,
+        confidence=0.0,
+        settle_ns=50 * MILLISECOND,
+        deadline_ns=SECOND,
+        decide_at_deadline=True,
+        revise=True,
+        evidence_age_max_ns=0,
+        fusion='plurality',
+        support=1,
+    )
+    common = replace(
+        common,
+        policies=(policy,),
+        agreed_lies=lies,
+        agreed_faults=faults,
+        agreed_resend_ns=random.choice([50, 100, 300]) * MILLISECOND,
+        agreed_window=random.choice([1, 2, 4]),
+        agreed_instances_max=random.choice([8, 256]),
+    )
+    dealt = None
+    if random.random() < 0.2:
+        dealt = deal(common.swarm, common.robots, faults, random.randbytes)
+    subjects = ('g', 'g/1', 'g/2')[: random.choice([1, 1, 2, 3])]
+    return _Agreed(common, subjects, random.choice([0.5, 0.9, 1.0]), dealt)

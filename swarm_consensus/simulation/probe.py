@@ -18,12 +18,13 @@ from swarm_consensus.runtime.robot import RobotRuntime
 class Probe:
     """A view of one boot of one robot."""
 
-    __slots__ = ('_agreement', '_raft', '_state', '_work')
+    __slots__ = ('_agreed', '_agreement', '_raft', '_state', '_work')
 
     def __init__(self, runtime: RobotRuntime) -> None:
         self._raft = runtime._raft
         self._state = runtime._state
         self._work = runtime._work
+        self._agreed = runtime._agreed
         self._agreement = runtime._agreed.agreement
 
     @property
@@ -48,8 +49,8 @@ class Probe:
 
     @property
     def stands_still(self) -> bool:
-        """Return whether the log stands still for want of room on the disk."""
-        return self._work.held
+        """Return whether anything stands still for want of room on the disk."""
+        return self._work.held or self._agreed.held
 
     @property
     def forgot_what_it_said(self) -> bool:
@@ -60,6 +61,17 @@ class Probe:
     def place(self) -> int:
         """Return the place of this robot among those of its swarm, sorted."""
         return self._agreement.robots.index(self.name)
+
+    @property
+    def standing_hash(self) -> int:
+        """Return a hash of what this robot has settled at the level agreed."""
+        return self._agreed.standing_hash
+
+    @property
+    def faults_max(self) -> int:
+        """Return how many robots the level agreed bears; all where it is not used."""
+        thresholds = self._agreement.config.thresholds
+        return thresholds.faults if self._agreed._used else thresholds.robots
 
     @property
     def pieces(self) -> PieceRules:

@@ -2,8 +2,9 @@
 One seed, one run: a swarm with clients and troubles, then all is healed and it must agree.
 
 While there are troubles the invariants hold (simulation/invariants). Afterwards the swarm must be
-of use again: one leader, a proposal at every robot is committed, all robots have the same state,
-all that was asked has an answer, and the clients' history is linearizable.
+of use again: one leader, a proposal at every robot is committed, and one is agreed on where there
+are subjects of that level, all robots have the same state, all that was asked has an answer, and
+the clients' history is linearizable.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class Report:
     :param term: the last one.
     :param operations: of the clients, in the history.
     :param outcomes: how often clients met which end.
+    :param epochs: of subjects of the level agreed that have ended.
     :param beyond_help: so many voters lost their logs that nobody may ever lead again.
     """
 
@@ -57,6 +59,7 @@ class Report:
     operations: int
     outcomes: dict[str, int]
     beyond_help: bool = False
+    epochs: int = 0
 
 
 class _Losses(Observer):
@@ -92,6 +95,7 @@ class Storm:
             listener=self._hear,
             observer=Observers(trace, self._referee, self._losses),
             overhear=self._plan.overhear,
+            keys=self._plan.dealt,
         )
         for robot, permille in zip(self.world.robots, self._plan.clocks, strict=True):
             self.world.skew(robot, permille)
@@ -131,6 +135,7 @@ class Storm:
             operations=self._clients.history.size,
             outcomes=dict(self._clients.outcomes),
             beyond_help=beyond_help,
+            epochs=self._referee.outcomes.epochs,
         )
 
     def _hear(self, now_ns: int, robot: str, output: Output) -> None:
@@ -182,6 +187,12 @@ class Storm:
         }
         if len(set(stand.values())) != 1:
             return f'the robots have applied different logs: {stand}'
+        standings = {
+            name: 0 if robot.probe is None else robot.probe.standing_hash
+            for name, robot in facts.items()
+        }
+        if len(set(standings.values())) != 1:
+            return f'the robots have settled different epochs: {standings}'
         if any(robot.probe is not None and robot.probe.stands_still for robot in facts.values()):
             return 'a robot has not noticed yet that there is room on its disk'
         if self._clients.open:

@@ -185,6 +185,10 @@ class World:
         """Return whether a robot runs."""
         return self._hosts[robot].runtime is not None
 
+    def boots(self, robot: str) -> int:
+        """Return how often a robot was started."""
+        return self._hosts[robot].boots
+
     def stalled(self, robot: str) -> bool:
         """Return whether a robot runs and does nothing."""
         return self._hosts[robot].stalled

@@ -1,5 +1,5 @@
 """
-Known mistakes of Raft implementations, each built in by replacing one method for one test.
+Known mistakes of Raft and of agreements, each built in by replacing one method for one test.
 
 The seam is here and not in the product: nothing of swarm_consensus knows of it.
 """
@@ -11,11 +11,16 @@ from dataclasses import replace
 
 import pytest
 
+from swarm_consensus.decision.ballots import Outcome
 from swarm_consensus.decision.replicated import ReplicatedState, StateImage
+from swarm_consensus.protocols.agreement.effects import CaughtUp, Decided
+from swarm_consensus.protocols.agreement.instance import Instance
 from swarm_consensus.protocols.raft import AppendReply, Effects, HardState, Raft
 from swarm_consensus.protocols.raft.changes import begin, finish
 from swarm_consensus.protocols.raft.log import RaftLog
 from swarm_consensus.protocols.sessions import Admission, Sessions
+from swarm_consensus.runtime.agreed import Agreed
+from swarm_consensus.runtime.agreed_topics import Topic
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.robot import RobotRuntime
 
@@ -175,6 +180,48 @@ def a_lost_robot_votes(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(RobotRuntime, '__init__', begin_anew)
 
 
+def agreed_words_not_durable(patch: pytest.MonkeyPatch) -> None:
+    """What a robot says in an agreement leaves before it is on its disk, and never gets there."""
+    patch.setattr(Instance, 'to_keep', lambda instance, subject, epoch: [])
+
+
+def agreed_proposal_put_in_again(patch: pytest.MonkeyPatch) -> None:
+    """A proposal whose epoch ended without its robot is put in once more, as if it had not been."""
+
+    def missed(
+        agreed: Agreed, subject: str, topic: Topic, outcome: Outcome, now_ns: int, outputs: list
+    ) -> None:
+        for old in [each for each in topic.mine if each < outcome.epoch]:
+            request_id = topic.mine.pop(old).request_id
+            if request_id:
+                topic.proposals[request_id].epoch = 0
+        for old in [each for each in topic.opened if each <= outcome.epoch]:
+            del topic.opened[old]
+
+    patch.setattr(Agreed, '_missed', missed)
+
+
+def agreed_before_what_was_caught_up(patch: pytest.MonkeyPatch) -> None:
+    """An epoch that ends here is judged as if nothing had been caught up just before it."""
+    original = Agreed.decided
+    before: dict[Agreed, dict[str, Outcome]] = {}
+
+    def caught_up(agreed: Agreed, news: CaughtUp, now_ns: int, outputs: list) -> None:
+        old = agreed._outcomes.get(news.subject, Outcome(epoch=0))
+        before.setdefault(agreed, {})[news.subject] = old
+        catch_up(agreed, news, now_ns, outputs)
+
+    def decided(agreed: Agreed, ended: Decided, now_ns: int, outputs: list) -> None:
+        old = before.get(agreed, {}).pop(ended.subject, None)
+        if old is not None:
+            agreed._outcomes[ended.subject] = old
+        original(agreed, ended, now_ns, outputs)
+
+    catch_up = Agreed.caught_up
+    patch.setattr(Agreed, 'caught_up', caught_up)
+    patch.setattr(Agreed, 'decided', decided)
+
+
 MUTATIONS: tuple[Mutation, ...] = (
     commit_by_counting_an_old_term,
     vote_not_durable,
@@ -190,4 +237,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     session_table_left_out_of_the_snapshot,
     requests_applied_again,
     a_lost_robot_votes,
+    agreed_words_not_durable,
+    agreed_proposal_put_in_again,
+    agreed_before_what_was_caught_up,
 )

@@ -1,5 +1,5 @@
 """
-The harness finds the known mistakes of Raft implementations, each built in one at a time.
+The harness finds known mistakes of Raft and of agreements, each built in one at a time.
 
 Beside each mistake stands a seed that caught it, where the search begins; from there it goes
 through all of SEEDS_MAX seeds. `python test/simulation/test_mutations.py` searches from seed 1 and
@@ -38,6 +38,9 @@ CAUGHT_AT = {
     'session_table_left_out_of_the_snapshot': 104,
     'requests_applied_again': 6,
     'a_lost_robot_votes': 18,
+    'agreed_words_not_durable': 27,
+    'agreed_proposal_put_in_again': 28,
+    'agreed_before_what_was_caught_up': 11,
 }
 
 

@@ -42,7 +42,11 @@ def test_storms_are_storms() -> None:
     assert {report.robots for report in reports} == {1, 2, 3, 4, 5, 6, 7}
     assert sum(report.crashes for report in reports) > 300
     assert sum(report.term > 3 for report in reports) > 20
-    ends = 'read, not read, written, compared, put, ranged, again, unknown, refused'
+    assert sum(report.epochs for report in reports) > 500
+    ends = (
+        'read, not read, written, compared, put, ranged, again, unknown, refused, '
+        'agreed, agreed compared, read agreed'
+    )
     for name in ends.split(', '):
         assert outcomes[name] > 50, (name, outcomes)
 

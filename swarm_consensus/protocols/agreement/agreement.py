@@ -14,7 +14,7 @@ which takes n - f robots that have settled it. Everything that is kept has a bou
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from random import Random
 
 from swarm_consensus.protocols.agreement.broadcast import digest
@@ -214,6 +214,10 @@ class Agreement:
         if self._places.get(robot, self._me) == self._me:
             raise InvariantError(f"'{robot}' is not another robot of the swarm")
         self._muted.add(self._places[robot])
+
+    def heard_of(self, robots: Collection[str]) -> int:
+        """Return how many of some robots are heard at this level."""
+        return len(robots) - sum(self.robots[place] in robots for place in self._muted)
 
     def inputs(self, subject: str) -> dict[str, bytes]:
         """Return the inputs delivered so far in the oldest open epoch of a subject."""

@@ -5,14 +5,16 @@ Which faults are legal: a write that has not returned may be there after a crash
 crash points of nemesis/power.py), wholly and never in part, since a torn tail is cut. A write that
 returned must be there: Raft's safety rests on it, and a disk that forgets it silently, were it
 only one, can lose what was committed. So damage is always found by the robot that has it, which
-then comes back without its log and without a vote (`HardState.lost`); and no more robots are
-damaged than the others are a quorum without, or the swarm could never go on.
+then comes back without its log and without a vote (`HardState.lost`), and without what it said in
+agreements; and no more robots are damaged than the others are a quorum without, or the swarm could
+never go on, nor more than the level agreed bears, where there are subjects of it.
 """
 
 from __future__ import annotations
 
 from random import Random
 
+from swarm_consensus.protocols.agreement.records import RECORDS_LOST_KEY
 from swarm_consensus.simulation.nemesis.trouble import Trouble
 from swarm_consensus.simulation.probe import Probe
 from swarm_consensus.simulation.world import World
@@ -56,7 +58,12 @@ class Rots(Trouble):
             world.crash(robot)
         disk = world.disk(robot)
         first, last = disk.stored
-        if last >= first and self.random.random() < 0.7:
+        records = [key for key in disk.record_keys if key != RECORDS_LOST_KEY]
+        if records and self.random.random() < 0.5:
+            key = self.random.choice(records)
+            self.note(f'record {key!r} on the disk of {robot} rots')
+            disk.rot_record(key)
+        elif last >= first and self.random.random() < 0.7:
             index = self.random.randint(first, last)
             self.note(f'entry {index} on the disk of {robot} rots')
             disk.rot_entry(index)
@@ -73,7 +80,10 @@ class Rots(Trouble):
     def _is_back(self, robot: str) -> bool:
         """Return whether a robot that was damaged is a member like any other."""
         runtime = self.world.runtime(robot)
-        return runtime is not None and not Probe(runtime).lost
+        if runtime is None:
+            return False
+        probe = Probe(runtime)
+        return not probe.lost and not probe.forgot_what_it_said
 
     def _is_spared(self, victim: str) -> bool:
         """Return whether the robots that are whole are a quorum without one more."""
@@ -84,6 +94,8 @@ class Rots(Trouble):
             if runtime is None:
                 continue
             known = True
+            if len(without) > Probe(runtime).faults_max:
+                return False
             membership = Probe(runtime).membership
             for half in (membership.voters, membership.outgoing):
                 whole = [voter for voter in half if voter not in without]

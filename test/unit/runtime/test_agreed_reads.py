@@ -8,6 +8,7 @@ import pytest
 from swarm_testing.agreed_swarm import AgreedSwarm
 
 from swarm_consensus.decision.types import Status
+from swarm_consensus.runtime.config import MILLISECOND
 from swarm_consensus.runtime.events import DecisionMade, ProposeAnswered, ReadAnswered
 from swarm_consensus.simulation.network import Faults
 
@@ -121,3 +122,27 @@ def test_a_read_that_no_epoch_confirms_in_time_is_unknown() -> None:
     answer = swarm.was_read(key)
     assert answer is not None
     assert answer.status is Status.UNKNOWN
+
+
+@pytest.mark.parametrize('seed', range(1, 9))
+def test_a_read_is_not_confirmed_by_a_ballot_that_was_put_in_before_it(seed: int) -> None:
+    """
+    The proposal of r1 is decided while r1 hears nothing, and so is one of r2 that follows.
+
+    When r1 hears of all that, the epoch of its own ballot ends there first.
+    """
+    swarm = AgreedSwarm(4, seed)
+    swarm.propose('r1', 'charger', 'goal')
+    for robot in swarm.robots[1:]:
+        swarm.world.network.clog(robot, 'r1', swarm.world.now_ns + 100 * MILLISECOND)
+    swarm.run(0.02)
+    assert swarm.in_force('r1') == (0, '')
+    second = swarm.propose('r2', 'exit', 'goal')
+    swarm.run(0.03)
+    told = swarm.proposed(second)
+    assert told is not None and told.revision == 2
+    key = swarm.read('r1', 'goal')
+    swarm.run(1)
+    answer = swarm.was_read(key)
+    assert answer is not None
+    assert [decision.choice for decision in answer.decisions] == ['exit']
