@@ -32,6 +32,13 @@ from swarm_consensus.decision.types import (
 )
 from swarm_consensus.protocols.agreement.agreement import Agreement
 from swarm_consensus.protocols.agreement.effects import CaughtUp, Decided
+from swarm_consensus.runtime.agreed_outcomes import (
+    BALLOT_OVERHEAD_BYTES,
+    REQUEST_ID_BYTES_MAX,
+    ballot_of,
+    encode_outcome,
+    within_bounds,
+)
 from swarm_consensus.runtime.agreed_topics import Belief, Evidence, Proposal, Read, Topic
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.deciding import SUBJECT_CHARACTERS_MAX
@@ -51,13 +58,8 @@ from swarm_consensus.transport.errors import EncodeError, MalformedError
 WAITING_MAX = 4096
 # Answers that are kept for requests that come again.
 ANSWERS_MAX = 1024
-# What an outcome may take on the wire beside the value decided.
-OUTCOME_OVERHEAD_BYTES = 12_000
-# What a ballot may take beside the value proposed: some hundred labels.
-BALLOT_OVERHEAD_BYTES = 10_000
-# Longer request ids are no use to honest robots: an outcome has to name those of all.
-REQUEST_ID_BYTES_MAX = 100
-
+# Of the log-likelihoods in a ballot.
+LABELS_BYTES_MAX = BALLOT_OVERHEAD_BYTES // 2
 MAY_YET = 'it may yet be decided'
 
 _NOTHING = Outcome(epoch=0)
@@ -146,7 +148,7 @@ class Agreed:
         ballots = {
             robot: ballot
             for robot, value in self._agreement.inputs(subject).items()
-            if (ballot := _decoded(value)) is not None and ballot.spoke
+            if (ballot := self._ballot(value)) is not None and ballot.spoke
         }
         if topic is not None and self._config.robot not in ballots:
             evidence = topic.fresh(now_ns, self._outcomes.get(subject, _NOTHING))
@@ -200,7 +202,7 @@ class Agreed:
             return 'BAD_VALUES'
         if not all(map(math.isfinite, belief.log_likelihood)):
             return 'BAD_VALUES'
-        if len(belief.log_likelihood) * 9 > BALLOT_OVERHEAD_BYTES // 2:
+        if len(belief.log_likelihood) * 9 > LABELS_BYTES_MAX:
             return 'TOO_MANY_LABELS'
         if self._outcomes.get(belief.subject, _NOTHING).revision and not policy.revise:
             return 'DECIDED'
@@ -411,11 +413,11 @@ class Agreed:
         policy = self._policies.find(ended.subject)
         assert policy is not None
         ballots = {
-            robot: None if value is None else _decoded(value)
+            robot: None if value is None else self._ballot(value)
             for robot, value in zip(self._robots, ended.vector, strict=True)
         }
         thresholds = self._agreement.config.thresholds
-        before = self._outcomes.get(ended.subject)
+        before = self._outcomes.get(ended.subject, _NOTHING)
         outcome = judge(
             policy,
             self._robots,
@@ -426,27 +428,14 @@ class Agreed:
             before,
             ended.epoch,
         )
-        data = self._encoded(outcome)
+        outcome = within_bounds(outcome, before, self._config.value_bytes_max)
+        data = encode_outcome(outcome, self._agreement.config.outcome_bytes_max)
         self._agreement.settle(ended.subject, ended.epoch, data)
         included = ended.vector[self._robots.index(self._config.robot)] is not None
         self._apply(ended.subject, OUTCOMES.decode(data), included, now_ns, outputs)
 
-    def _encoded(self, outcome: Outcome) -> bytes:
-        """Return an outcome as it travels; its longest words give way where it is too long."""
-        limit = self._agreement.config.outcome_bytes_max
-        data = b''
-        short = tuple(replace(end, reason='') for end in outcome.requests)
-        for requests in (
-            outcome.requests,
-            short,
-            # A liar cannot take the room in which honest robots find theirs.
-            tuple(e for e in short if len(e.request_id.encode()) <= REQUEST_ID_BYTES_MAX),
-            (),
-        ):
-            data = OUTCOMES.encode(replace(outcome, requests=requests))
-            if len(data) <= limit:
-                return data
-        raise AssertionError(f'an outcome of {len(data)} bytes without its requests')
+    def _ballot(self, value: bytes) -> Ballot | None:
+        return ballot_of(value, self._config.value_bytes_max)
 
     def caught_up(self, news: CaughtUp, now_ns: int, outputs: list[Output]) -> None:
         """Take over what the others have settled."""
@@ -643,11 +632,3 @@ def _is_its_decision(ballot: Ballot, found: Decision) -> bool:
     return (ballot.choice, ballot.value) == (found.choice, found.value) and (
         before in (ANY_REVISION, found.revision - 1)
     )
-
-
-def _decoded(value: bytes) -> Ballot | None:
-    """Return the ballot in an input; None: it is none, at every robot alike."""
-    try:
-        return BALLOTS.decode(value)
-    except MalformedError:
-        return None

@@ -25,11 +25,8 @@ from swarm_consensus.protocols.agreement.messages import (
 from swarm_consensus.protocols.agreement.records import RECORDS_LOST_KEY, Record
 from swarm_consensus.protocols.raft import Raft
 from swarm_consensus.runtime.accusations import Accusation, Accusations
-from swarm_consensus.runtime.agreed import (
-    BALLOT_OVERHEAD_BYTES,
-    OUTCOME_OVERHEAD_BYTES,
-    Agreed,
-)
+from swarm_consensus.runtime.agreed import Agreed
+from swarm_consensus.runtime.agreed_outcomes import BALLOT_OVERHEAD_BYTES, OUTCOME_OVERHEAD_BYTES
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.deciding import Deciding
 from swarm_consensus.runtime.events import DecisionMade, Notice, Output

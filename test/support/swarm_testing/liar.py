@@ -59,12 +59,14 @@ class Liar:
         self.send(frame, to)
         return frame
 
-    def piece(self, choice: str, epoch: int = 1, subject: str = 'goal') -> Piece:
+    def piece(
+        self, choice: str, epoch: int = 1, subject: str = 'goal', value: bytes = b''
+    ) -> Piece:
         """Return an input of this robot that proposes something."""
         agreement = self._swarm.runtime('r1')._agreed.agreement
         place = agreement.robots.index(self.robot)
-        value = BALLOTS.encode(Ballot(choice=choice))
-        (piece,) = agreement.config.pieces.cut(subject, epoch, place, value)
+        data = BALLOTS.encode(Ballot(choice=choice, value=value))
+        (piece,) = agreement.config.pieces.cut(subject, epoch, place, data)
         return piece
 
 
