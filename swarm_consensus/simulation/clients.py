@@ -371,7 +371,9 @@ class Clients:
             self.history.end(event, done, found)
             self._think(attempt.client)
             return
-        self._hold_well(attempt, decision)
+        if attempt.client < 0:
+            # Others may ask once more for what was lost in the midst of the troubles.
+            self._hold_well(attempt, decision)
         if decision.status is Status.UNKNOWN:
             self._unclear(attempt)
         else:
