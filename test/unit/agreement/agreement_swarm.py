@@ -206,7 +206,8 @@ class Swarm:
 
     def carry_out(self, robot: Robot) -> None:
         """Do what a robot's agreement wants, and hold it to the order of the effects."""
-        while (effects := robot.up.take_effects()) is not None:
+        hold = self.random.random() < 0.3
+        while (effects := robot.up.take_effects(hold)) is not None:
             fails = self.random.random() < self.crash
             point = self.random.randrange(4) if fails else 4
             if point == 0:
@@ -374,6 +375,8 @@ class Swarm:
             self._put_in(robot)
             robot.up.tick()
             self.carry_out(robot)
+            while robot.up.waiting:
+                self.carry_out(robot)
 
     def _put_in(self, robot: Robot) -> None:
         for (subject, epoch), at in tuple(robot.to_propose.items()):
