@@ -6,14 +6,13 @@ hands messages in, gives every opened instance this robot's input, and carries o
 (effects.py). The transport may lose, repeat and reorder: who makes no progress says all that it
 said again and asks the others to do so, each time after twice the wait.
 
-An instance is forgotten when n - f robots are known to have settled it, since whoever is behind
-then gets f + 1 equal outcomes (catch_up.py), or when its subject has gone on by a whole window,
-which takes n - f robots that have settled it. Everything that is kept has a bound.
+What is settled is kept a while for the others (settled.py), what was missed is caught up
+(catch_up.py), and who is behind is told (telling.py). Everything that is kept has a bound.
 """
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from random import Random
 
@@ -29,10 +28,8 @@ from swarm_consensus.protocols.agreement.effects import (
     InputKept,
     Kept,
     Opened,
-    Send,
     SubjectKept,
     input_key,
-    said_key,
 )
 from swarm_consensus.protocols.agreement.errors import InvariantError
 from swarm_consensus.protocols.agreement.instance import Instance
@@ -46,12 +43,12 @@ from swarm_consensus.protocols.agreement.messages import (
     StandingsWanted,
     Statement,
 )
+from swarm_consensus.protocols.agreement.pending import Pending
+from swarm_consensus.protocols.agreement.settled import Settled
 from swarm_consensus.protocols.agreement.subject import Subject, Subjects, standing_hash
 from swarm_consensus.protocols.agreement.subset import CommonSubset, SubsetRules
 from swarm_consensus.protocols.agreement.telling import Telling
 
-# Times that a settled instance is said again for robots that have not said that they settled it.
-SETTLED_REPETITIONS_MAX = 8
 # Instances that one robot may open alone, at least.
 OPENED_ALONE_MIN = 8
 
@@ -87,25 +84,17 @@ class Agreement:
         self._now = 0
         self._subjects = Subjects(config.subjects_max)
         self._under_way: dict[tuple[str, int], Instance] = {}
-        # Settled ones that others may still need, oldest first.
-        self._settled: OrderedDict[tuple[str, int], Instance] = OrderedDict()
         self._touched: dict[tuple[str, int], Instance] = {}
-        self._keep: dict[str, Kept | None] = {}
-        # What is over need not go at once: it goes with the next that is kept, or with a tick.
-        self._drop: dict[str, None] = {}
-        self._drop_now = False
-        self._send: list[Send] = []
-        self._opened: list[Opened] = []
-        self._decided: list[Decided] = []
-        self._caught_up: list[CaughtUp] = []
+        self._pending = Pending()
         # Subjects that have caught up: what comes next may be there already.
         self._gone_on: dict[str, Subject] = {}
-        self._contradictions: list[Contradiction] = []
         self._muted: set[int] = set()
         self.dropped: Counter[str] = Counter()
         self.standing_hash = 0
-        self._catch_up = CatchUp(config, self.robots, self._me, self._subjects, self._post)
-        self._telling = Telling(self.robots, self._subjects, config.resend_ticks, self._post)
+        self._settled = Settled(config, self._me, self._subjects, self._pending)
+        post = self._pending.post
+        self._catch_up = CatchUp(config, self.robots, self._me, self._subjects, post)
+        self._telling = Telling(self.robots, self._subjects, config.resend_ticks, post)
         self._restore(restored)
 
     def _restore(self, restored: Iterable[Kept]) -> None:
@@ -129,19 +118,18 @@ class Agreement:
             instance = self._make(subject, where[1], self._me, statement, held)
             instance.restored(held)
             if where[1] <= subject.settled:
-                self._settled[where] = instance
-                self._end(subject, where[1], instance)
+                self._settled.add(subject, instance)
             else:
                 self._under_way[where] = instance
                 if not instance.subset.proposed:
-                    self._opened.append(Opened(*where))
+                    self._pending.opened.append(Opened(*where))
             self._touched[where] = instance
         for subject in self._subjects:
             self._open_up_to(subject, subject.newest, self._me)
         for subject_name, epoch in inputs:
             # The echo that promised to hold these never left.
             for proposer in inputs[subject_name, epoch]:
-                self._keep[input_key(subject_name, epoch, proposer)] = None
+                self._pending.drop(input_key(subject_name, epoch, proposer))
 
     # -- what the caller asks -------------------------------------------------------------------
 
@@ -180,9 +168,9 @@ class Agreement:
             instance = self._open(record, epoch, self._me)
         pieces = instance.subset.propose(value)
         # An input is a promise, too: it is kept with what is said of it, before it leaves.
-        self._flush(subject, epoch, instance)
+        instance.flush(self._pending, self._now)
         for piece in pieces:
-            self._post((), piece)
+            self._pending.post((), piece)
         instance.progressed(self._now)
         self._touched[subject, epoch] = instance
 
@@ -304,7 +292,7 @@ class Agreement:
         self._touched[message.subject, epoch] = instance
         if isinstance(message, Statement) and message.again:
             self._answer(record, instance, place, epoch, message)
-        self._forget_if_done(record, epoch, instance)
+        self._settled.heed(record, instance)
 
     def _join(self, place: int, message: Statement | Piece) -> Subject | None:
         """Open the instance that a message is about; None: not here, or not now."""
@@ -343,8 +331,7 @@ class Agreement:
         record.missed = tuple(each for each in record.missed if each != epoch)
         self._keep_subject(record)
         instance = self._make(record, epoch, opener)
-        self._settled[record.name, epoch] = instance
-        self._end(record, epoch, instance)
+        self._settled.add(record, instance)
         return record
 
     def _over(self, place: int, record: Subject, message: Statement) -> None:
@@ -353,7 +340,7 @@ class Agreement:
         if message.settled and outcome is not None:
             # It has the outcome and waits for our word that we have it, too.
             end = Statement(record.name, message.epoch, False, settled=outcome)
-            self._post((self.robots[place],), end)
+            self._pending.post((self.robots[place],), end)
         else:
             self._telling.outcome(place, record, self._now)
 
@@ -366,7 +353,7 @@ class Agreement:
         for each in range(record.settled + 1, epoch + 1):
             if each not in record.live and not self._catch_up.mute(record.name, each):
                 self._open(record, each, opener)
-                self._opened.append(Opened(record.name, each))
+                self._pending.opened.append(Opened(record.name, each))
 
     def _contradicted(
         self, instance: Instance, place: int, message: Statement | Piece, witness: object
@@ -377,7 +364,7 @@ class Agreement:
         first = instance.evidence(place, message)
         if first is not None:
             instance.accused |= 1 << place
-            self._contradictions.append(
+            self._pending.contradictions.append(
                 Contradiction(
                     self.robots[place], message.subject, message.epoch, first, (message, witness)
                 )
@@ -390,9 +377,9 @@ class Agreement:
         if not instance.may_answer(place, self._now):
             return
         # What is new goes to all first, after it is on disk; this then repeats nothing unkept.
-        self._flush(record.name, epoch, instance)
+        instance.flush(self._pending, self._now)
         to = (self.robots[place],)
-        self._post(to, instance.subset.voice.everything(False))
+        self._pending.post(to, instance.subset.voice.everything(False))
         if not instance.subset.holders_of_mine() >> place & 1:
             self._telling.pieces(place, instance.offer())
         if epoch <= record.settled and not message.settled:
@@ -420,7 +407,7 @@ class Agreement:
             if record is not None and epoch <= newest:
                 # It may have come to a newer one without this.
                 instance.passed |= 1 << place
-                self._forget_if_done(record, epoch, instance)
+                self._settled.heed(record, instance)
         caught_up = self._catch_up.told(place, told, self._now)
         if caught_up is not None and not self._subjects.room(told.subject):
             self.dropped['SUBJECTS_FULL'] += 1
@@ -428,7 +415,7 @@ class Agreement:
             record = self._subjects.open(told.subject)
             epoch = caught_up.epoch
             self._now_settled(record, epoch, caught_up.outcome, caught_up.recent)
-            self._caught_up.append(CaughtUp(record.name, epoch, caught_up.outcome))
+            self._pending.caught_up.append(CaughtUp(record.name, epoch, caught_up.outcome))
             self._gone_on[record.name] = record
 
     # -- time -----------------------------------------------------------------------------------
@@ -436,56 +423,31 @@ class Agreement:
     def tick(self) -> None:
         """Let a tick pass."""
         self._now += 1
-        self._drop_now = bool(self._drop)
+        self._pending.tick()
         self._telling.tick()
-        for (name, epoch), instance in tuple(self._settled.items()):
-            self._flush(name, epoch, instance, end=True)
-            self._forget_if_done(self._subjects[name], epoch, instance)
-            if instance.repetitions < SETTLED_REPETITIONS_MAX and instance.due(self._now):
-                self._post((), instance.subset.voice.everything(True))
+        self._settled.tick(self._now)
         for (name, epoch), instance in self._under_way.items():
             if self._now % self.config.resend_ticks == 0:
-                self._pull(name, epoch, instance)
+                instance.pull(self._pending, self._muted)
             if instance.due(self._now):
                 self._say_again(name, epoch, instance)
         self._catch_up.tick(self._now)
 
     def _say_again(self, name: str, epoch: int, instance: Instance) -> None:
-        self._flush(name, epoch, instance)
-        self._post((), instance.subset.voice.everything(True))
-        if instance.subset.proposed and self._lacking(instance):
-            for piece in instance.offer():
-                self._post((), piece)
+        instance.flush(self._pending, self._now)
+        self._pending.post((), instance.subset.voice.everything(True))
+        for piece in instance.offer():
+            self._pending.post((), piece)
         record = self._subjects[name]
         if epoch > record.settled + 1 and record.settled + 1 not in record.live:
             # This robot is silent there and waits for the outcome of the others.
             self._catch_up.behind(self._me, name, record.settled + 1, self._now)
 
-    def _lacking(self, instance: Instance) -> bool:
-        """Return whether some robot may not hold this robot's input yet."""
-        everybody = (1 << len(self.robots)) - 1
-        return instance.subset.holders_of_mine() != everybody
-
-    def _pull(self, subject: str, epoch: int, instance: Instance) -> None:
-        """Ask for values that are certain and not here."""
-        for proposer, root, indexes, mask in instance.subset.wanted():
-            holders = [p for p in range(len(self.robots)) if mask >> p & 1 and p != self._me]
-            holders = [p for p in holders if p not in self._muted] or [proposer]
-            if holders == [self._me]:
-                continue
-            turn = instance.turn_of(proposer, holders)
-            if turn is not None:
-                wanted = PiecesWanted(subject, epoch, proposer, root, indexes)
-                self._post((self.robots[turn],), wanted)
-
     @property
     def idle(self) -> bool:
         """Whether nothing is due by time alone."""
-        if self._under_way or self._drop or not self._catch_up.idle:
-            return False
-        return all(
-            instance.repetitions >= SETTLED_REPETITIONS_MAX for instance in self._settled.values()
-        )
+        waits = self._under_way or not self._pending.idle
+        return not waits and self._catch_up.idle and self._settled.idle
 
     # -- what is to be done ---------------------------------------------------------------------
 
@@ -515,50 +477,15 @@ class Agreement:
             self._touched = {}
             for (name, epoch), instance in touched.items():
                 if self._is_kept((name, epoch)):
-                    self._flush(name, epoch, instance)
+                    instance.flush(self._pending, self._now)
         # Only now: they may have caught up further meanwhile.
         gone_on, self._gone_on = self._gone_on, {}
         for record in gone_on.values():
             self._hand_out(record)
-        if self._keep or self._drop_now:
-            # Of one name, what stands in `_keep` is the newer one.
-            self._keep = {**self._drop, **self._keep}
-            self._drop, self._drop_now = {}, False
-        if not (self._keep or self._send or self._opened or self._decided or self._caught_up
-                or self._contradictions):  # fmt: skip
-            return None
-        effects = Effects(
-            tuple(self._keep.items()),
-            tuple(self._send),
-            tuple(self._opened),
-            tuple(self._caught_up),
-            tuple(self._decided),
-            tuple(self._contradictions),
-        )
-        self._keep = {}
-        self._send, self._opened, self._decided = [], [], []
-        self._caught_up, self._contradictions = [], []
-        return effects
+        return self._pending.take()
 
     def _is_kept(self, where: tuple[str, int]) -> bool:
         return where in self._under_way or where in self._settled
-
-    def _flush(self, name: str, epoch: int, instance: Instance, end: bool = False) -> None:
-        """
-        Keep and send what is new in an instance.
-
-        :param end: also that it is over, which goes out with the ticks, of many at once: nobody
-            waits for it.
-        """
-        voice = instance.subset.voice
-        if voice.silent and not (end and voice.settled_untold):
-            return
-        if not voice.silent:
-            instance.progressed(self._now)
-        if voice.binds:
-            for kept in instance.to_keep(name, epoch):
-                self._keep[kept.key] = kept
-        self._post((), voice.take_new(end))
 
     def _hand_out(self, record: Subject) -> None:
         """Hand the next vector out, once, if it is there and all before it is settled."""
@@ -566,7 +493,7 @@ class Agreement:
         if instance is not None and instance.subset.vector is not None and not instance.told:
             instance.told = True
             decided = Decided(record.name, record.settled + 1, instance.subset.vector)
-            self._decided.append(decided)
+            self._pending.decided.append(decided)
 
     def _now_settled(
         self,
@@ -593,50 +520,17 @@ class Agreement:
             if old > epoch:
                 continue
             if old > before:
-                self._settled[record.name, old] = self._under_way.pop((record.name, old))
-                instance.repetitions = 0
-                self._end(record, old, instance)
-            if old <= epoch - self.config.window:
-                self._forget(record, old)
-            else:
-                self._forget_if_done(record, old, instance)
-        while len(self._settled) > self.config.kept_max:
-            name, old = next(iter(self._settled))
-            self._forget(self._subjects[name], old)
+                del self._under_way[record.name, old]
+                self._settled.add(record, instance)
+            self._settled.heed(record, instance)
 
     def _keep_subject(self, record: Subject) -> None:
         kept = SubjectKept(
             record.name, record.settled, record.outcome, record.recent, record.missed
         )
-        self._keep[kept.key] = kept
-
-    def _end(self, record: Subject, epoch: int, instance: Instance) -> None:
-        """Have an instance say that it is settled here."""
-        instance.passed |= 1 << self._me
-        outcome = record.digest(epoch)
-        if outcome is not None:
-            instance.subset.voice.settle(outcome)
-
-    def _forget_if_done(self, record: Subject, epoch: int, instance: Instance) -> None:
-        """Forget an instance once so many robots have settled it that nobody needs it."""
-        if epoch > record.settled or instance.subset.voice.settled_untold:
-            return
-        if instance.passed.bit_count() >= self.config.thresholds.heard:
-            self._forget(record, epoch)
-
-    def _forget(self, record: Subject, epoch: int) -> None:
-        instance = record.live.pop(epoch, None)
-        self._settled.pop((record.name, epoch), None)
-        if instance is not None:
-            over = [input_key(record.name, epoch, proposer) for proposer in instance.kept]
-            for key in (said_key(record.name, epoch), *over):
-                self._keep.pop(key, None)
-                self._drop[key] = None
+        self._pending.keep(kept)
 
     # -- small things ---------------------------------------------------------------------------
-
-    def _post(self, to: tuple[str, ...], message: Message) -> None:
-        self._send.append(Send(to, message))
 
     def _full(self, subject: str, more: int = 1) -> bool:
         """Return whether there is no room for more instances of a subject."""
@@ -668,6 +562,8 @@ class Agreement:
     ) -> Instance:
         random = Random(self._random.getrandbits(64))
         subset = CommonSubset(self._rules, record.name, epoch, random, said, held)
-        instance = Instance(self._rules, subset, opener, self.config.resend_ticks, self._now)
+        instance = Instance(
+            self._rules, subset, record.name, epoch, opener, self.config.resend_ticks, self._now
+        )
         record.live[epoch] = instance
         return instance

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from swarm_consensus.protocols.agreement.config import BACKOFF_MAX
-from swarm_consensus.protocols.agreement.effects import InputKept, Kept, SaidKept
-from swarm_consensus.protocols.agreement.messages import Piece, Statement
+from swarm_consensus.protocols.agreement.effects import InputKept, SaidKept
+from swarm_consensus.protocols.agreement.messages import Piece, PiecesWanted, Statement
+from swarm_consensus.protocols.agreement.pending import Pending
 from swarm_consensus.protocols.agreement.slots import Slot, contradiction, slots
 from swarm_consensus.protocols.agreement.subset import CommonSubset, SubsetRules
 
@@ -30,6 +31,7 @@ class Instance:
     """
     An instance, from its first message until nobody needs it any more.
 
+    :param subset: the protocol of the subject and epoch.
     :param opener: who spoke first of it.
     :param resend_ticks: first wait before things are said again.
     :ivar passed: mask of the robots that have said that they have settled it, or a newer one.
@@ -38,9 +40,18 @@ class Instance:
     """
 
     def __init__(
-        self, rules: SubsetRules, subset: CommonSubset, opener: int, resend_ticks: int, now: int
+        self,
+        rules: SubsetRules,
+        subset: CommonSubset,
+        subject: str,
+        epoch: int,
+        opener: int,
+        resend_ticks: int,
+        now: int,
     ) -> None:
         self.subset = subset
+        self.subject = subject
+        self.epoch = epoch
         self.opener = opener
         self.passed = 0
         self.accused = 0
@@ -80,39 +91,69 @@ class Instance:
         self._answered[robot] = now + max(1, self._resend_ticks // 2)
         return True
 
-    def turn_of(self, proposer: int, holders: list[int]) -> int | None:
+    def pull(self, pending: Pending, muted: Collection[int]) -> None:
         """
-        Return which holder of a value to ask for it now: another one each time.
+        Ask for values that are certain and not here: a robot that holds them, another each time.
 
-        None at the first time, when the value may be on its way still.
+        Not at the first time, when a value may be on its way still.
+
+        :param muted: robots that are not heard.
         """
-        count = self._pulled.get(proposer, 0)
-        self._pulled[proposer] = count + 1
-        return holders[(count - 1) % len(holders)] if count else None
+        me = self._rules.me
+        for proposer, root, indexes, mask in self.subset.wanted():
+            holders = [
+                place
+                for place in range(len(self._rules.robots))
+                if mask >> place & 1 and place != me and place not in muted
+            ]
+            count = self._pulled.get(proposer, 0)
+            self._pulled[proposer] = count + 1
+            if count and (holders or proposer != me):
+                place = holders[(count - 1) % len(holders)] if holders else proposer
+                wanted = PiecesWanted(self.subject, self.epoch, proposer, root, indexes)
+                pending.post((self._rules.robots[place],), wanted)
 
     def offer(self) -> tuple[Piece, ...]:
         """
-        Return a piece of this robot's input for those that may lack it; () where there is none.
+        Return a piece of this robot's input for those that may lack it; () where nobody does.
 
         Whoever has one piece asks for those that it misses, so one is enough; another one each
         time.
         """
+        everybody = (1 << len(self._rules.robots)) - 1
+        if self.subset.holders_of_mine() == everybody:
+            return ()
         pieces = self.subset.own_pieces()
         self._offers += 1
         return pieces[self._offers % len(pieces) :][:1] if pieces else ()
 
     # -- what is to be kept ---------------------------------------------------------------------
 
-    def to_keep(self, subject: str, epoch: int) -> list[Kept]:
-        """Return what must be on disk before the new things that were said may leave."""
+    def flush(self, pending: Pending, now: int, end: bool = False) -> None:
+        """
+        Keep and send what is new.
+
+        :param end: also that it is over, which goes out with the ticks, of many at once: nobody
+            waits for it.
+        """
+        voice = self.subset.voice
+        if voice.silent and not (end and voice.settled_untold):
+            return
+        if not voice.silent:
+            self.progressed(now)
+        if voice.binds:
+            self._keep(pending)
+        pending.post((), voice.take_new(end))
+
+    def _keep(self, pending: Pending) -> None:
+        """Have on disk what must be there before the new things that were said may leave."""
         statement = self.subset.voice.everything(False)
-        found: list[Kept] = [SaidKept(statement)]
+        pending.keep(SaidKept(statement))
         for proposer, _ in statement.echoes:
             value = self.subset.held(proposer)
             if proposer not in self._kept and value is not None:
                 self._kept.add(proposer)
-                found.append(InputKept(subject, epoch, proposer, value))
-        return found
+                pending.keep(InputKept(self.subject, self.epoch, proposer, value))
 
     def restored(self, proposers: Iterable[int]) -> None:
         """Note which inputs are on disk already."""

@@ -1,4 +1,4 @@
-"""What the agreement costs: values travel about once, repetitions are bounded, and silence comes."""
+"""What the agreement costs: values travel about once, repetitions end, and silence comes."""
 
 from __future__ import annotations
 
