@@ -86,7 +86,7 @@ class Agreement:
         self._under_way: dict[tuple[str, int], Instance] = {}
         self._touched: dict[tuple[str, int], Instance] = {}
         self._pending = Pending()
-        # Subjects that have caught up: what comes next may be there already.
+        # Subjects that have gone on: what comes next may be there already.
         self._gone_on: dict[str, Subject] = {}
         self._muted: set[int] = set()
         self.dropped: Counter[str] = Counter()
@@ -187,7 +187,7 @@ class Agreement:
         if len(outcome) > self.config.outcome_bytes_max:
             raise InvariantError(f'{subject}/{epoch}: an outcome of {len(outcome)} bytes')
         self._now_settled(record, epoch, outcome, ((epoch, digest(outcome)),))
-        self._hand_out(record)
+        self._gone_on[record.name] = record
 
     def returned(self) -> None:
         """Look what happened meanwhile: this robot or another one was away."""

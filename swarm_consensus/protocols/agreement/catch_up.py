@@ -45,14 +45,27 @@ STANDINGS_TIMES_MAX = 4
 class _Wanted:
     """A subject in which this robot is behind, as somebody claims, who may lie."""
 
-    __slots__ = ('claimed_by', 'due', 'epoch', 'times', 'told')
+    __slots__ = ('claimed_by', 'due', 'epoch', 'heard', 'times', 'told')
 
     def __init__(self, claimed_by: int, epoch: int, due: int) -> None:
         self.claimed_by = claimed_by
         self.epoch = epoch
         self.due = due
+        self.heard = 1 << claimed_by
         self.times = 0
         self.told: dict[int, OutcomeTold] = {}
+
+    def hear(self, place: int, epoch: int, due: int) -> None:
+        """Note that a robot claims it."""
+        self.epoch = max(self.epoch, epoch)
+        if not self.heard >> place & 1:
+            self.heard |= 1 << place
+            self.hope(due)
+
+    def hope(self, due: int) -> None:
+        """Ask soon and often again: once for each robot that claims it, and that tells it."""
+        self.due = min(self.due, due)
+        self.times = 0
 
 
 class _Asked:
@@ -101,6 +114,7 @@ class CatchUp:
         self._config = config
         self._thresholds = config.thresholds
         self._robots = robots
+        self._me = me
         self._others = tuple(place for place in range(len(robots)) if place != me)
         self._subjects = subjects
         self._post = post
@@ -160,14 +174,16 @@ class CatchUp:
             del self._asked[place]
             return
         for name, settled, newest in page.standings:
-            epoch = settled
+            if settled > self._subjects.settled(name):
+                self._want(place, name, settled, now)
             if self.listening:
                 # A liar can keep this robot silent in one subject, but not make it contradict
                 # itself: it has lost its disk, so it counts as faulty in what was under way.
-                epoch = max(settled, newest)
-                self._silent_to[name] = max(self._silent_to.get(name, 0), epoch)
-            if epoch > self._subjects.settled(name):
-                self._want(place, name, epoch, now)
+                epoch = max(settled, newest, self._silent_to.get(name, 0))
+                self._silent_to[name] = epoch
+                if newest > settled:
+                    # The others settle it without this robot; nobody claims that they have.
+                    self._want(self._me, name, newest, now + self._config.resend_ticks)
         if page.more and page.standings and page.standings[-1][0] > asked.after:
             asked.after = page.standings[-1][0]
             asked.due, asked.times = now, 0
@@ -187,7 +203,7 @@ class CatchUp:
     def _want(self, place: int, name: str, epoch: int, due: int) -> None:
         wanted = self._wanted.get(name)
         if wanted is not None:
-            wanted.epoch = max(wanted.epoch, epoch)
+            wanted.hear(place, epoch, due)
         elif self._claims[place] < CLAIMS_MAX:
             self._claims[place] += 1
             self._wanted[name] = _Wanted(place, epoch, due)
@@ -217,8 +233,13 @@ class CatchUp:
         if self._subjects.get(name) is not None:
             self.behind(place, name, told.recent[-1][0], now)
         wanted = self._wanted.get(name)
-        if wanted is None or not self._note(wanted, place, told):
+        if wanted is None:
             return None
+        first = place not in wanted.told
+        if not self._note(wanted, place, told):
+            return None
+        if first:
+            wanted.hope(now + self._config.resend_ticks)
         said: dict[tuple[int, bytes], set[int]] = {}
         for robot, each in wanted.told.items():
             for epoch, outcome in each.recent:

@@ -256,3 +256,38 @@ def test_who_was_told_the_outcome_still_helps_those_who_were_not(case: str) -> N
         assert swarm.now < 2000, swarm.report()
     swarm.run(('a',), 4)
     assert all(sorted(robot.disk) == ['subject/a'] for robot in swarm.up)
+
+
+def test_an_answer_that_comes_late_gives_new_hope() -> None:
+    swarm = Swarm(152, loss=0.3, repeat=0.2, delay_ticks=1)
+    settled_before(swarm, ('r00', 'r01', 'r02'), 9, ('a',))
+    swarm.swallows = lambda sender, name, message: (
+        isinstance(message, OutcomeTold) or {sender, name} >= {'r01', 'r03'}
+    )
+    behind = swarm.robots['r03']
+    behind.up.returned()
+    for _ in range(500):
+        swarm.tick()
+    # It asks rarely by now, and would soon have given up; one more robot tells it.
+    wanted = behind.up._catch_up._wanted['a']
+    due = wanted.due
+    assert wanted.times >= 6
+    behind.up.receive('r01', OutcomeTold('a', ((9, digest(b'x')),), b'x'))
+    assert wanted.times == 0
+    assert swarm.now < wanted.due < due
+    swarm.swallows = lambda sender, name, message: False
+    for _ in range(60):
+        swarm.tick()
+    assert behind.settled == {'a': 9}
+
+
+def test_a_liar_gives_hope_once() -> None:
+    swarm = Swarm(1, honest=range(3))
+    robot = swarm.robots['r00']
+    swarm.settle_down()
+    for epoch in range(10, 1010):
+        robot.up.receive('r03', Statement('a', epoch, False))
+        swarm.tick()
+    # Eight times at most, then a liar may begin anew.
+    assert swarm.sent['OutcomeWanted'] < 1000 / 100 * 8
+    swarm.settle_down()
