@@ -152,6 +152,7 @@ def plan_of(robots: int, strategy: str, value_bytes: int) -> Plan:
         restarts=0,
         restart_chance=0.0,
         loses=0.0,
+        reach=1.0,
         epochs=EPOCHS.get(strategy, 1),
         apart=follows,
         value_bytes=(value_bytes,),

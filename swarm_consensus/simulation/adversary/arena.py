@@ -58,6 +58,10 @@ class Failure(Enum):
     AFTER_SEND = 'after_send'
 
 
+# What reached only some is what makes trouble.
+FAILURES = (*Failure, Failure.AMID_SEND, Failure.AMID_SEND)
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """
@@ -262,7 +266,9 @@ class Arena:
         elif failure is Failure.AMID_SEND:
             at = self._random.randrange(len(sends))
             receivers, message = sends[at]
-            some = receivers[: self._random.randint(0, len(receivers))]
+            some = tuple(
+                receiver for receiver in receivers if self._random.random() < self._plan.reach
+            )
             sends = [*sends[:at], (some, message)]
         for receivers, message in sends:
             self._send(robot, receivers, message)
@@ -330,22 +336,23 @@ class Arena:
         """Lay fuses: they blow when their robot has something to say next."""
         for robot, step in self._plan.crashes.items():
             if self._steps >= step and robot in self._robots:
-                self._fuses.setdefault(robot, self._random.choice(list(Failure)))
+                self._fuses.setdefault(robot, self._random.choice(FAILURES))
         if self._restarts_left and self._random.random() < self._plan.restart_chance:
             self._restarts_left -= 1
             robot = self._random.choice(list(self._robots))
-            self._fuses.setdefault(robot, self._random.choice(list(Failure)))
+            self._fuses.setdefault(robot, self._random.choice(FAILURES))
 
     def _crash(self, robot: int, failure: Failure) -> None:
         self._quiet = 0
         for_good = robot in self._plan.crashes and self._steps >= self._plan.crashes[robot]
         what = 'crashes for good' if for_good else 'reboots'
         self._trace.noted(self._steps, f'robot {robot} {what}, {failure.value}')
+        # Nothing is sure to arrive that a robot said which is never heard again.
+        lost = self._style.lose(robot, self._plan.loses, heard=not for_good)
+        self._trace.noted(self._steps, f'{lost} messages of robot {robot} are lost')
         if for_good:
             del self._robots[robot]
             return
-        lost = self._style.lose(robot, self._plan.loses)
-        self._trace.noted(self._steps, f'{lost} messages to robot {robot} are lost')
         self._boots[robot] += 1
         self._settled[robot] = 0
         again = self._robots[robot] = self._boot(robot, self._boots[robot])

@@ -34,7 +34,9 @@ class Plan:
     :param crashes: the step in which a robot crashes for good, by its place.
     :param restarts: how many reboots of honest robots there are at most.
     :param restart_chance: of a reboot in a step, as long as some are left.
-    :param loses: chance that a message on its way to a robot that reboots is lost.
+    :param loses: chance that a message on its way to a robot that reboots is lost, or on its way
+        from one that crashes for good.
+    :param reach: chance of each receiver to hear what a robot says amid which its power fails.
     :param epochs: how many are run, one after the other.
     :param apart: statements are taken apart and arrive word by word.
     :param value_bytes: one of these is the size of an input.
@@ -53,6 +55,7 @@ class Plan:
     restarts: int
     restart_chance: float
     loses: float
+    reach: float
     epochs: int
     apart: bool
     value_bytes: tuple[int, ...]
@@ -107,9 +110,10 @@ def draw(seed: int) -> Plan:
         piece_bytes=random.choice([64, 8192]),
         tick_chance=random.choice([0.0, 0.01, 0.1]),
         tired_after=(PATIENCE_COMMON if common else PATIENCE_LOCAL) * robots**2,
+        reach=random.choice([0.2, 0.5, 0.8]),
     )
 
 
 def _moment(random: Random, robots: int) -> int:
     """Return the step in which a robot crashes for good, 0 for one that never says a word."""
-    return random.choice([0, random.randrange(4 * robots**2), random.randrange(8 * robots**3)])
+    return random.choice([0, random.randrange(4 * robots**2), random.randrange(2 * robots**3)])

@@ -76,14 +76,19 @@ class Style:
                 return flights.pop()
         return None
 
-    def lose(self, receiver: int, chance: float) -> int:
-        """Lose messages to a robot; returns how many were lost."""
+    def lose(self, robot: int, chance: float, heard: bool) -> int:
+        """
+        Lose messages of a robot; returns how many were lost.
+
+        :param heard: those that it would hear; else those that it has said.
+        """
         lost = 0
         for flights in self._flights:
             kept = [
                 flight
                 for flight in flights
-                if flight.receiver != receiver or self.random.random() >= chance
+                if (flight.receiver if heard else flight.sender) != robot
+                or self.random.random() >= chance
             ]
             lost += len(flights) - len(kept)
             flights[:] = kept
