@@ -95,6 +95,7 @@ class AgreedWork:
     :param lost: whether it is not all that this robot had said.
     :param verifier: None: the swarm has no keys.
     :param coin: None: local coins.
+    :ivar used: whether any subject is decided at this level.
     """
 
     def __init__(
@@ -145,7 +146,7 @@ class AgreedWork:
         # When the oldest of what waits for company was said; -1: nothing waits.
         self._said_ns = -1
         # A swarm that decides nothing at this level says nothing about it either.
-        self._used = any(policy.level is Level.AGREED for policy in config.policies)
+        self.used = any(policy.level is Level.AGREED for policy in config.policies)
         self.look_around()
 
     def _serves(self, subject: str) -> bool:
@@ -168,7 +169,7 @@ class AgreedWork:
 
     def look_around(self) -> None:
         """Look what happened meanwhile: this robot or another one was away."""
-        if self._used:
+        if self.used:
             self.agreement.returned()
 
     @property
@@ -184,7 +185,7 @@ class AgreedWork:
         would not know that it has missed one; nor of a proof that somebody has lied. The longer two
         robots differ the seldomer this one looks: a busy swarm always differs, and a liar may.
         """
-        if not self._used:
+        if not self.used:
             return
         if standing == self.standing_hash:
             self._differing.pop(peer, None)
@@ -205,7 +206,7 @@ class AgreedWork:
         outputs: list[Output],
     ) -> None:
         """Take in a message of this level."""
-        if self._held is not None:
+        if self._held is not None or not self.used:
             return
         if isinstance(message, Accusation):
             self._note_proof(self.accusations.told(sender, message, outputs))
@@ -223,7 +224,7 @@ class AgreedWork:
     def pass_time(self, ticks: int, raft: Raft) -> None:
         """Let ticks pass."""
         self._ticks += ticks
-        if self._held is None:
+        if self._held is None and self.used:
             for _ in range(min(ticks, TICKS_MAX)):
                 self.agreement.tick()
         self.accusations.exclude(raft, self._request_ids.new_read(), self._ticks)

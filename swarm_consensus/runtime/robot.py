@@ -457,6 +457,8 @@ class RobotRuntime:
 
     def _agree(self, ticked: bool, now_ns: int, outputs: list[Output]) -> None:
         """Say what there is to say at the level agreed, and carry out what comes of it."""
+        if not self._agreed.used:
+            return
         self._agreed.carry_out(self._post, now_ns, outputs)
         if self._agreed.held:
             return
