@@ -71,7 +71,7 @@ class Probe:
     def faults_max(self) -> int:
         """Return how many robots the level agreed bears; all where it is not used."""
         thresholds = self._agreement.config.thresholds
-        return thresholds.faults if self._agreed._used else thresholds.robots
+        return thresholds.faults if self._agreed.used else thresholds.robots
 
     @property
     def pieces(self) -> PieceRules:
