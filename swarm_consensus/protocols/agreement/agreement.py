@@ -460,24 +460,21 @@ class Agreement:
         """
         Return what is to be done now; None: nothing.
 
-        :param hold: leave new words where they are, for more to go with them, unless those of an
-            instance are complete. What has ended is handed out in any case.
+        :param hold: leave new words where they are, for more to go with them, but for those of
+            instances where they are complete. What has ended is handed out in any case.
         """
-        touched = self._touched
+        touched, self._touched = self._touched, {}
         for name, epoch in touched:
             if (name, epoch) in self._under_way:
                 self._hand_out(self._subjects[name])
-        if hold and not any(instance.subset.voice.ripe for instance in touched.values()):
-            self._touched = {
-                where: instance
-                for where, instance in touched.items()
-                if self._is_kept(where) and not instance.subset.voice.silent
-            }
-        else:
-            self._touched = {}
-            for (name, epoch), instance in touched.items():
-                if self._is_kept((name, epoch)):
-                    instance.flush(self._pending, self._now)
+        for where, instance in touched.items():
+            voice = instance.subset.voice
+            if voice.silent or not self._is_kept(where):
+                continue
+            if hold and not voice.ripe:
+                self._touched[where] = instance
+            else:
+                instance.flush(self._pending, self._now)
         # Only now: they may have caught up further meanwhile.
         gone_on, self._gone_on = self._gone_on, {}
         for record in gone_on.values():
