@@ -16,51 +16,39 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Collection
 from dataclasses import replace
+from functools import partial
 import math
 
-from swarm_consensus.decision.ballots import Ballot, Outcome, answer, in_force
+from swarm_consensus.decision.ballots import Ballot, Outcome, in_force
 from swarm_consensus.decision.policy import Policies, Policy
 from swarm_consensus.decision.rule_names import MIDDLES, is_entry_point
 from swarm_consensus.decision.rules import judge
 from swarm_consensus.decision.subjects import View
-from swarm_consensus.decision.types import (
-    ANY_REVISION,
-    Decision,
-    Level,
-    Status,
-    no_answer,
-)
+from swarm_consensus.decision.types import Decision, Level, Status, no_answer
 from swarm_consensus.protocols.agreement.agreement import Agreement
 from swarm_consensus.protocols.agreement.effects import CaughtUp, Decided
 from swarm_consensus.runtime.agreed_outcomes import (
     BALLOT_OVERHEAD_BYTES,
-    REQUEST_ID_BYTES_MAX,
     ballot_of,
     encode_outcome,
     within_bounds,
 )
-from swarm_consensus.runtime.agreed_topics import Belief, Evidence, Proposal, Read, Topic
+from swarm_consensus.runtime.agreed_requests import AgreedRequests
+from swarm_consensus.runtime.agreed_topics import Belief, Evidence, Topic
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.deciding import SUBJECT_CHARACTERS_MAX
 from swarm_consensus.runtime.events import (
     BeliefSeen,
     DecisionMade,
     Output,
-    ProposeAnswered,
     ProposeAsked,
-    ReadAnswered,
     ReadAsked,
 )
 from swarm_consensus.runtime.wire import BALLOTS, OUTCOMES
-from swarm_consensus.transport.errors import EncodeError, MalformedError
+from swarm_consensus.transport.errors import MalformedError
 
-# Requests of users that wait at one robot; one more is refused.
-WAITING_MAX = 4096
-# Answers that are kept for requests that come again.
-ANSWERS_MAX = 1024
 # Of the log-likelihoods in a ballot.
 LABELS_BYTES_MAX = BALLOT_OVERHEAD_BYTES // 2
-MAY_YET = 'it may yet be decided'
 
 _NOTHING = Outcome(epoch=0)
 
@@ -80,17 +68,13 @@ class Agreed:
         self._config = config
         self._policies = Policies(config.policies)
         self._agreement = agreement
-        self._session = session
         self.dropped = dropped
         self._topics: dict[str, Topic] = {}
         self._outcomes: dict[str, Outcome] = {}
         # Newest beliefs of this robot, the subject heard of last at the end.
         self._beliefs: OrderedDict[str, Belief] = OrderedDict()
-        # Ends of requests with the subject of each, and the subjects of those without an end.
-        self._answers: OrderedDict[str, tuple[str, Decision]] = OrderedDict()
-        self._under_way: dict[str, str] = {}
+        self._requests = AgreedRequests(config.robot, session)
         self._numbers = 0
-        self._waiting = 0
         # Subjects in which something has changed since they were last looked at.
         self._news: dict[str, None] = {}
         # Robots sorted, as vectors are; with the weight of each.
@@ -216,77 +200,19 @@ class Agreed:
 
     def propose(self, asked: ProposeAsked, now_ns: int, outputs: list[Output]) -> None:
         """Take in a proposal that the desk has checked, or answer it at once."""
-        policy = self._policies.find(asked.subject)
-        assert policy is not None
-        if asked.request_id and self._is_ended(asked, outputs):
-            return
-        repeated = asked.request_id in self._under_way
-        no_room = asked.subject not in self._topics and self._full
-        if self._waiting >= WAITING_MAX or (no_room and not repeated):
-            reason = 'too many requests wait at this robot; try again later'
-            outputs.append(ProposeAnswered(asked.key, self._refusal(asked.subject, reason)))
-            return
-        if repeated:
-            self._wait_for(asked, asked.request_id, now_ns)
-            return
-        if len(asked.request_id.encode()) > REQUEST_ID_BYTES_MAX:
-            reason = f'the request id has more than {REQUEST_ID_BYTES_MAX} bytes'
-            outputs.append(ProposeAnswered(asked.key, self._refusal(asked.subject, reason)))
-            return
-        if not asked.choice and not asked.value:
-            reason = 'there is neither a choice nor a value in it'
-            outputs.append(ProposeAnswered(asked.key, self._refusal(asked.subject, reason)))
-            return
-        self._numbers += 1
-        request_id = asked.request_id or f'{self._session}/{self._numbers}'
-        ballot = Ballot(
-            choice=asked.choice,
-            value=asked.value,
-            expected_revision=asked.expected_revision,
-            request_id=request_id,
-        )
-        try:
-            BALLOTS.encode(ballot)
-        except EncodeError as error:
-            outputs.append(ProposeAnswered(asked.key, self._refusal(asked.subject, str(error))))
-            return
-        self._topic(asked.subject, policy).proposals[request_id] = Proposal(
-            ballot, named=bool(asked.request_id)
-        )
-        self._under_way[request_id] = asked.subject
-        self._wait_for(asked, request_id, now_ns)
-
-    def _is_ended(self, asked: ProposeAsked, outputs: list[Output]) -> bool:
-        """Answer a request whose id was used before for one that has ended, or for another."""
-        ended = self._answers.get(asked.request_id)
-        subject = self._under_way.get(asked.request_id) if ended is None else ended[0]
-        if subject not in (None, asked.subject):
-            reason = 'the request id was used for another subject; give each request its own'
-            outputs.append(ProposeAnswered(asked.key, self._refusal(asked.subject, reason)))
-            return True
-        if ended is None:
-            return False
-        outputs.append(ProposeAnswered(asked.key, ended[1]))
-        return True
-
-    def _wait_for(self, asked: ProposeAsked, request_id: str, now_ns: int) -> None:
-        """Have somebody wait for a proposal that is under way."""
-        proposal = self._topics[asked.subject].proposals[request_id]
-        proposal.deadline_ns = max(proposal.deadline_ns, now_ns + asked.timeout_ns)
-        proposal.waiting.append((asked, now_ns))
-        self._waiting += 1
+        self._requests.propose(asked, partial(self._room, asked.subject), now_ns, outputs)
 
     def read(self, asked: ReadAsked, now_ns: int, outputs: list[Output]) -> None:
         """Take in a linearizable read of a subject, which the desk has checked."""
-        policy = self._policies.find(asked.subject)
+        self._requests.read(asked, partial(self._room, asked.subject), now_ns, outputs)
+
+    def _room(self, subject: str) -> Topic | None:
+        """Return the topic of a subject of this level; None: too many are open."""
+        if subject not in self._topics and self._full:
+            return None
+        policy = self._policies.find(subject)
         assert policy is not None
-        if self._waiting >= WAITING_MAX or (asked.subject not in self._topics and self._full):
-            reason = 'too many requests wait at this robot; try again later'
-            outputs.append(ReadAnswered(asked.key, Status.REFUSED, reason, 0, '', ()))
-            return
-        topic = self._topic(asked.subject, policy)
-        topic.reads.append(Read(asked, now_ns + asked.timeout_ns, topic.ballots))
-        self._waiting += 1
+        return self._topic(subject, policy)
 
     def opened(self, subject: str, epoch: int, now_ns: int) -> None:
         """Note that an epoch is under way that lacks our input."""
@@ -301,9 +227,6 @@ class Agreed:
         if topic is None:
             topic = self._topics[subject] = Topic(policy, self._beliefs.get(subject))
         return topic
-
-    def _refusal(self, subject: str, reason: str) -> Decision:
-        return no_answer(subject, Level.AGREED, Status.REFUSED, reason)
 
     # -- what to say ----------------------------------------------------------------------------
 
@@ -455,17 +378,8 @@ class Agreed:
         """End what was in epochs that have ended without this robot."""
         for old in [each for each in topic.mine if each < outcome.epoch]:
             request_id = topic.mine.pop(old).request_id
-            proposal = topic.proposals.get(request_id)
-            if proposal is None:
-                continue
-            found = in_force(subject, outcome)
-            if found is None or not _is_its_decision(proposal.ballot, found):
-                reason = (
-                    'the epoch that it was in has ended without this robot; read the subject to '
-                    'see what was decided'
-                )
-                found = no_answer(subject, Level.AGREED, Status.UNKNOWN, reason)
-            self._answer(topic, request_id, found, now_ns, outputs)
+            if request_id:
+                self._requests.epoch_missed(subject, topic, request_id, outcome, now_ns, outputs)
         for old in [each for each in topic.opened if each <= outcome.epoch]:
             del topic.opened[old]
 
@@ -487,9 +401,13 @@ class Agreed:
         topic.opened.pop(outcome.epoch, None)
         if mine is not None:
             if mine.request_id:
-                self._proposal_ended(subject, topic, mine.request_id, outcome, now_ns, outputs)
+                retry_ns = now_ns + self._config.belief_resend_ns
+                self._requests.epoch_ended(
+                    subject, topic, mine.request_id, outcome, now_ns, retry_ns, outputs
+                )
             if included:
-                self._confirm_reads(subject, topic, mine.number, outputs)
+                found = in_force(subject, outcome)
+                self._requests.confirm_reads(topic, mine.number, found, outputs)
         self._round_ended(topic, outcome, mine is not None and included, now_ns)
         if topic.idle:
             del self._topics[subject]
@@ -515,120 +433,10 @@ class Agreed:
         else:
             topic.reason = outcome.reason
 
-    def _proposal_ended(
-        self,
-        subject: str,
-        topic: Topic,
-        request_id: str,
-        outcome: Outcome,
-        now_ns: int,
-        outputs: list[Output],
-    ) -> None:
-        proposal = topic.proposals[request_id]
-        end = outcome.end_of(self._config.robot, request_id)
-        if end is not None and end.status is not Status.UNDECIDED:
-            self._answer(topic, request_id, answer(subject, outcome, end), now_ns, outputs)
-        elif not proposal.waiting:
-            # It was given up, and now it is certain that it has done nothing.
-            self._forget(topic, request_id)
-        else:
-            # It was not in, or too few stood behind it: once more, while there is time.
-            proposal.epoch = 0
-            if end is not None:
-                proposal.reason = end.reason or outcome.reason
-                proposal.due_ns = now_ns + self._config.belief_resend_ns
-
-    def _answer(
-        self,
-        topic: Topic,
-        request_id: str,
-        decision: Decision,
-        now_ns: int,
-        outputs: list[Output],
-    ) -> None:
-        """End a request for good: whoever asks again is told the same."""
-        proposal = topic.proposals[request_id]
-        self._tell(proposal, decision, now_ns, outputs)
-        subject = self._forget(topic, request_id)
-        if proposal.named:
-            self._answers[request_id] = (subject, replace(decision, subject=subject))
-        while len(self._answers) > ANSWERS_MAX:
-            self._answers.popitem(last=False)
-
-    def _tell(
-        self, proposal: Proposal, decision: Decision, now_ns: int, outputs: list[Output]
-    ) -> None:
-        """Answer those who wait for a proposal, each with its own latency."""
-        for asked, asked_ns in proposal.waiting:
-            self._waiting -= 1
-            told = replace(
-                decision, subject=asked.subject, latency_s=(now_ns - asked_ns) * 1e-9
-            )
-            outputs.append(ProposeAnswered(asked.key, told))
-        proposal.waiting.clear()
-
-    def _forget(self, topic: Topic, request_id: str) -> str:
-        """Forget a proposal that is in no epoch any more; returns its subject."""
-        del topic.proposals[request_id]
-        return self._under_way.pop(request_id)
-
-    def _confirm_reads(
-        self, subject: str, topic: Topic, number: int, outputs: list[Output]
-    ) -> None:
-        waiting, topic.reads = topic.reads, []
-        for read in waiting:
-            if read.after < number:
-                self._waiting -= 1
-                outputs.append(self.answer_read(read.asked))
-            else:
-                topic.reads.append(read)
-
-    def answer_read(self, asked: ReadAsked) -> ReadAnswered:
-        """Return the answer to a read from what is settled here."""
-        current = self.current(asked.subject)
-        decisions = () if current is None else (current,)
-        return ReadAnswered(asked.key, Status.DECIDED, '', 0, '', decisions)
-
     def expire(self, now_ns: int, alive: Collection[str], outputs: list[Output]) -> None:
         """End the requests whose deadline has passed; the epochs that they are in go on."""
-        for topic in self._topics.values():
-            for request_id, proposal in tuple(topic.proposals.items()):
-                if proposal.waiting and proposal.deadline_ns <= now_ns:
-                    self._tell(proposal, self._too_late(proposal, alive), now_ns, outputs)
-                    if not proposal.epoch:
-                        self._forget(topic, request_id)
-            if topic.reads:
-                self._expire_reads(topic, now_ns, alive, outputs)
-
-    def _too_late(self, proposal: Proposal, alive: Collection[str]) -> Decision:
+        if not self._topics:
+            return
         lacking = '' if self.has_quorum(alive) else self.no_quorum(alive)
-        if proposal.epoch:
-            # Its ballot has left, so it counts once so many robots are heard again.
-            reason = f"{lacking or 'the deadline passed before the outcome was known'}; {MAY_YET}"
-            return no_answer('', Level.AGREED, Status.UNKNOWN, reason)
-        if lacking:
-            return no_answer('', Level.AGREED, Status.NO_QUORUM, lacking)
-        reason = proposal.reason or 'the deadline passed before it was the turn of this proposal'
-        return no_answer('', Level.AGREED, Status.UNDECIDED, reason)
-
-    def _expire_reads(
-        self, topic: Topic, now_ns: int, alive: Collection[str], outputs: list[Output]
-    ) -> None:
-        waiting, topic.reads = topic.reads, []
-        for read in waiting:
-            if read.deadline_ns > now_ns:
-                topic.reads.append(read)
-                continue
-            self._waiting -= 1
-            status, reason = Status.UNKNOWN, 'no epoch ended in time that confirms it'
-            if not self.has_quorum(alive):
-                status, reason = Status.NO_QUORUM, self.no_quorum(alive)
-            outputs.append(ReadAnswered(read.asked.key, status, reason, 0, '', ()))
-
-
-def _is_its_decision(ballot: Ballot, found: Decision) -> bool:
-    """Return whether what is in force is what a ballot proposed, on top of what it expected."""
-    before = ballot.expected_revision
-    return (ballot.choice, ballot.value) == (found.choice, found.value) and (
-        before in (ANY_REVISION, found.revision - 1)
-    )
+        for topic in self._topics.values():
+            self._requests.expire(topic, now_ns, lacking, outputs)
