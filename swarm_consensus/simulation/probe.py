@@ -55,7 +55,7 @@ class Probe:
     @property
     def forgot_what_it_said(self) -> bool:
         """Return whether what this robot said in agreements was lost, and may not be over yet."""
-        return self._agreement.recovering
+        return self._agreed.used and self._agreement.recovering
 
     @property
     def place(self) -> int:
