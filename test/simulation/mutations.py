@@ -182,7 +182,7 @@ def a_lost_robot_votes(patch: pytest.MonkeyPatch) -> None:
 
 def agreed_words_not_durable(patch: pytest.MonkeyPatch) -> None:
     """What a robot says in an agreement leaves before it is on its disk, and never gets there."""
-    patch.setattr(Instance, 'to_keep', lambda instance, subject, epoch: [])
+    patch.setattr(Instance, '_keep', lambda instance, pending: None)
 
 
 def agreed_proposal_put_in_again(patch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ _SPEC.loader.exec_module(mutations)
 
 CAUGHT_AT = {
     'commit_by_counting_an_old_term': 82,
-    'vote_not_durable': 319,
+    'vote_not_durable': 432,
     'truncation_without_conflict': 6,
     'no_log_check_on_vote': 5,
     'stale_read_after_transfer': 21,
@@ -38,7 +38,7 @@ CAUGHT_AT = {
     'session_table_left_out_of_the_snapshot': 104,
     'requests_applied_again': 6,
     'a_lost_robot_votes': 18,
-    'agreed_words_not_durable': 27,
+    'agreed_words_not_durable': 51,
     'agreed_proposal_put_in_again': 28,
     'agreed_before_what_was_caught_up': 11,
 }
