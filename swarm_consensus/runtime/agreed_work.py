@@ -42,6 +42,10 @@ PIECE_BYTES_MAX = 8192
 # How long a robot waits for more of the same to say, unless it has heard from all. Robots speak at
 # nearly the same time, and each frame costs its signature and one check of it at every other robot.
 LINGER_NS = 1_000_000
+# Where so many epochs are under way, what they have to say goes together, and waits longer for it:
+# as long again for each so many more, up to so many times.
+EPOCHS_TOGETHER = 8
+LINGER_FACTOR_MAX = 5
 # Most ticks that are made up for after a pause; the timers of this level lose nothing by it.
 TICKS_MAX = 8
 # Signs of life of a robot whose subjects stand otherwise before this one looks again, at most.
@@ -175,7 +179,12 @@ class AgreedWork:
     @property
     def due_ns(self) -> int | None:
         """Return when what waits for company has to leave; None: nothing waits."""
-        return None if self._said_ns < 0 else self._said_ns + LINGER_NS
+        return None if self._said_ns < 0 else self._said_ns + self._linger_ns
+
+    @property
+    def _linger_ns(self) -> int:
+        factor = 1 + self.agreement.under_way // EPOCHS_TOGETHER
+        return LINGER_NS * min(factor, LINGER_FACTOR_MAX)
 
     def compare(self, peer: str, standing: int) -> None:
         """
@@ -237,8 +246,9 @@ class AgreedWork:
             self._restored = []
             self._tell_waiting(outputs, before)
         while True:
-            hold = self._said_ns < 0 or now_ns - self._said_ns < LINGER_NS
-            effects = self._held or self.agreement.take_effects(hold)
+            hold = self._said_ns < 0 or now_ns - self._said_ns < self._linger_ns
+            many = self.agreement.under_way >= EPOCHS_TOGETHER
+            effects = self._held or self.agreement.take_effects(hold, many)
             if not self.agreement.waiting:
                 self._said_ns = -1
             elif self._said_ns < 0:

@@ -456,12 +456,13 @@ class Agreement:
         """Whether something new has been said that has not been taken yet."""
         return bool(self._touched)
 
-    def take_effects(self, hold: bool = False) -> Effects | None:
+    def take_effects(self, hold: bool = False, hold_ripe: bool = False) -> Effects | None:
         """
         Return what is to be done now; None: nothing.
 
         :param hold: leave new words where they are, for more to go with them, but for those of
             instances where they are complete. What has ended is handed out in any case.
+        :param hold_ripe: leave those as well.
         """
         touched, self._touched = self._touched, {}
         for name, epoch in touched:
@@ -471,7 +472,7 @@ class Agreement:
             voice = instance.subset.voice
             if voice.silent or not self._is_kept(where):
                 continue
-            if hold and not voice.ripe:
+            if hold and (hold_ripe or not voice.ripe):
                 self._touched[where] = instance
             else:
                 instance.flush(self._pending, self._now)
