@@ -55,7 +55,7 @@ def test_two_runs_of_a_seed_are_equal_to_the_last_byte() -> None:
     """In one process, and in others that hash strings differently."""
     program = (
         'from swarm_consensus.simulation.storm import run_seed\n'
-        'for seed in (11, 22, 24, 27):\n'
+        'for seed in (11, 22, 24, 28):\n'
         '    print(run_seed(seed)[0].digest)\n'
     )
     root = Path(__file__).resolve().parents[2]
@@ -70,7 +70,7 @@ def test_two_runs_of_a_seed_are_equal_to_the_last_byte() -> None:
         ).stdout
         for hash_seed in ('0', '1', '4242')
     }
-    here = [run_seed(seed)[0] for seed in (11, 22, 24, 27)]
+    here = [run_seed(seed)[0] for seed in (11, 22, 24, 28)]
     found.add(''.join(f'{report.digest}\n' for report in here if report is not None))
     assert len(found) == 1, found
     assert len(set(found.pop().split())) == 4, 'every seed is another run'

@@ -266,3 +266,30 @@ def test_proposals_from_everywhere_with_loss_end_alike_at_all_robots(keyed: bool
     done = [end.revision for end in ends if end.status is Status.DECIDED]
     assert len(done) == len(set(done)) > 5
     assert len({swarm.in_force(robot) for robot in swarm.robots}) == 1
+
+
+@pytest.mark.parametrize(
+    ('robots', 'lies', 'bears'),
+    [(1, False, 0), (2, False, 0), (3, False, 1), (5, False, 2), (4, True, 1), (7, True, 2)],
+)
+def test_swarms_of_any_size_propose_and_read_with_as_many_down_as_they_bear(
+    robots: int, lies: bool, bears: int
+) -> None:
+    swarm = AgreedSwarm(robots, lies=lies, bears=bears)
+    down = swarm.robots[robots - bears :]
+    for robot in down:
+        swarm.world.crash(robot)
+    keys = [swarm.propose('r1', f'place {n}', 'goal', expected=n) for n in range(3)]
+    read = swarm.read('r1', 'goal')
+    swarm.run(1.5)
+    assert [ended(swarm, key).revision for key in keys] == [1, 2, 3]
+    answer = swarm.was_read(read)
+    assert answer is not None and answer.status is Status.DECIDED
+    for robot in swarm.robots:
+        if robot not in down:
+            swarm.world.crash(robot)
+    for robot in swarm.robots:
+        swarm.world.start(robot)
+    swarm.run(3)
+    assert {swarm.in_force(robot) for robot in swarm.robots} == {(3, 'place 2')}
+    assert all(swarm.quiet(robot) for robot in swarm.robots)
