@@ -236,8 +236,8 @@ class Agreed:
         """
         Put in what there is to say, and tell what the deadlines of the rounds ask for.
 
-        No epoch is begun while too few robots are heard to end it: so NO_QUORUM is certain, and
-        what is said when they are back is not old.
+        No epoch is begun for evidence while too few robots are heard to end it: what is said when
+        they are back is then not old.
         """
         has_quorum = self.has_quorum(alive)
         for subject in tuple(subjects):
@@ -246,7 +246,7 @@ class Agreed:
                 continue
             outcome = self._outcomes.get(subject, _NOTHING)
             self._join(subject, topic, outcome, now_ns)
-            while has_quorum and topic.wants_epoch(now_ns, outcome):
+            while topic.wants_epoch(now_ns, outcome, has_quorum):
                 epoch = self._agreement.free_epoch(subject)
                 if epoch is None:
                     break

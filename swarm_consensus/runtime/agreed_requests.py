@@ -2,8 +2,8 @@
 Who waits for what at the level AGREED, and how each request ends.
 
 A request id is known to one boot of one robot. Repeated there, a request is one with the first: it
-waits for the same end, and is told the same after it. What is told is certain, but for UNKNOWN:
-then the ballot has left, and it counts when the epoch that it is in ends.
+waits for the same end, and is told the same after it. What is told is certain, but for UNKNOWN and
+NO_QUORUM: then the ballot may have left, and it counts when the epoch that it is in ends.
 """
 
 from __future__ import annotations
@@ -282,12 +282,13 @@ def _objection(asked: ProposeAsked) -> str:
 
 def _too_late(proposal: Proposal, lacking: str) -> Decision:
     """Return what is told of a proposal whose deadline has passed."""
+    status = Status.NO_QUORUM if lacking else Status.UNKNOWN
     if proposal.epoch:
         # Its ballot has left, so it counts once so many robots are heard again.
         reason = f"{lacking or 'the deadline passed before the outcome was known'}; {MAY_YET}"
-        return no_answer('', Level.AGREED, Status.UNKNOWN, reason)
+        return no_answer('', Level.AGREED, status, reason)
     if lacking:
-        return no_answer('', Level.AGREED, Status.NO_QUORUM, lacking)
+        return no_answer('', Level.AGREED, status, lacking)
     reason = proposal.reason or 'the deadline passed before it was the turn of this proposal'
     return no_answer('', Level.AGREED, Status.UNDECIDED, reason)
 

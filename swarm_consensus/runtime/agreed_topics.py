@@ -143,8 +143,12 @@ class Topic:
         waiting = [proposal for proposal in self.proposals.values() if not proposal.epoch]
         return min(waiting, key=lambda proposal: proposal.due_ns, default=None)
 
-    def wants_epoch(self, now_ns: int, outcome: Outcome) -> bool:
-        """Return whether this robot has something to say that is in no epoch yet."""
+    def wants_epoch(self, now_ns: int, outcome: Outcome, has_quorum: bool) -> bool:
+        """
+        Return whether this robot has something to say that is in no epoch yet.
+
+        :param has_quorum: whether enough robots are heard to end an epoch; evidence waits for it.
+        """
         proposal = self.next_proposal()
         if proposal is not None and proposal.due_ns <= now_ns:
             return True
@@ -152,7 +156,7 @@ class Topic:
         if any(read.after >= newest for read in self.reads):
             return True
         evidence = self.fresh(now_ns, outcome)
-        if evidence is None or self.belief is None or self.first_ns is None:
+        if evidence is None or self.belief is None or self.first_ns is None or not has_quorum:
             return False
         if any(mine.evidence for mine in self.mine.values()) or self.confirms(outcome):
             return False

@@ -374,7 +374,8 @@ class Clients:
         if attempt.client < 0:
             # Others may ask once more for what was lost in the midst of the troubles.
             self._hold_well(attempt, decision)
-        if decision.status is Status.UNKNOWN:
+        if decision.status in (Status.UNKNOWN, Status.NO_QUORUM):
+            # At this level what waits for a quorum goes on.
             self._unclear(attempt)
         else:
             # It was certainly not decided.

@@ -164,23 +164,21 @@ def cut_off(swarm: AgreedSwarm) -> None:
     swarm.run(2.5)
 
 
-def test_without_a_quorum_a_proposal_is_refused_for_good() -> None:
-    """NO_QUORUM is certain: what it is said of is not decided either when the others return."""
+def test_without_a_quorum_a_proposal_says_so_and_is_decided_when_robots_return() -> None:
     swarm = AgreedSwarm(4)
     cut_off(swarm)
-    swarm.count.take()
     key = swarm.propose('r1', 'charger', 'goal', request_id='once')
     swarm.run(2.5)
     assert ended(swarm, key).status is Status.NO_QUORUM
     assert ended(swarm, key).reason.startswith('2 of 4 robots are heard, 3 must be')
-    assert swarm.count.take() == 0
-    assert swarm.quiet('r1')
+    assert ended(swarm, key).reason.endswith('it may yet be decided')
     swarm.world.start('r3')
-    swarm.run(3)
-    assert swarm.in_force('r1') == (0, '')
+    swarm.run(5)
+    assert swarm.in_force('r1') == (1, 'charger')
     again = swarm.propose('r1', 'charger', 'goal', request_id='once')
     swarm.run(0.3)
     assert ended(swarm, again).status is Status.DECIDED
+    assert swarm.in_force('r1') == (1, 'charger')
 
 
 def test_what_has_begun_without_a_quorum_goes_on_quietly_and_ends_when_robots_return() -> None:
@@ -190,7 +188,7 @@ def test_what_has_begun_without_a_quorum_goes_on_quietly_and_ends_when_robots_re
     key = swarm.propose('r1', 'charger', 'goal', request_id='once', timeout=3)
     swarm.run(4)
     end = ended(swarm, key)
-    assert end.status is Status.UNKNOWN
+    assert end.status is Status.NO_QUORUM
     assert end.reason.startswith('2 of 4 robots are heard, 3 must be')
     assert end.reason.endswith('it may yet be decided')
     swarm.count.take()
