@@ -53,6 +53,11 @@ class Probe:
         return self._work.held or self._agreed.held
 
     @property
+    def agreed_held(self) -> bool:
+        """Return whether the level agreed stands still for want of room on the disk."""
+        return self._agreed.held
+
+    @property
     def forgot_what_it_said(self) -> bool:
         """Return whether what this robot said in agreements was lost, and may not be over yet."""
         return self._agreed.used and self._agreement.recovering

@@ -56,6 +56,9 @@ class AgreedOutcomes(Invariant):
 
     def look(self, robot: str, probe: Probe) -> None:
         """Look at what a robot has settled in a step."""
+        if probe.agreed_held:
+            # What it came to last is not on its disk, and nobody was told.
+            return
         known, news = self._settled[robot], self._news[robot]
         known.update(news)
         news.clear()
