@@ -14,11 +14,7 @@ all say what they saw (CONF) and wait for n - f such words; by then it is settle
 anybody can still come to see. The expected number of random rounds is 2. In rounds whose coin is
 fixed (coin.py) there is no secret to keep, and CONF is left out.
 
-**The end.** Who has decided says so (END, 'TERM' in HoneyBadgerBFT). That counts as its word in
-every round in which it says nothing else, and f + 1 such words decide. Others may still be in a
-round that was over here, and be short of one word in it. So two duties stay until 2f + 1 robots
-have said END: whoever decided by the rule of a round goes on to support what an honest robot
-supports, and whoever decided because others had goes on through the rounds.
+How it ends, and what is left to do after it, is in `rounds.py`.
 """
 
 from __future__ import annotations
@@ -29,11 +25,9 @@ from typing import Protocol
 from swarm_consensus.protocols.agreement.coin import fixed_coin
 from swarm_consensus.protocols.agreement.messages import Kind
 from swarm_consensus.protocols.agreement.quorum import Thresholds
+from swarm_consensus.protocols.agreement.rounds import ROUNDS_AHEAD, Rounds
 from swarm_consensus.protocols.agreement.voice import Voice
 
-# A robot that is further behind than this hears the rest again when it has caught up. Bounds what
-# a liar can have us remember.
-ROUNDS_AHEAD = 64
 BOTH = 3
 
 
@@ -68,19 +62,12 @@ class _Round:
         self.refused = 0
 
 
-class BinaryAgreement:
+class BinaryAgreement(Rounds[_Round]):
     """
     One robot's part in one agreement.
 
-    :param me: place of this robot.
-    :param proposer: whose value it is about; names the agreement.
-    :param voice: says what is to be said; what it said before a reboot is taken up.
     :param confirm: test seam: False leaves CONF out, as the published version does.
     :param fixed: test seam: the rule of the fixed coins.
-    :ivar decision: 0 or 1 once decided.
-    :ivar over: whether all honest robots are sure to decide, and nobody needs this one any more.
-    :ivar round: the round under way, from 0.
-    :ivar refused_shares: how many shares of robots were no shares of the coin.
     """
 
     def __init__(
@@ -94,53 +81,11 @@ class BinaryAgreement:
         confirm: bool = True,
         fixed: Callable[[int], int | None] = fixed_coin,
     ) -> None:
-        self._thresholds = thresholds
-        self._me = me
-        self._proposer = proposer
-        self._voice = voice
+        super().__init__(thresholds, me, proposer, voice, _Round)
         self._coin = coin
         self._confirm = confirm
         self._fixed = fixed
-        self._rounds: dict[int, _Round] = {}
-        self._ended = [0, 0]
-        # Whether the rule of a round has decided here: but for support, all is said.
-        self._through = False
-        self.decision: int | None = None
-        self.over = False
-        self.proposed = False
-        self.round = 0
-        self.refused_shares = 0
-        for kind, round_, value in tuple(voice.votes(proposer)):
-            self._note(me, kind, round_, value)
-            if kind is Kind.END:
-                self.decision = value
-        self._advance()
-
-    def propose(self, side: int) -> None:
-        """Give this robot's input; only the first one counts."""
-        if self.proposed:
-            return
-        self.proposed = True
-        if not self.over and self.round == 0:
-            self._say(Kind.SUPPORT, 0, side)
-            self._advance()
-
-    def receive(self, sender: int, kind: Kind, round_: int, value: int) -> bool:
-        """
-        Take in what another robot said.
-
-        :returns: False where it contradicts what that robot said before.
-        """
-        if self.over or round_ > self.round + ROUNDS_AHEAD:
-            return True
-        if not self._note(sender, kind, round_, value):
-            return False
-        if kind is Kind.END or (round_ == self.round and not self._through):
-            self._advance()
-        elif kind is Kind.SUPPORT and round_ <= self.round:
-            # Somebody may still be in that round, and needs the support of all.
-            self._relay(round_, self._rounds[round_])
-        return True
+        self._recall()
 
     def receive_share(self, sender: int, round_: int, share: bytes) -> None:
         """Take in a share of a coin; it is checked when the coin is needed."""
@@ -152,22 +97,7 @@ class BinaryAgreement:
             if round_ == self.round:
                 self._advance()
 
-    # -- what was heard -------------------------------------------------------------------------
-
-    def _at(self, round_: int) -> _Round:
-        at = self._rounds.get(round_)
-        if at is None:
-            at = self._rounds[round_] = _Round()
-        return at
-
-    def _note(self, sender: int, kind: Kind, round_: int, value: int) -> bool:
-        """Note what a robot said; returns False where it said something else before."""
-        bit = 1 << sender
-        if kind is Kind.END:
-            if value > 1 or self._ended[1 - value] & bit:
-                return False
-            self._ended[value] |= bit
-            return True
+    def _note_word(self, round_: int, kind: Kind, value: int, bit: int) -> bool:
         at = self._at(round_)
         if kind is Kind.SUPPORT and value <= 1:
             at.support[value] |= bit
@@ -184,13 +114,13 @@ class BinaryAgreement:
             return False
         return True
 
-    def _say(self, kind: Kind, round_: int, value: int) -> int:
-        """Say something, or what stands in its slot already; returns what was said."""
-        said = self._voice.vote(kind, self._proposer, round_, value)
-        self._note(self._me, kind, round_, said)
-        return said
-
     # -- the rules ------------------------------------------------------------------------------
+
+    def _begin(self, side: int) -> None:
+        self._say(Kind.SUPPORT, self.round, side)
+
+    def _support_again(self, round_: int, kind: Kind) -> None:
+        self._relay(round_, self._rounds[round_])
 
     def _relay(self, round_: int, at: _Round) -> None:
         """Support what an honest robot supports."""
@@ -200,15 +130,6 @@ class BinaryAgreement:
                 and (at.support[side] | self._ended[side]).bit_count() >= self._thresholds.honest
             ):
                 self._say(Kind.SUPPORT, round_, side)
-
-    def _hear_the_end(self) -> None:
-        """Decide what an honest robot has decided; it is over once f + 1 honest ones have."""
-        for side in (0, 1):
-            if self.decision is None and self._ended[side].bit_count() >= self._thresholds.honest:
-                self._end(side)
-            if self._ended[side].bit_count() >= self._thresholds.honest_majority:
-                self.over = True
-                self._rounds.clear()
 
     def _advance(self) -> None:
         self._hear_the_end()
@@ -233,12 +154,10 @@ class BinaryAgreement:
             else:
                 side = saw >> 1
                 if side == coin:
-                    self._through = True
-                    self._end(side)
-                    self._hear_the_end()
+                    self._decide(side)
                     return
             self.round += 1
-            self._say(Kind.SUPPORT, self.round, side)
+            self._begin(side)
 
     def _look(self, at: _Round) -> None:
         """Find out which sides are possible, and which are held to."""
@@ -293,7 +212,3 @@ class BinaryAgreement:
         if len(at.valid) < self._coin.threshold:
             return None
         return self._coin.value(self.round, at.valid)
-
-    def _end(self, side: int) -> None:
-        """Decide, and say so."""
-        self.decision = self._say(Kind.END, 0, side)

@@ -18,7 +18,7 @@ broadcast of the paper works for any number of values). So no signature is neede
 **Where robots only crash** (n >= 2f + 1) there is nothing to filter: a side that more than half of
 all robots hold to comes out of the first half, and f + 1 words in the second decide it.
 
-After a decision the duties of `binary.py` stay: others may still be in a round that was over here.
+How it ends, and what is left to do after it, is in `rounds.py`.
 
 Expected rounds: one, where all want the same. Else the robots have to throw alike, which takes up
 to 2^(n - f) rounds against a network that reads every message and orders them at will, and a few on
@@ -29,10 +29,10 @@ from __future__ import annotations
 
 from random import Random
 
-from swarm_consensus.protocols.agreement.binary import ROUNDS_AHEAD
 from swarm_consensus.protocols.agreement.coin import fixed_coin
 from swarm_consensus.protocols.agreement.messages import Kind
 from swarm_consensus.protocols.agreement.quorum import Thresholds
+from swarm_consensus.protocols.agreement.rounds import Rounds
 from swarm_consensus.protocols.agreement.voice import Voice
 
 NEITHER = 2
@@ -70,9 +70,9 @@ _SUPPORTS = {Kind.SUPPORT: Kind.AUX, Kind.SUPPORT_GRADE: Kind.GRADE}
 _FIRST = frozenset({Kind.SUPPORT, Kind.AUX})
 
 
-class GradedAgreement:
+class GradedAgreement(Rounds[_Round]):
     """
-    One robot's part in one agreement; used as `binary.BinaryAgreement` is.
+    One robot's part in one agreement.
 
     :param random: this robot's own coin.
     """
@@ -80,72 +80,14 @@ class GradedAgreement:
     def __init__(
         self, thresholds: Thresholds, me: int, proposer: int, voice: Voice, random: Random
     ) -> None:
-        self._thresholds = thresholds
-        self._me = me
-        self._proposer = proposer
-        self._voice = voice
+        super().__init__(thresholds, me, proposer, voice, _Round)
         self._random = random
-        self._rounds: dict[int, _Round] = {}
-        self._ended = [0, 0]
-        # Whether the rule of a round has decided here: but for support, all is said.
-        self._through = False
-        self.decision: int | None = None
-        self.over = False
-        self.proposed = False
-        self.round = 0
-        self.refused_shares = 0
-        for kind, round_, value in tuple(voice.votes(proposer)):
-            self._note(me, kind, round_, value)
-            if kind is Kind.END:
-                self.decision = value
-        self._advance()
-
-    def propose(self, side: int) -> None:
-        """Give this robot's input; only the first one counts."""
-        if self.proposed:
-            return
-        self.proposed = True
-        if not self.over and self.round == 0:
-            self._begin(side)
-            self._advance()
-
-    def receive(self, sender: int, kind: Kind, round_: int, value: int) -> bool:
-        """
-        Take in what another robot said.
-
-        :returns: False where it contradicts what that robot said before.
-        """
-        if self.over or round_ > self.round + ROUNDS_AHEAD:
-            return True
-        if not self._note(sender, kind, round_, value):
-            return False
-        if kind is Kind.END or (round_ == self.round and not self._through):
-            self._advance()
-        elif kind in _SUPPORTS and round_ <= self.round:
-            # Somebody may still be in that round, and needs the support of all.
-            at = self._rounds[round_]
-            self._relay(round_, kind, at.first if kind is Kind.SUPPORT else at.second)
-        return True
+        self._recall()
 
     def receive_share(self, sender: int, round_: int, share: bytes) -> None:
         """Pass over a share: there is no common coin here."""
 
-    # -- what was heard -------------------------------------------------------------------------
-
-    def _at(self, round_: int) -> _Round:
-        at = self._rounds.get(round_)
-        if at is None:
-            at = self._rounds[round_] = _Round()
-        return at
-
-    def _note(self, sender: int, kind: Kind, round_: int, value: int) -> bool:
-        """Note what a robot said; returns False where it said something else before."""
-        bit = 1 << sender
-        if kind is Kind.END:
-            if value > 1 or self._ended[1 - value] & bit:
-                return False
-            self._ended[value] |= bit
-            return True
+    def _note_word(self, round_: int, kind: Kind, value: int, bit: int) -> bool:
         if kind is Kind.CONF:
             return False
         at = self._at(round_)
@@ -160,17 +102,14 @@ class GradedAgreement:
         half.held[value] |= bit
         return True
 
-    def _say(self, kind: Kind, round_: int, value: int) -> int:
-        """Say something, or what stands in its slot already; returns what was said."""
-        said = self._voice.vote(kind, self._proposer, round_, value)
-        self._note(self._me, kind, round_, said)
-        return said
-
     # -- the rules ------------------------------------------------------------------------------
 
     def _begin(self, side: int) -> None:
-        """Enter a round with a side."""
         self._say(Kind.SUPPORT if self._thresholds.lies else Kind.AUX, self.round, side)
+
+    def _support_again(self, round_: int, kind: Kind) -> None:
+        at = self._rounds[round_]
+        self._relay(round_, kind, at.first if kind is Kind.SUPPORT else at.second)
 
     def _ended_for(self, value: int) -> int:
         return 0 if value == NEITHER else self._ended[value]
@@ -205,18 +144,6 @@ class GradedAgreement:
             held | self._ended_for(value) & ~spoke if half.possible[value] else 0
             for value, held in enumerate(half.held)
         ]
-
-    def _hear_the_end(self) -> None:
-        """Decide what an honest robot has decided; it is over once all are sure to hear of it."""
-        honest = self._thresholds.honest
-        # Where nobody lies, whoever says END says it to all, and one is enough for each of them.
-        sure = self._thresholds.honest_majority if self._thresholds.lies else honest
-        for side in (0, 1):
-            if self.decision is None and self._ended[side].bit_count() >= honest:
-                self._end(side)
-            if self._ended[side].bit_count() >= sure:
-                self.over = True
-                self._rounds.clear()
 
     def _advance(self) -> None:
         self._hear_the_end()
@@ -255,9 +182,7 @@ class GradedAgreement:
         needed = self._thresholds.heard if self._thresholds.lies else self._thresholds.lasting
         for side, held in ((0, zero), (1, one)):
             if held.bit_count() >= needed:
-                self._through = True
-                self._end(side)
-                self._hear_the_end()
+                self._decide(side)
                 return True
         if one:
             side = 1
@@ -269,7 +194,3 @@ class GradedAgreement:
         self.round += 1
         self._begin(side)
         return True
-
-    def _end(self, side: int) -> None:
-        """Decide, and say so."""
-        self.decision = self._say(Kind.END, 0, side)

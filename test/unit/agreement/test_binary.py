@@ -22,10 +22,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 import pytest
 
-from swarm_consensus.protocols.agreement.binary import ROUNDS_AHEAD, BinaryAgreement
+from swarm_consensus.protocols.agreement.binary import BinaryAgreement
 from swarm_consensus.protocols.agreement.coin import fixed_coin
 from swarm_consensus.protocols.agreement.messages import Kind
 from swarm_consensus.protocols.agreement.quorum import Thresholds
+from swarm_consensus.protocols.agreement.rounds import ROUNDS_AHEAD
 from swarm_consensus.protocols.agreement.voice import Voice
 
 FOUR = Thresholds(4, 1, True)
