@@ -504,7 +504,7 @@ CASES = {
     ),
     'n = 3f': (
         with_section('consensus: {agreed_faults: byzantine, agreed_faults_max: 1}\n'),
-        'swarm.yaml:5: consensus.agreed_faults_max is 1, but 1 liars among 3 robots could tell two '
+        'swarm.yaml:5: consensus.agreed_faults_max is 1, but 1 liar among 3 robots could tell two '
         'halves of the others different things, and both would believe it; it takes 4 robots to '
         'bear 1, and 3 bear 0: add robots, or lower agreed_faults_max, or write '
         '`agreed_faults: crash` if no robot can lie',

@@ -16,15 +16,16 @@ from swarm_consensus.decision.ballots import Ballot
 from swarm_consensus.decision.entry_point import load_rule
 from swarm_consensus.decision.rule_names import AGREED_RULES
 from swarm_consensus.decision.types import Status
+from swarm_consensus.transport.dealing import deal
+from swarm_consensus.transport.key_files import write_keys
 
 RULE = 'team_rules.meeting:closest'
 
 
-def block(repository: Path, language: str) -> str:
-    """Return the only block of a language in the document."""
+def blocks(repository: Path, language: str) -> list[str]:
+    """Return the blocks of a language in the document, in order."""
     text = (repository / 'docs' / 'agreed.md').read_text()
-    (found,) = re.findall(rf'```{language}\n(.*?)```', text, re.DOTALL)
-    return str(found)
+    return re.findall(rf'```{language}\n(.*?)```', text, re.DOTALL)
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def example(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
     (tmp_path / 'team_rules').mkdir()
-    (tmp_path / 'team_rules' / 'meeting.py').write_text(block(repository, 'python'))
+    (tmp_path / 'team_rules' / 'meeting.py').write_text(*blocks(repository, 'python'))
     monkeypatch.syspath_prepend(tmp_path)
     load_rule.cache_clear()
     yield
@@ -71,8 +72,12 @@ def test_rule_of_the_document_decides_nothing_among_too_few() -> None:
 
 
 def test_settings_of_the_document_are_right(repository: Path, tmp_path: Path) -> None:
-    content = 'swarm: team\nrobots: 7\n' + block(repository, 'yaml')
-    swarm = parse_swarm(content, tmp_path / 'swarm.yaml')
+    file = tmp_path / 'swarm.yaml'
+    whole, subjects = blocks(repository, 'yaml')
+    names = [f'robot_{number + 1}' for number in range(4)]
+    write_keys(tmp_path / 'keys', deal('search_team', names, 1))
+    assert parse_swarm(whole, file).subjects['sign']['fusion'] == 'median'
+    swarm = parse_swarm('swarm: team\nrobots: 7\n' + subjects, file)
     assert swarm.subjects['meeting_point']['fusion'] == RULE
 
 

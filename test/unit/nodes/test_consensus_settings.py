@@ -110,7 +110,7 @@ def test_as_many_faults_as_the_swarm_bears(
 @pytest.mark.parametrize(
     ('robots', 'kind', 'most', 'has_keys', 'message'),
     [
-        (3, 'auto', 1, True, r'^agreed_faults_max is 1, but 1 liars among 3 robots .* takes 4'),
+        (3, 'auto', 1, True, r'^agreed_faults_max is 1, but 1 liar among 3 robots .* takes 4'),
         (6, 'byzantine', 2, False, r'bear 2, and 6 bear 1: add robots, or lower agreed_faults_max'),
         (2, 'crash', 1, False, r'^agreed_faults_max is 1, but of 2 robots 1 are no majority'),
         (3, 'byzantine', -1, False, r'^agreed_faults is byzantine, but 3 robots bear none'),
