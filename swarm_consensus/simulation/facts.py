@@ -27,7 +27,10 @@ class RobotFacts:
     One robot.
 
     :ivar probe: of the boot under way; None while it is down.
-    :ivar leading: term in which it was seen to lead when last looked at; 0 for none.
+    :ivar leading: term in which it was seen to lead when last looked at; 0 for none. A robot that
+        is a quorum by itself leads before its term is on its disk, and tells nobody until it is: a
+        crash then leaves the term to others, so it does not count before.
+    :ivar term_kept: term on its disk.
     :ivar commit: commit index when last looked at.
     :ivar applied: last entry applied when last looked at.
     :ivar last_index: end of the log on its disk.
@@ -39,6 +42,7 @@ class RobotFacts:
         self.role = Role.FOLLOWER
         self.term = 0
         self.leading = 0
+        self.term_kept = 0
         self.commit = 0
         self.applied = 0
         self.last_index = 0
@@ -56,6 +60,7 @@ class RobotFacts:
             # What it had when it was lost was there when commits rested on it.
             self._had.update((entry.index, entry.term) for entry in self._entries)
         self._lost = lost
+        self.term_kept = restored.hard_state.term
         self._set_log(restored.entries, restored.snapshot)
         self.role, self.term, self.commit, self.applied = probe.look()
         self.leading = 0
@@ -75,6 +80,8 @@ class RobotFacts:
 
     def write(self, persist: Persist) -> None:
         """Take a write of its disk in."""
+        if persist.hard_state is not None:
+            self.term_kept = persist.hard_state.term
         if persist.snapshot is not None:
             mark = persist.snapshot.mark
             if self.term_at(mark.index) != mark.term:

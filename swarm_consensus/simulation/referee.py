@@ -119,7 +119,7 @@ class Referee(Observer):
         ):
             return
         facts.role, facts.term, facts.commit = role, term, commit
-        facts.leading = term if role is Role.LEADER else 0
+        facts.leading = term if role is Role.LEADER and term <= facts.term_kept else 0
         if applied > facts.applied:
             self._apply(facts, facts.applied + 1, applied)
             facts.applied = applied
