@@ -53,6 +53,10 @@ class Style:
         self.peek = peek
         self.tired = False
         self._flights: list[list[Flight]] = [[] for _ in range(RANKS)]
+        self._draw()
+
+    def _draw(self) -> None:
+        """Draw what a style leaves to chance: whom it is about, and how."""
 
     def rank(self, flight: Flight) -> int:
         """Return the rank of a message, 0 to RANKS - 1."""
@@ -125,22 +129,15 @@ class NewestFirst(Style):
 class StarveLinks(Style):
     """Some links, each in one direction, carry something only where nothing else can move."""
 
-    def __init__(
-        self,
-        random: Random,
-        robots: int,
-        honest: tuple[int, ...],
-        peek: Callable[[int, int, int], int | None],
-    ) -> None:
-        super().__init__(random, robots, honest, peek)
-        share = random.choice([0.2, 0.5])
+    def _draw(self) -> None:
+        share = self.random.choice([0.2, 0.5])
         self._starved = {
             (sender, receiver)
-            for sender in range(robots)
-            for receiver in range(robots)
-            if random.random() < share
+            for sender in range(self.robots)
+            for receiver in range(self.robots)
+            if self.random.random() < share
         }
-        self.newest_first = random.random() < 0.3
+        self.newest_first = self.random.random() < 0.3
 
     def rank(self, flight: Flight) -> int:
         """Hold back what is on a starved link."""
@@ -150,18 +147,12 @@ class StarveLinks(Style):
 class StarveRobots(Style):
     """Some honest robots hear, or are heard, only where nothing else can move."""
 
-    def __init__(
-        self,
-        random: Random,
-        robots: int,
-        honest: tuple[int, ...],
-        peek: Callable[[int, int, int], int | None],
-    ) -> None:
-        super().__init__(random, robots, honest, peek)
-        starved = random.sample(honest, random.randint(1, max(1, len(honest) // 2)))
-        self._deaf = frozenset(starved if random.random() < 0.7 else ())
-        self._mute = frozenset(starved if random.random() < 0.7 or not self._deaf else ())
-        self.newest_first = random.random() < 0.3
+    def _draw(self) -> None:
+        count = self.random.randint(1, max(1, len(self.honest) // 2))
+        starved = self.random.sample(self.honest, count)
+        self._deaf = frozenset(starved if self.random.random() < 0.7 else ())
+        self._mute = frozenset(starved if self.random.random() < 0.7 or not self._deaf else ())
+        self.newest_first = self.random.random() < 0.3
 
     def rank(self, flight: Flight) -> int:
         """Hold back what a starved robot hears or says."""
@@ -171,19 +162,12 @@ class StarveRobots(Style):
 class Halves(Style):
     """The honest robots are in two halves that hear each other only where nothing else can move."""
 
-    def __init__(
-        self,
-        random: Random,
-        robots: int,
-        honest: tuple[int, ...],
-        peek: Callable[[int, int, int], int | None],
-    ) -> None:
-        super().__init__(random, robots, honest, peek)
-        shuffled = random.sample(honest, len(honest))
-        self._left = frozenset(shuffled[: random.randint(1, max(1, len(honest) // 2))])
+    def _draw(self) -> None:
+        shuffled = self.random.sample(self.honest, len(self.honest))
+        self._left = frozenset(shuffled[: self.random.randint(1, max(1, len(self.honest) // 2))])
         # Which half waits where both would have to hear of the other.
-        self._later = random.random() < 0.5
-        self._honest = frozenset(honest)
+        self._later = self.random.random() < 0.5
+        self._honest = frozenset(self.honest)
 
     def rank(self, flight: Flight) -> int:
         """Hold back what goes from one half to the other."""
@@ -196,16 +180,9 @@ class Halves(Style):
 class HoldTheEnd(Style):
     """What the liars say comes at once, and what would let the last robot agree comes last."""
 
-    def __init__(
-        self,
-        random: Random,
-        robots: int,
-        honest: tuple[int, ...],
-        peek: Callable[[int, int, int], int | None],
-    ) -> None:
-        super().__init__(random, robots, honest, peek)
-        self._honest = frozenset(honest)
-        self._last = random.choice(honest)
+    def _draw(self) -> None:
+        self._honest = frozenset(self.honest)
+        self._last = self.random.choice(self.honest)
 
     def rank(self, flight: Flight) -> int:
         """Hold back ends, and most of all from one robot."""
@@ -250,18 +227,13 @@ class SplitVotes(AgainstTheCoin):
     voted against them; no vote about these values arrives before everything else has.
     """
 
-    def __init__(
-        self,
-        random: Random,
-        robots: int,
-        honest: tuple[int, ...],
-        peek: Callable[[int, int, int], int | None],
-    ) -> None:
-        super().__init__(random, robots, honest, peek)
-        most = max(1, (robots - 1) // 3)
-        self._targets = frozenset(random.sample(range(robots), random.randint(1, most)))
+    def _draw(self) -> None:
+        most = max(1, (self.robots - 1) // 3)
+        targets = self.random.randint(1, most)
+        self._targets = frozenset(self.random.sample(range(self.robots), targets))
         self._mask = sum(1 << target for target in self._targets)
-        self._late = frozenset(random.sample(honest, random.randint(1, len(honest) - 1)))
+        late = self.random.randint(1, len(self.honest) - 1)
+        self._late = frozenset(self.random.sample(self.honest, late))
 
     def rank(self, flight: Flight) -> int:
         """Hold back what is about the targets."""
