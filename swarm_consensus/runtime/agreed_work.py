@@ -130,7 +130,6 @@ class AgreedWork:
         self._storage = storage
         self._requests = requests
         self._request_ids = request_ids
-        self._dropped = deciding.dropped
         self.agreement = Agreement(
             agreement_config(config, lost), coin, random, kept, self._serves
         )
@@ -139,7 +138,6 @@ class AgreedWork:
         for proof in proofs:
             self.accusations.restore(proof)
         self._lost = lost and self.agreement.recovering
-        self._signed = verifier is not None
         self._differing: dict[str, _Differing] = {}
         self._records: list[Record] = []
         self._tell: list[tuple[Accusation, tuple[str, ...]]] = []
@@ -222,7 +220,7 @@ class AgreedWork:
         elif _evades_proof(message, frame):
             self.agreement.dropped['WRONG_CLASS'] += 1
         else:
-            self.agreement.receive(sender, message, frame if self._signed else None)
+            self.agreement.receive(sender, message, frame)
 
     def _note_proof(self, found: tuple[Record, Accusation] | None) -> None:
         if found is not None:
