@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from swarm_consensus.composition.parameter import Parameter
+from swarm_consensus.decision.tolerance import ASSUMPTIONS
 
 CONSENSUS_PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
@@ -201,7 +202,7 @@ CONSENSUS_PARAMETERS: tuple[Parameter, ...] = (
         'What faulty robots do at level `agreed`: anything (`byzantine`, n >= 3f + 1 robots bear '
         'f), or only stop (`crash`, n >= 2f + 1); `auto`: byzantine where there are keys. Without '
         'keys let DDS Security keep strangers out. The same for all robots, as all `agreed_...`.',
-        choices=('auto', 'byzantine', 'crash'),
+        choices=ASSUMPTIONS,
     ),
     Parameter(
         'agreed_faults_max',
