@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from swarm_consensus.simulation import failures
 from swarm_consensus.simulation.storm import Report, run_seed
 
-LINES_MAX = 60
 BEYOND_HELP = 'too many voters lost their logs, so that nobody may lead\n'
 
 
@@ -25,15 +25,6 @@ def description(report: Report) -> str:
     )
 
 
-def failure_text(seed: int, error: Exception, lines_max: int = LINES_MAX) -> str:
-    """
-    Return all that is worth reading about a failure.
-
-    The run is repeated to get its lines: without them it is several times faster.
-    """
-    _, again, trace = run_seed(seed, lines_max)
-    lines = [f'seed {seed}: the last of what happened', *trace.lines]
-    if repr(again) != repr(error):
-        lines.append(f'and the second run ended otherwise: {again!r}')
-    lines += [f'seed {seed}: {type(error).__name__}: {error}', f'replay: {command(seed)}']
-    return '\n'.join(lines)
+def failure_text(seed: int, error: Exception) -> str:
+    """Return all that is worth reading about a failure."""
+    return failures.failure_text(seed, error, run_seed, command(seed))
