@@ -149,8 +149,8 @@ class ReplicatedState:
         """
         if index != self.index + 1:
             raise ValueError(f'entry {index} applied after entry {self.index}')
-        chain = hashlib.blake2b(self._digest, digest_size=_DIGEST_BYTES)
-        chain.update(index.to_bytes(8, 'big') + term.to_bytes(8, 'big') + data)
+        place = index.to_bytes(8, 'big') + term.to_bytes(8, 'big')
+        chain = hashlib.blake2b(self._digest + place + data, digest_size=_DIGEST_BYTES)
         self._digest = chain.digest()
         self.index = index
         self.term = term

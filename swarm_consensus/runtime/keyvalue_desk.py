@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from swarm_consensus.decision.replicated import EXPIRED, Applied, Outcome, ReplicatedState
-from swarm_consensus.decision.types import Status, keyvalue_command
+from swarm_consensus.decision.types import KeyValueCommand, Status, keyvalue_command
 from swarm_consensus.protocols.keyvalue import Put, Result, ResultStatus, Watches
 from swarm_consensus.protocols.raft import Raft
 from swarm_consensus.runtime.config import RuntimeConfig
@@ -55,6 +56,19 @@ class _Range:
     index: int | None = None
 
 
+@dataclass(slots=True)
+class _Change:
+    """
+    A change that waits.
+
+    :param keys: of the requests that are answered by it.
+    :param data: of its entry in the log.
+    """
+
+    keys: list[int]
+    data: bytes
+
+
 class KeyValueDesk:
     """
     The desk of one robot for its key-value store.
@@ -71,7 +85,9 @@ class KeyValueDesk:
         self._state = state
         self._request_ids = request_ids
         self._watches = Watches(state.index + 1)
-        self._changes: dict[str, list[int]] = {}
+        self._changes: dict[str, _Change] = {}
+        # What these ask for, by the data of its entry: it need not be decoded when it is applied.
+        self._commands: dict[bytes, KeyValueCommand] = {}
         self._ranges: dict[str, _Range] = {}
 
     @property
@@ -111,20 +127,23 @@ class KeyValueDesk:
             # A repetition of what the log holds already; the log would not take it again.
             outputs.append(_answer(asked.key, before))
             return
+        if not own:
+            under_way = self._changes.get(asked.request_id)
+            if under_way is not None:
+                under_way.keys.append(asked.key)
+                return
         request_id = self._request_ids.new() if own else asked.request_id
         acked = self._request_ids.acked if own else 0
+        command = keyvalue_command(request_id, asked.operation, acked, self._state.index)
         try:
-            data = COMMANDS.encode(
-                keyvalue_command(request_id, asked.operation, acked, self._state.index)
-            )
+            data = COMMANDS.encode(command)
         except EncodeError as error:
             self._request_ids.ended(request_id)
             outputs.append(KeyValueAnswered(asked.key, Status.REFUSED, str(error)))
             return
-        waiting = self._changes.setdefault(request_id, [])
-        waiting.append(asked.key)
-        if len(waiting) == 1:
-            self._raft.propose(request_id, data, self._ticks(asked.timeout_ns))
+        self._changes[request_id] = _Change([asked.key], data)
+        self._commands[data] = command
+        self._raft.propose(request_id, data, self._ticks(asked.timeout_ns))
 
     def _objection(self, asked: KeyValueAsked, disk_full: bool) -> str:
         operation = asked.operation
@@ -178,20 +197,32 @@ class KeyValueDesk:
 
     # -- the way back from the log ----------------------------------------------------------------
 
+    def command(self, data: bytes) -> KeyValueCommand | None:
+        """Return what an entry of this data asks for, where somebody here waits for it."""
+        return self._commands.get(data)
+
     def applied(self, applied: Applied, outputs: list[Output]) -> None:
         """Answer those who wait for a command that was applied, and keep its changes of keys."""
         if applied.events:
             outputs.extend(self._watches.happened(applied.events))
         if applied.outcome is not None:
-            for key in self._changes.pop(applied.request_id, ()):
+            for key in self._end(applied.request_id):
                 outputs.append(_answer(key, applied.outcome))
 
     def ended(
         self, request_id: str, status: Status, reason: str, outputs: list[Output]
     ) -> None:
         """Answer those who wait for a proposal that did not get into the log, or may not."""
-        for key in self._changes.pop(request_id, ()):
+        for key in self._end(request_id):
             outputs.append(KeyValueAnswered(key, status, reason))
+
+    def _end(self, request_id: str) -> Sequence[int]:
+        """Let a change wait no more; returns the keys of its requests."""
+        change = self._changes.pop(request_id, None)
+        if change is None:
+            return ()
+        del self._commands[change.data]
+        return change.keys
 
     def read_confirmed(self, request_id: str, index: int) -> None:
         """Note that a range may be answered once `index` is applied."""
@@ -230,7 +261,7 @@ class KeyValueDesk:
         for request_id in tuple(self._changes):
             outcome = self._state.outcome(request_id)
             if outcome is not None:
-                for key in self._changes.pop(request_id):
+                for key in self._end(request_id):
                     outputs.append(_answer(key, outcome))
 
     def expire(self, now_ns: int, has_quorum: bool, outputs: list[Output]) -> None:

@@ -271,6 +271,9 @@ class LogWork:
     def _command(self, entry: Entry, outputs: list[Output]) -> AnyCommand | None:
         if entry.kind is not EntryKind.COMMAND:
             return None
+        known = self._keyvalue.command(entry.data)
+        if known is not None:
+            return known
         try:
             return COMMANDS.decode(entry.data)
         except MalformedError as error:
