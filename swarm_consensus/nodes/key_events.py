@@ -11,10 +11,10 @@ from collections import deque
 from collections.abc import Iterable
 import threading
 
-from builtin_interfaces.msg import Time
 from rclpy.event_handler import PublisherEventCallbacks, QoSPublisherMatchedInfo
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.time import Time
 
 from swarm_consensus.msg import KeyEvent
 from swarm_consensus.nodes import convert
@@ -37,8 +37,9 @@ class KeyEvents:
         self._lock = threading.Lock()
         self._sequence = 0
         self._heard = False
-        # Sequence number, when it was told, and the change, or the index behind what is missing.
-        self._waiting: deque[tuple[int, Time, Event | int]] = deque(maxlen=depth)
+        # Sequence number, when it was told in ns of ROS time, and the change, or the index behind
+        # what is missing.
+        self._waiting: deque[tuple[int, int, Event | int]] = deque(maxlen=depth)
         self._publisher = node.create_lifecycle_publisher(
             KeyEvent,
             'key_events',
@@ -67,11 +68,11 @@ class KeyEvents:
 
         :param events: an index says that changes before it are missing.
         """
-        stamp = self._node.get_clock().now().to_msg()
+        now_ns = self._node.get_clock().now().nanoseconds
         with self._lock:
             for event in events:
                 self._sequence += 1
-                self._waiting.append((self._sequence, stamp, event))
+                self._waiting.append((self._sequence, now_ns, event))
             if self._heard:
                 self._publish()
 
@@ -84,7 +85,8 @@ class KeyEvents:
     def _publish(self) -> None:
         waiting = self._waiting
         while waiting:
-            sequence, stamp, event = waiting.popleft()
+            sequence, told_ns, event = waiting.popleft()
+            stamp = Time(nanoseconds=told_ns).to_msg()
             if isinstance(event, int):
                 message = convert.compacted_to_message(event, sequence, stamp)
             else:

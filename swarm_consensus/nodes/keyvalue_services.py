@@ -16,6 +16,7 @@ from swarm_consensus.nodes import convert
 from swarm_consensus.nodes.key_events import KeyEvents
 from swarm_consensus.nodes.managed import ManagedNode
 from swarm_consensus.protocols.keyvalue import WatchEnded
+from swarm_consensus.protocols.keyvalue.watch import UNTAKEN_MAX
 from swarm_consensus.runtime.events import (
     Input,
     KeyValueAnswered,
@@ -33,6 +34,8 @@ from swarm_consensus.srv import KeyValue, Range
 WATCH = 0
 # From the beginning of the log.
 FIRST_INDEX = 1
+# Changes after which the runtime hears that they were taken: each word of it costs it a step.
+TAKEN_TOGETHER = UNTAKEN_MAX // 4
 
 WatchOutput = WatchBegun | WatchTold | WatchEnded
 
@@ -70,6 +73,8 @@ class KeyValueServices:
             )
         ]
         self._events = KeyEvents(node, depth) if depth else None
+        # Changes that the watch was told since the runtime heard that they were taken.
+        self._told = 0
 
     def destroy(self) -> None:
         """Destroy the entities."""
@@ -114,7 +119,7 @@ class KeyValueServices:
         """Begin to tell the changes, at an activation; `put` hands an input to the runtime."""
         if self._events is not None:
             self._events.begin()
-            put(WatchAsked(WATCH, '', '', FIRST_INDEX))
+            self._watch(FIRST_INDEX, put)
 
     def tell(self, output: WatchOutput, put: Callable[[Input], object]) -> None:
         """Pass on what the watch was told; in the thread of the runtime."""
@@ -122,7 +127,14 @@ class KeyValueServices:
             return
         if isinstance(output, WatchEnded):
             self._events.tell((output.from_index,))
-            put(WatchAsked(WATCH, '', '', output.from_index))
+            self._watch(output.from_index, put)
             return
         self._events.tell(output.events)
-        put(WatchTaken(WATCH, len(output.events)))
+        self._told += len(output.events)
+        if self._told >= TAKEN_TOGETHER:
+            put(WatchTaken(WATCH, self._told))
+            self._told = 0
+
+    def _watch(self, from_index: int, put: Callable[[Input], object]) -> None:
+        self._told = 0
+        put(WatchAsked(WATCH, '', '', from_index))
