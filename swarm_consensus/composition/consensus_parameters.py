@@ -260,6 +260,33 @@ CONSENSUS_PARAMETERS: tuple[Parameter, ...] = (
         maximum=500_000,
     ),
     Parameter(
+        'bytes_per_second',
+        0,
+        'Byte budget of this robot: the most that it puts on the radio, counted as in '
+        'docs/traffic.md. What is urgent goes first, the rest thins out. 0: no budget.',
+        'bytes/s',
+        minimum=0,
+        maximum=1_000_000_000,
+    ),
+    Parameter(
+        'burst_bytes',
+        0,
+        'Most of the byte budget that may leave at once after a pause; 0: the least with which '
+        'every frame can leave, a second of the budget or one largest frame and a little more.',
+        'bytes',
+        minimum=0,
+        maximum=1_000_000_000,
+    ),
+    Parameter(
+        'linger',
+        0.002,
+        'How long after a frame with beliefs, or with bulk, the next of the same waits for more to '
+        'go with it. The first leaves at once; elections and the log never wait.',
+        's',
+        minimum=0.0,
+        maximum=1.0,
+    ),
+    Parameter(
         'subjects_open_max',
         1024,
         'Undecided subjects held at once; evidence on further ones is refused.',

@@ -103,6 +103,15 @@ NAMES: tuple[Name, ...] = (
         overridable=True,
     ),
     Name(
+        'flow',
+        'flow',
+        Kind.TOPIC,
+        _MESSAGES + 'FlowControl',
+        ((CONSENSUS_NODE, End.PUBLISHER), (INFERENCE_NODE, End.SUBSCRIPTION)),
+        'What producers of beliefs should heed while the byte budget of this robot is short.',
+        overridable=True,
+    ),
+    Name(
         'key_events',
         'key_events',
         Kind.TOPIC,

@@ -7,6 +7,18 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from swarm_consensus.runtime.events import RobotStatus
 
 
+def _traffic(status: RobotStatus) -> dict[str, str]:
+    """Return what was sent, a line for each class."""
+    return {
+        f'traffic {count.traffic_class.name.lower()}': (
+            f'{count.offered} offered = {count.sent} sent + {count.coalesced} coalesced + '
+            f'{count.dropped} dropped + {count.waiting} waiting; {count.frames} frames, '
+            f'{count.bytes} bytes; pressure {count.pressure:.2f}'
+        )
+        for count in status.traffic
+    }
+
+
 def diagnosis(status: RobotStatus, node: str) -> DiagnosticStatus:
     """Return the state of the swarm as one diagnostic status, WARN without quorum."""
     frames = status.frames
@@ -26,6 +38,12 @@ def diagnosis(status: RobotStatus, node: str) -> DiagnosticStatus:
     elif status.accused:
         level = DiagnosticStatus.WARN
         text = f'proved to have lied: {", ".join(status.accused)}'
+    pressed = [
+        count.traffic_class.name.lower() for count in status.traffic if count.pressure == 1.0
+    ]
+    if level == DiagnosticStatus.OK and pressed:
+        level = DiagnosticStatus.WARN
+        text = f'bytes_per_second is too little: {", ".join(pressed)} thinned out; {text}'
     values = {
         'role': status.role.name.lower(),
         'leader': status.leader,
@@ -49,6 +67,8 @@ def diagnosis(status: RobotStatus, node: str) -> DiagnosticStatus:
         'frames in our name': frames.impostor,
         'frames forged': frames.forged,
         'messages too large to send': frames.refused_to_send,
+        'byte budget (bytes/s)': status.bytes_per_second,
+        **_traffic(status),
         **{
             f'evidence dropped: {reason.lower()}': count
             for reason, count in sorted(status.evidence_dropped.items())

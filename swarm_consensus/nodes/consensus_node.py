@@ -40,7 +40,7 @@ from swarm_consensus.composition.subject_parameters import (
 )
 from swarm_consensus.decision.policy import Policy
 from swarm_consensus.decision.types import Level, Status, no_answer
-from swarm_consensus.msg import Belief, Decision, Misbehaviour, SwarmStatus
+from swarm_consensus.msg import Belief, Decision, FlowControl, Misbehaviour, SwarmStatus
 from swarm_consensus.nodes import convert
 from swarm_consensus.nodes.consensus_diagnostics import diagnosis
 from swarm_consensus.nodes.consensus_settings import (
@@ -70,6 +70,7 @@ from swarm_consensus.runtime.events import (
     DecideCancelled,
     DecideProgress,
     DecisionMade,
+    FlowTold,
     Input,
     KeyValueAnswered,
     Misbehaved,
@@ -220,6 +221,9 @@ class ConsensusNode(ManagedNode):
         self._statuses = self.create_lifecycle_publisher(
             SwarmStatus, 'swarm_status', status_qos, qos_overriding_options=overridable
         )
+        self._flow = self.create_lifecycle_publisher(
+            FlowControl, 'flow', status_qos, qos_overriding_options=overridable
+        )
         self._diagnostics = self.create_lifecycle_publisher(
             DiagnosticArray, '/diagnostics', reliable_qos
         )
@@ -228,7 +232,11 @@ class ConsensusNode(ManagedNode):
             Misbehaviour, 'misbehaviour', latched_qos, qos_overriding_options=overridable
         )
         for publisher in (
-            self._decisions, self._statuses, self._diagnostics, self._misbehaviour
+            self._decisions,
+            self._statuses,
+            self._flow,
+            self._diagnostics,
+            self._misbehaviour,
         ):
             self._entities.append(('publisher', publisher))
         beliefs = self.create_subscription(
@@ -496,6 +504,9 @@ class ConsensusNode(ManagedNode):
                 self.get_logger().info(output.text)
             elif isinstance(output, Misbehaved):
                 self._misbehaviour.publish(convert.misbehaviour_to_message(output, self._stamp()))
+            elif isinstance(output, FlowTold):
+                robot = self._settings.values['robot']
+                self._flow.publish(convert.flow_to_message(output, str(robot), self._stamp()))
             elif isinstance(output, NameTaken):
                 self._failed(StartError(output.reason))
             elif isinstance(output, (WatchTold, WatchEnded, WatchBegun)):

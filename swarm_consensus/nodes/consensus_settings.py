@@ -121,6 +121,9 @@ def config_from(
         frame_bytes_max=int(values['frame_bytes_max']),  # type: ignore[arg-type]
         value_bytes_max=int(values['value_bytes_max']),  # type: ignore[arg-type]
         subjects_open_max=int(values['subjects_open_max']),  # type: ignore[arg-type]
+        bytes_per_second=int(values['bytes_per_second']),  # type: ignore[arg-type]
+        burst_bytes=int(values['burst_bytes']),  # type: ignore[arg-type]
+        linger_ns=nanoseconds(values['linger']),
         weights=tuple(values['weights']),  # type: ignore[arg-type]
         agreed_lies=borne.lies,
         agreed_faults=borne.faults,

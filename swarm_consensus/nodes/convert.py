@@ -8,13 +8,16 @@ Frames and beliefs, which come from anybody, are read by the bytes of their mess
 from __future__ import annotations
 
 from array import array
+from dataclasses import fields
 import math
 
 from builtin_interfaces.msg import Time
 
 from swarm_consensus.decision.subjects import View
 from swarm_consensus.decision.types import Decision, Level, Status
+from swarm_consensus.msg import ClassTraffic as ClassTrafficMessage
 from swarm_consensus.msg import Decision as DecisionMessage
+from swarm_consensus.msg import FlowControl as FlowControlMessage
 from swarm_consensus.msg import Frame as FrameMessage
 from swarm_consensus.msg import FrameCounters as FrameCountersMessage
 from swarm_consensus.msg import KeyEvent as KeyEventMessage
@@ -40,6 +43,7 @@ from swarm_consensus.protocols.keyvalue import (
 from swarm_consensus.protocols.raft import Role
 from swarm_consensus.runtime.events import (
     ChangeAnswered,
+    FlowTold,
     FrameArrived,
     KeyValueAnswered,
     Misbehaved,
@@ -51,6 +55,7 @@ from swarm_consensus.runtime.events import (
 )
 from swarm_consensus.srv import KeyValue as KeyValueService
 from swarm_consensus.transport.frame import FrameCounters, FrameHeader, TrafficClass
+from swarm_consensus.transport.outbox import ClassTraffic
 
 ROLES = {
     Role.FOLLOWER: SwarmStatusMessage.ROLE_FOLLOWER,
@@ -58,6 +63,8 @@ ROLES = {
     Role.CANDIDATE: SwarmStatusMessage.ROLE_CANDIDATE,
     Role.LEADER: SwarmStatusMessage.ROLE_LEADER,
 }
+
+_TRAFFIC_FIELDS = tuple(field.name for field in fields(ClassTraffic))
 
 
 def stamp_to_ns(stamp: Time) -> int:
@@ -351,6 +358,21 @@ def status_to_message(status: RobotStatus, stamp: Time) -> SwarmStatusMessage:
     message.agreed_quorum_size = status.agreed_quorum_size
     message.agreed_open = status.agreed_open
     message.accused = list(status.accused)
+    message.traffic = [
+        ClassTrafficMessage(**{name: getattr(count, name) for name in _TRAFFIC_FIELDS})
+        for count in status.traffic
+    ]
+    message.bytes_per_second = status.bytes_per_second
+    return message
+
+
+def flow_to_message(told: FlowTold, robot: str, stamp: Time) -> FlowControlMessage:
+    """Return the message that tells producers what to heed."""
+    message = FlowControlMessage()
+    message.stamp = stamp
+    message.robot = robot
+    message.belief_rate_max = told.belief_rate_max_hz
+    message.pressure = array('f', told.pressure)
     return message
 
 
@@ -376,7 +398,7 @@ def status_from_message(message: SwarmStatusMessage) -> RobotStatus:
     """
     Return a robot's view of the swarm in a message; why evidence was dropped is not in it.
 
-    :raises ValueError: a role that this version does not know.
+    :raises ValueError: a role or a traffic class that this version does not know.
     """
     roles = {number: role for role, number in ROLES.items()}
     if message.role not in roles:
@@ -415,6 +437,14 @@ def status_from_message(message: SwarmStatusMessage) -> RobotStatus:
         agreed_quorum_size=message.agreed_quorum_size,
         agreed_open=message.agreed_open,
         accused=tuple(message.accused),
+        traffic=tuple(
+            ClassTraffic(
+                **{name: getattr(count, name) for name in _TRAFFIC_FIELDS}
+                | {'traffic_class': TrafficClass(count.traffic_class)}
+            )
+            for count in message.traffic
+        ),
+        bytes_per_second=message.bytes_per_second,
     )
 
 

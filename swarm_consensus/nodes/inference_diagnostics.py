@@ -21,6 +21,8 @@ class Report:
     :param run: of the model.
     :param since_frame: time since the last frame came or the node was activated, s.
     :param input_timeout: `since_frame` beyond which to warn, s; 0: never.
+    :param rate_max: limit of our own, Hz; 0: none.
+    :param flow_rate: limit that consensus_node asks for, Hz; 0: none.
     :param last_error: what was wrong with the last frame that could not be used.
     """
 
@@ -35,6 +37,7 @@ class Report:
     subject: str
     temperature: float
     rate_max: float
+    flow_rate: float
     last_error: str
 
 
@@ -112,5 +115,6 @@ def _values(report: Report) -> dict[str, str]:
         'topic': report.topic,
         'temperature': f'{report.temperature:g}',
         'rate_max_hz': f'{report.rate_max:g}',
+        'rate_max_of_budget_hz': f'{report.flow_rate:g}',
         'last_error': report.last_error,
     }

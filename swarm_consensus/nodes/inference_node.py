@@ -11,6 +11,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+import math
 import sys
 import time
 from typing import Any
@@ -20,7 +21,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import SubscriptionEventCallbacks
-from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
 from swarm_consensus.composition.inference_parameters import INFERENCE_PARAMETERS
@@ -36,7 +37,7 @@ from swarm_consensus.inference.model import Model, describe_error
 from swarm_consensus.inference.spec import spec_from
 from swarm_consensus.inference.statistics import Counters, Window
 from swarm_consensus.inference.worker import Worker
-from swarm_consensus.msg import Belief
+from swarm_consensus.msg import Belief, FlowControl
 from swarm_consensus.nodes.executor import run
 from swarm_consensus.nodes.inference_diagnostics import Diagnostics, Report
 from swarm_consensus.nodes.managed import ManagedNode, StartError
@@ -50,6 +51,8 @@ WARNING_PERIOD = 5.0  # s, between two log lines of the same trouble
 # One picture may show many objects at once.
 BELIEF_DEPTH = 100
 DIAGNOSTICS_DEPTH = 10
+# Without a word from consensus_node for so long, there is no limit any more but our own, s.
+FLOW_TIMEOUT = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ class InferenceNode(ManagedNode):
         self._model: Model | None = None
         self._worker: Worker[Arrival] | None = None
         self._subscription: Any = None
+        self._flow_subscription: Any = None
         self._publisher: Any = None
         self._diagnostics_publisher: Any = None
         self._timer: Any = None
@@ -121,6 +125,9 @@ class InferenceNode(ManagedNode):
         self._counters = Counters()
         self._latency, self._preprocess, self._run = Window(), Window(), Window()
         self._last_error = ''
+        # Most beliefs a second that consensus_node can make use of, Hz, and when it said so.
+        self._flow_rate = 0.0
+        self._flow_told = 0.0
         self._worker = Worker(
             self.process,
             self._worker_failed,
@@ -150,9 +157,10 @@ class InferenceNode(ManagedNode):
         if self._timer is not None:
             self.destroy_timer(self._timer)
             self._timer = None
-        if self._subscription is not None:
-            self.destroy_subscription(self._subscription)
-            self._subscription = None
+        for subscription in (self._subscription, self._flow_subscription):
+            if subscription is not None:
+                self.destroy_subscription(subscription)
+        self._subscription = self._flow_subscription = None
         for publisher in (self._publisher, self._diagnostics_publisher):
             if publisher is not None:
                 self.destroy_lifecycle_publisher(publisher)
@@ -191,6 +199,18 @@ class InferenceNode(ManagedNode):
             sensor,
             callback_group=group,
             event_callbacks=SubscriptionEventCallbacks(message_lost=self._note_loss),
+            qos_overriding_options=overriding(),
+        )
+        self._flow_subscription = self.create_subscription(
+            FlowControl,
+            'flow',
+            self._heed,
+            QoSProfile(
+                depth=1,
+                reliability=ReliabilityPolicy.RELIABLE,
+                durability=DurabilityPolicy.TRANSIENT_LOCAL,
+            ),
+            callback_group=group,
             qos_overriding_options=overriding(),
         )
         # On the machine's clock: a simulation that stands still is worth a diagnosis too.
@@ -243,10 +263,26 @@ class InferenceNode(ManagedNode):
         self._rule.floor = values['log_likelihood_min']
         self._belief.labels = self._labels if values['send_labels'] else []
         if 'rate_max' in changed:
-            self._worker.set_rate_max(values['rate_max'])
+            self._set_rate()
+
+    def _heed(self, flow: FlowControl) -> None:
+        """Make no more beliefs than the byte budget of this robot carries."""
+        if flow.robot != self._robot or not 0.0 <= flow.belief_rate_max < math.inf:
+            return
+        self._flow_rate = flow.belief_rate_max
+        self._flow_told = time.monotonic()
+        self._set_rate()
+
+    def _set_rate(self) -> None:
+        assert self._worker is not None
+        limits = [limit for limit in (self._settings.values['rate_max'], self._flow_rate) if limit]
+        self._worker.set_rate_max(min(limits, default=0.0))
 
     def _publish_diagnostics(self) -> None:
         assert self._model is not None and self._worker is not None
+        if self._flow_rate and time.monotonic() - self._flow_told > FLOW_TIMEOUT:
+            self._flow_rate = 0.0
+            self._set_rate()
         self._counters.superseded = self._worker.superseded
         values: Mapping[str, Any] = self._settings.values
         report = Report(
@@ -261,6 +297,7 @@ class InferenceNode(ManagedNode):
             subject=self._subject,
             temperature=self._rule.temperature,
             rate_max=values['rate_max'],
+            flow_rate=self._flow_rate,
             last_error=self._last_error,
         )
         message = DiagnosticArray(status=[self._diagnostics.status(report)])

@@ -35,7 +35,7 @@ from swarm_consensus.runtime.agreed_outcomes import (
 )
 from swarm_consensus.runtime.agreed_requests import AgreedRequests
 from swarm_consensus.runtime.agreed_topics import Belief, Evidence, Topic
-from swarm_consensus.runtime.config import RuntimeConfig
+from swarm_consensus.runtime.config import SECOND, RuntimeConfig
 from swarm_consensus.runtime.deciding import SUBJECT_CHARACTERS_MAX
 from swarm_consensus.runtime.events import (
     BeliefSeen,
@@ -51,6 +51,12 @@ from swarm_consensus.transport.errors import MalformedError
 LABELS_BYTES_MAX = BALLOT_OVERHEAD_BYTES // 2
 
 _NOTHING = Outcome(epoch=0)
+
+
+# What the first frames of an epoch take beside the value.
+BEGIN_BYTES = 1_000
+# An epoch is begun for a proposal at the latest when it has waited so long for the byte budget.
+BEGIN_PATIENCE_NS = SECOND
 
 
 class Agreed:
@@ -231,13 +237,22 @@ class Agreed:
     # -- what to say ----------------------------------------------------------------------------
 
     def judge(
-        self, subjects: Collection[str], now_ns: int, alive: Collection[str], outputs: list[Output]
+        self,
+        subjects: Collection[str],
+        now_ns: int,
+        alive: Collection[str],
+        outputs: list[Output],
+        room: int | None = None,
     ) -> None:
         """
         Put in what there is to say, and tell what the deadlines of the rounds ask for.
 
         No epoch is begun for evidence while too few robots are heard to end it: what is said when
         they are back is then not old.
+
+        :param room: bytes that the byte budget lets leave at once; None: there is none. No epoch is
+            begun with an input that would leave bit by bit: the others would end it without that,
+            and so the next ones.
         """
         has_quorum = self.has_quorum(alive)
         for subject in tuple(subjects):
@@ -247,6 +262,8 @@ class Agreed:
             outcome = self._outcomes.get(subject, _NOTHING)
             self._join(subject, topic, outcome, now_ns)
             while topic.wants_epoch(now_ns, outcome, has_quorum):
+                if room is not None and not _may_begin(topic, room, now_ns):
+                    break
                 epoch = self._agreement.free_epoch(subject)
                 if epoch is None:
                     break
@@ -282,6 +299,7 @@ class Agreed:
         self._agreement.propose(subject, epoch, BALLOTS.encode(ballot))
         topic.opened.pop(epoch, None)
         topic.mine[epoch] = mine
+        topic.put_ns = now_ns
         if mine.request_id:
             topic.proposals[mine.request_id].epoch = epoch
 
@@ -440,3 +458,12 @@ class Agreed:
         lacking = '' if self.has_quorum(alive) else self.no_quorum(alive)
         for topic in self._topics.values():
             self._requests.expire(topic, now_ns, lacking, outputs)
+
+
+def _may_begin(topic: Topic, room: int, now_ns: int) -> bool:
+    """Return whether there are bytes enough to begin an epoch, or it has waited long for them."""
+    proposal = topic.next_proposal()
+    if proposal is None:
+        return room >= BEGIN_BYTES
+    enough = room >= BEGIN_BYTES + len(proposal.ballot.value)
+    return enough or now_ns - max(proposal.due_ns, topic.put_ns) >= BEGIN_PATIENCE_NS

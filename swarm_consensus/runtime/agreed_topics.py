@@ -104,6 +104,7 @@ class Topic:
     :ivar opened: when each instance was heard of that still lacks our input, by epoch.
     :ivar mine: our ballots under way, by epoch.
     :ivar reason: why the last epoch decided nothing.
+    :ivar put_ns: when this robot last put an input in.
     """
 
     policy: Policy
@@ -116,6 +117,7 @@ class Topic:
     ballots: int = 0
     reason: str = ''
     said_no_quorum: bool = False
+    put_ns: int = 0
 
     @property
     def idle(self) -> bool:

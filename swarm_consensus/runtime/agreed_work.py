@@ -7,7 +7,7 @@ the others this robot is as one that has stopped, and it goes on where it was wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -15,7 +15,7 @@ from swarm_consensus.decision.types import Level
 from swarm_consensus.protocols.agreement.agreement import Agreement
 from swarm_consensus.protocols.agreement.coin import CommonCoin
 from swarm_consensus.protocols.agreement.config import AgreementConfig
-from swarm_consensus.protocols.agreement.effects import KEPT_TYPES, Effects, Kept
+from swarm_consensus.protocols.agreement.effects import KEPT_TYPES, Effects, Kept, Send
 from swarm_consensus.protocols.agreement.messages import (
     MESSAGE_TYPES,
     Message,
@@ -48,6 +48,8 @@ EPOCHS_TOGETHER = 8
 LINGER_FACTOR_MAX = 5
 # Most ticks that are made up for after a pause; the timers of this level lose nothing by it.
 TICKS_MAX = 8
+# Ticks that count as one while what is said waits for the byte budget.
+WAITING_TICKS = 8
 # Signs of life of a robot whose subjects stand otherwise before this one looks again, at most.
 PATIENCE_MAX = 16
 
@@ -228,9 +230,17 @@ class AgreedWork:
             self._records.append(record)
             self._tell.append((proof, ()))
 
-    def pass_time(self, ticks: int, raft: Raft) -> None:
-        """Let ticks pass."""
+    def pass_time(self, ticks: int, raft: Raft, waiting: bool) -> None:
+        """
+        Let ticks pass.
+
+        :param waiting: what this level says has to wait for the byte budget. Nobody can have
+            answered what has not left, so the timers after which it is said again go slower.
+        """
+        before = self._ticks
         self._ticks += ticks
+        if waiting:
+            ticks = self._ticks // WAITING_TICKS - before // WAITING_TICKS
         if self._held is None and self.used:
             for _ in range(min(ticks, TICKS_MAX)):
                 self.agreement.tick()
@@ -256,7 +266,11 @@ class AgreedWork:
             effects = effects or Effects()
             if not self._write(effects, outputs):
                 return
-            for send in effects.send:
+            sends: Iterable[Send] = effects.send
+            if post.budgeted:
+                # Who hears that an epoch has begun begins it, too: it is to have our input by then.
+                sends = sorted(sends, key=lambda send: not isinstance(send.message, Piece))
+            for send in sends:
                 post.offer(send.message, send.to)
             for accusation, to in self._tell:
                 post.offer(accusation, to)

@@ -8,9 +8,13 @@ from swarm_consensus.decision.policy import Policy
 from swarm_consensus.decision.subjects import WEIGHT_MAX
 from swarm_consensus.decision.tolerance import tolerance_problem, too_many
 from swarm_consensus.decision.types import Level
+from swarm_consensus.transport.budget import RATE_MIN, least_burst, wire_bytes
+from swarm_consensus.transport.signing import SIGNATURE_BYTES
 
 MILLISECOND = 1_000_000
 SECOND = 1_000_000_000
+# About what a heartbeat, or its answer, takes in a batch, beside the name of the sender.
+HEARTBEAT_BYTES = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,10 @@ class RuntimeConfig:
     :param snapshot_entries: the state takes the place of the log after each so many entries of it.
     :param snapshot_log_bytes: data in the entries applied after which it is, too.
     :param trailing_entries: entries before a snapshot that stay in memory, for slow robots.
+    :param bytes_per_second: most that this robot puts on the radio, whole frames by
+        `transport.budget.wire_bytes`; 0: no budget.
+    :param burst_bytes: most at once after a pause; 0: the least with which every frame can leave.
+    :param linger_ns: how long after a frame with beliefs, or bulk, the next one waits for company.
     :param weights: of the evidence of each robot at the level AGREED, in the order of `robots`, by
         swarm.yaml and the same at all of them; (): all 1.
     :param agreed_lies: whether faulty robots may do anything, or only stop.
@@ -78,6 +86,9 @@ class RuntimeConfig:
     snapshot_entries: int = 10_000
     snapshot_log_bytes: int = 16 << 20
     trailing_entries: int = 1_000
+    bytes_per_second: int = 0
+    burst_bytes: int = 0
+    linger_ns: int = 2 * MILLISECOND
     weights: tuple[float, ...] = ()
     agreed_lies: bool = False
     agreed_faults: int = 0
@@ -109,7 +120,46 @@ class RuntimeConfig:
                 f'weights has {len(self.weights)} numbers for {len(self.robots)} robots; give one '
                 'for each, in the order of `robots`, or none'
             )
+        self._check_budget()
         self._check_agreed()
+
+    @property
+    def budget_burst_bytes(self) -> int:
+        """Return the burst of the byte budget."""
+        return self.burst_bytes or self._least_burst
+
+    @property
+    def _least_burst(self) -> int:
+        name_bytes = max(len(robot.encode()) for robot in self.robots)
+        frame = wire_bytes(name_bytes, name_bytes, self.frame_bytes_max, SIGNATURE_BYTES)
+        return least_burst(self.bytes_per_second, frame)
+
+    @property
+    def _least_rate(self) -> int:
+        """Return the least byte budget with which a robot can lead."""
+        name_bytes = max(len(robot.encode()) for robot in self.robots)
+        heartbeat = wire_bytes(name_bytes, 0, HEARTBEAT_BYTES + name_bytes, 0)
+        return max(RATE_MIN, 2 * heartbeat * SECOND // (self.tick_ns * self.heartbeat_ticks))
+
+    def _check_budget(self) -> None:
+        if self.linger_ns < 0:
+            raise ValueError(f'linger must not be negative: {self.linger_ns} ns')
+        if not self.bytes_per_second:
+            if self.burst_bytes:
+                raise ValueError('burst_bytes means nothing without bytes_per_second')
+            return
+        if self.bytes_per_second < self._least_rate:
+            raise ValueError(
+                f'bytes_per_second is {self.bytes_per_second}, must be 0 for no budget or at least '
+                f'{self._least_rate}, twice what the heartbeats of a leader take: raise it, or '
+                'heartbeat_ticks and election_ticks'
+            )
+        if self.burst_bytes and self.burst_bytes < self._least_burst:
+            raise ValueError(
+                f'burst_bytes is {self.burst_bytes}, must be 0 or at least {self._least_burst} '
+                f'with frame_bytes_max {self.frame_bytes_max} and bytes_per_second '
+                f'{self.bytes_per_second}, or the largest frame could never leave'
+            )
 
     def _check_agreed(self) -> None:
         robots = len(self.robots)

@@ -29,6 +29,9 @@ from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.request_ids import RequestIds
 
 SUBJECT_CHARACTERS_MAX = 256
+# What a contribution takes beside its numbers, and each of these.
+CONTRIBUTION_BYTES = 250
+NUMBER_BYTES = 9
 # A fused answer is said again when its confidence has moved by this much.
 FUSED_CONFIDENCE_STEP = 0.01
 
@@ -126,15 +129,26 @@ class Deciding:
             return False
         return policy.level is Level.COMMITTED and self._state.ledger.current(subject) is not None
 
-    def resend(self, now_ns: int) -> list[Contribution]:
-        """Return own evidence on open subjects whose time to be sent again has come."""
+    def resend(self, now_ns: int, room: int | None = None) -> list[Contribution]:
+        """
+        Return own evidence on open subjects whose time to be sent again has come.
+
+        :param room: bytes that may leave at once; None: as many as there are. What is only said
+            again never makes anything wait that is new.
+        """
         due = [subject for subject, at_ns in self._resend_ns.items() if now_ns >= at_ns]
+        if room is not None:
+            due.sort(key=self._resend_ns.__getitem__)
         again: list[Contribution] = []
         for subject in due:
             own = self._subjects.own(subject, self._config.robot)
             if own is None:
                 del self._resend_ns[subject]
                 continue
+            if room is not None:
+                room -= CONTRIBUTION_BYTES + NUMBER_BYTES * len(own.log_likelihood)
+                if room < 0:
+                    break
             self._resend_ns[subject] = now_ns + self.belief_resend_ns
             age_ns = self._subjects.age_ns(subject, self._config.robot, now_ns)
             again.append(replace(own, age_us=age_ns // 1000))

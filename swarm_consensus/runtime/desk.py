@@ -63,10 +63,14 @@ class Desk:
         self._request_ids = request_ids
 
     def propose(
-        self, asked: ProposeAsked, now_ns: int, disk_full: bool, outputs: list[Output]
+        self, asked: ProposeAsked, now_ns: int, obstacle: str, outputs: list[Output]
     ) -> None:
-        """Check a proposal and hand it to the log."""
-        reason = self._objection(asked, disk_full)
+        """
+        Check a proposal and hand it to the log.
+
+        :param obstacle: why this robot takes none now; '' if it does.
+        """
+        reason = self._objection(asked, obstacle)
         level = self._deciding.level(asked.subject)
         if reason:
             answer = no_answer(asked.subject, level, Status.REFUSED, reason)
@@ -107,7 +111,7 @@ class Desk:
         if self._requests.add_proposal(request_id, asked, now_ns):
             self._raft.propose(request_id, data, self._ticks(asked.timeout_ns))
 
-    def _objection(self, asked: ProposeAsked, disk_full: bool) -> str:
+    def _objection(self, asked: ProposeAsked, obstacle: str) -> str:
         policy = self._deciding.policy(asked.subject)
         if not asked.subject:
             return 'the subject is empty'
@@ -116,8 +120,8 @@ class Desk:
                 f'the value has {len(asked.value)} bytes, value_bytes_max allows '
                 f'{self._config.value_bytes_max}'
             )
-        if disk_full:
-            return 'the disk of this robot is full'
+        if obstacle:
+            return obstacle
         if reason := self._cannot_wait(asked.timeout_ns):
             return reason
         if policy is None:

@@ -10,6 +10,7 @@ from swarm_consensus.protocols.keyvalue import Event, Item, Operation, Result, W
 from swarm_consensus.protocols.raft import Role
 from swarm_consensus.protocols.values import value
 from swarm_consensus.transport.frame import FrameCounters, FrameHeader
+from swarm_consensus.transport.outbox import ClassTraffic
 
 
 @value
@@ -360,6 +361,8 @@ class RobotStatus:
     :param agreed_quorum_size: robots that must be heard so that the level AGREED can decide.
     :param agreed_open: epochs of that level that are under way.
     :param accused: robots that are proved to have lied.
+    :param traffic: what became of the messages of each class, in their order.
+    :param bytes_per_second: budget of this robot; 0: none.
     """
 
     swarm: str
@@ -386,6 +389,8 @@ class RobotStatus:
     agreed_quorum_size: int
     agreed_open: int
     accused: tuple[str, ...]
+    traffic: tuple[ClassTraffic, ...]
+    bytes_per_second: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,6 +398,19 @@ class StatusReport:
     """To publish: the status, as it changed or as its period came round."""
 
     status: RobotStatus
+
+
+@dataclass(frozen=True, slots=True)
+class FlowTold:
+    """
+    To publish: what producers should heed, while the byte budget is short (msg/FlowControl.msg).
+
+    :param belief_rate_max_hz: most beliefs a second of each producer; 0.0: no limit.
+    :param pressure: of each traffic class in their order, 0.0..1.0 (`Outbox.pressure`).
+    """
+
+    belief_rate_max_hz: float
+    pressure: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -440,6 +458,7 @@ Output = (
     | TransferAnswered
     | ChangeAnswered
     | StatusReport
+    | FlowTold
     | NameTaken
     | Misbehaved
     | Notice

@@ -86,7 +86,7 @@ class Handover:
         config: RuntimeConfig,
         raft: Raft,
         new_request_id: Callable[[], str],
-        send: Callable[[object, tuple[str, ...]], None],
+        send: Callable[[object, tuple[str, ...]], object],
     ) -> None:
         self._robot = config.robot
         self._retry_ns = config.election_ticks * config.tick_ns

@@ -102,10 +102,14 @@ class KeyValueDesk:
 
     # -- asking -----------------------------------------------------------------------------------
 
-    def ask(self, asked: Asked, now_ns: int, disk_full: bool, outputs: list[Output]) -> None:
-        """Take a request in, or answer it at once."""
+    def ask(self, asked: Asked, now_ns: int, obstacle: str, outputs: list[Output]) -> None:
+        """
+        Take a request in, or answer it at once.
+
+        :param obstacle: why this robot takes no changes now; '' if it does.
+        """
         if isinstance(asked, KeyValueAsked):
-            self._change(asked, disk_full, outputs)
+            self._change(asked, obstacle, outputs)
         elif isinstance(asked, RangeAsked):
             self._range(asked, now_ns, outputs)
         elif isinstance(asked, WatchAsked):
@@ -116,8 +120,8 @@ class KeyValueDesk:
         else:
             self._watches.cancel(asked.key)
 
-    def _change(self, asked: KeyValueAsked, disk_full: bool, outputs: list[Output]) -> None:
-        reason = self._objection(asked, disk_full)
+    def _change(self, asked: KeyValueAsked, obstacle: str, outputs: list[Output]) -> None:
+        reason = self._objection(asked, obstacle)
         if reason:
             outputs.append(KeyValueAnswered(asked.key, Status.REFUSED, reason))
             return
@@ -145,15 +149,15 @@ class KeyValueDesk:
         self._commands[data] = command
         self._raft.propose(request_id, data, self._ticks(asked.timeout_ns))
 
-    def _objection(self, asked: KeyValueAsked, disk_full: bool) -> str:
+    def _objection(self, asked: KeyValueAsked, obstacle: str) -> str:
         operation = asked.operation
         if isinstance(operation, Put) and len(operation.value) > self._config.value_bytes_max:
             return (
                 f'the value has {len(operation.value)} bytes, value_bytes_max allows '
                 f'{self._config.value_bytes_max}'
             )
-        if disk_full:
-            return 'the disk of this robot is full'
+        if obstacle:
+            return obstacle
         return self._cannot_wait(asked.timeout_ns)
 
     def _cannot_wait(self, timeout_ns: int) -> str:

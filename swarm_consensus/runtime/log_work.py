@@ -43,9 +43,10 @@ from swarm_consensus.runtime.snapshots import encode_state, restore_state
 from swarm_consensus.runtime.wire import COMMANDS
 from swarm_consensus.storage import Storage, StorageFull
 from swarm_consensus.transport.errors import MalformedError
+from swarm_consensus.transport.frame import TrafficClass
 
 REFUSALS = {
-    Refusal.OVERLOADED: 'too many proposals are under way; try again later',
+    Refusal.OVERLOADED: 'OVERLOADED: too many proposals are under way; try again later',
     Refusal.TOO_LARGE: 'the value is too large',
     Refusal.TRANSFERRING: 'leadership is being handed over; try again',
     Refusal.NOT_LEADER: 'the robot that was asked does not lead; try again',
@@ -143,7 +144,10 @@ class LogWork:
 
     def carry_out(self, now_ns: int, outputs: list[Output]) -> None:
         """Carry out what Raft wants, in the order that protocols/raft/effects.py asks for."""
+        post = self._post
         while True:
+            if post.budgeted:
+                self._raft.pause(post.waits(TrafficClass.LOG), post.waits(TrafficClass.BULK))
             effects = self._held or self._raft.take_effects()
             if effects is None:
                 return

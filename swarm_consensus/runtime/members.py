@@ -22,6 +22,8 @@ from swarm_consensus.protocols.bounds import UNSIGNED_64
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.transport.frame import FrameHeader
 
+# Signs of life in a peer_timeout where bytes are too few; else as many as are configured.
+PRESENCES_A_TIMEOUT = 3
 # One frame may be a late one of our own previous boot; a robot that is alive sends more.
 IMPOSTOR_FRAMES = 2
 # A robot that hears nobody at all waits so many times longer: nobody could tell it yet.
@@ -129,16 +131,23 @@ class Members:
         heard = self._heard.get(robot)
         return (-1, 0) if heard is None else (now_ns - heard.at_ns, heard.incarnation)
 
-    def presence_due(self, now_ns: int, standing: int) -> Presence | None:
+    def presence_due(
+        self, now_ns: int, standing: int, pressure: float = 0.0
+    ) -> Presence | None:
         """
         Return the sign of life to send now, if it is time.
 
         :param standing: see `Presence`.
+        :param pressure: 0.0..1.0, how hard it presses that there are too few bytes; signs of life
+            then come more seldom, but never so that the others miss this robot.
         """
         if now_ns < self.presence_due_ns:
             return None
         # While probing, often enough that both sides hear each other within the probe.
         period = self._config.presence_period_ns
+        if pressure:
+            seldom = max(period, self._config.peer_timeout_ns // PRESENCES_A_TIMEOUT)
+            period += int((seldom - period) * pressure)
         if self._probing:
             period = min(period, self._config.name_probe_ns // 8)
         self.presence_due_ns = now_ns + max(period, 1)

@@ -7,19 +7,29 @@ from collections.abc import Mapping
 from swarm_consensus.decision.replicated import ReplicatedState
 from swarm_consensus.protocols.agreement.agreement import Agreement
 from swarm_consensus.protocols.raft import Membership, Raft, RaftStatus
+from swarm_consensus.runtime.belief_flow import BeliefFlow
 from swarm_consensus.runtime.config import RuntimeConfig
-from swarm_consensus.runtime.events import Notice, Output, Peer, RobotStatus, StatusReport
+from swarm_consensus.runtime.events import FlowTold, Notice, Output, Peer, RobotStatus, StatusReport
 from swarm_consensus.runtime.members import Members
-from swarm_consensus.transport.frame import FrameCounters
+from swarm_consensus.runtime.post import Post
+from swarm_consensus.transport.frame import FrameCounters, TrafficClass
 
 
 class Reporter:
-    """Decides when there is something to say about the standing of the swarm."""
+    """
+    Decides when there is something to say about the standing of the swarm.
 
-    def __init__(self, config: RuntimeConfig, incarnation: int) -> None:
+    :ivar flow: what the byte budget carries, for those who make beliefs.
+    """
+
+    def __init__(
+        self, config: RuntimeConfig, incarnation: int, post: Post, now_ns: int
+    ) -> None:
         self._config = config
         self._incarnation = incarnation
-        self.due_ns = 0
+        self._post = post
+        self.flow = BeliefFlow(now_ns)
+        self._due_ns = 0
         self._last: tuple[object, ...] = ()
         self._alive: tuple[str, ...] = (config.robot,)
         self._leader = ''
@@ -27,6 +37,12 @@ class Reporter:
         self._membership: Membership | None = None
         self._lost = ''
         self.period_ns = config.status_period_ns
+
+    @property
+    def due_ns(self) -> int:
+        """Return when there is something to say at the latest."""
+        flow_ns = self.flow.due_ns
+        return self._due_ns if flow_ns is None else min(self._due_ns, flow_ns)
 
     def report(
         self,
@@ -46,16 +62,20 @@ class Reporter:
         changed = (raft.role, raft.leader, raft.term) != self._last
         if not changed and not ticked:
             return
+        if self._post.budgeted and self.flow.poll(
+            now_ns, self._post.pressure(TrafficClass.BELIEF)
+        ):
+            outputs.append(FlowTold(self.flow.rate_hz, self._post.pressures()))
         status = raft.status()
         alive = members.alive(now_ns)
         changed |= alive != self._alive or status.has_quorum != self._had_quorum
         changed |= status.membership != self._membership or status.lost != self._lost
-        if not changed and now_ns < self.due_ns:
+        if not changed and now_ns < self._due_ns:
             return
         self._notices(status, alive, outputs)
         self._last = (status.role, status.leader, status.term)
         self._alive = alive
-        self.due_ns = now_ns + self.period_ns
+        self._due_ns = now_ns + self.period_ns
         peers = tuple(
             self._peer(robot, alive, status, members, now_ns)
             for robot in sorted(self._config.robots)
@@ -89,6 +109,8 @@ class Reporter:
                     agreed_quorum_size=agreement.config.thresholds.heard,
                     agreed_open=agreement.under_way,
                     accused=accused,
+                    traffic=self._post.traffic(),
+                    bytes_per_second=self._config.bytes_per_second,
                 )
             )
         )

@@ -47,7 +47,7 @@ from swarm_consensus.runtime.log_work import LogWork
 from swarm_consensus.runtime.members import Members, NameInUse, Presence
 from swarm_consensus.runtime.membership import Changes, begin
 from swarm_consensus.runtime.ports import Clock, Transport
-from swarm_consensus.runtime.post import Post
+from swarm_consensus.runtime.post import Post, open_outbox
 from swarm_consensus.runtime.raft_settings import raft_config
 from swarm_consensus.runtime.reporting import Reporter
 from swarm_consensus.runtime.request_ids import RequestIds
@@ -55,12 +55,11 @@ from swarm_consensus.runtime.requests import Requests
 from swarm_consensus.runtime.snapshots import restore_state
 from swarm_consensus.runtime.wire import COMMANDS, MESSAGES
 from swarm_consensus.storage import Storage
-from swarm_consensus.transport.frame import FrameCounters
+from swarm_consensus.transport.frame import FrameCounters, TrafficClass
 from swarm_consensus.transport.guard import Contact, Guard, Receipt, Verdict
 from swarm_consensus.transport.hashes import swarm_hash
 from swarm_consensus.transport.keys import Keys
-from swarm_consensus.transport.outbox import Outbox
-from swarm_consensus.transport.signing import Signer, Verifier
+from swarm_consensus.transport.signing import Verifier
 from swarm_consensus.transport.threshold_coin import ThresholdCoin
 
 NO_QUORUM = 'this robot is not in contact with a quorum of the voters'
@@ -158,17 +157,18 @@ class RobotRuntime:
         )
         self._keyvalue = KeyValueDesk(config, self._raft, self._state, self._request_ids)
         self._lease_clock = LeaseClock(config.time_period_ns)
-        outbox: Outbox[object] = Outbox(
-            robot=config.robot,
+        outbox = open_outbox(
+            config,
             swarm=swarm,
             incarnation=incarnation,
             nonce=nonce,
-            codec=MESSAGES,
-            frame_bytes_max=config.frame_bytes_max,
-            signer=None if keys is None else Signer(keys.signing_key),
+            keys=keys,
             counters=self._counters,
+            now_ns=now_ns,
         )
-        self._post = Post(outbox, transport, len(config.robots) - 1, self._deciding.dropped)
+        self._post = Post(
+            outbox, transport, len(config.robots) - 1, self._deciding.dropped, now_ns
+        )
         self._handover = Handover(
             config, self._raft, self._request_ids.new_read, self._post.offer
         )
@@ -188,7 +188,7 @@ class RobotRuntime:
             request_ids=self._request_ids,
             lease_clock=self._lease_clock,
         )
-        self._reporter = Reporter(config, incarnation)
+        self._reporter = Reporter(config, incarnation, self._post, now_ns)
         self._origin_ns = now_ns
         self._ticks_done = 0
         self._planned_ticks = 1
@@ -209,6 +209,7 @@ class RobotRuntime:
         if self._stopped:
             return outputs
         now_ns = self._clock.now_ns()
+        self._post.begin(now_ns)
         notice = self._post.notice
         ticked = self._tick(now_ns)
         for item in inputs:
@@ -269,6 +270,8 @@ class RobotRuntime:
         wake_ns = self._origin_ns + (self._ticks_done + self._planned_ticks) * self._config.tick_ns
         if self._agreed.due_ns is not None:
             wake_ns = min(wake_ns, self._agreed.due_ns)
+        if self._post.due_ns is not None:
+            wake_ns = min(wake_ns, self._post.due_ns)
         return max(0, wake_ns - now_ns)
 
     def _idle_ticks(self, now_ns: int) -> int:
@@ -308,7 +311,7 @@ class RobotRuntime:
         if self._members.probing:
             return True
         self._work.pass_time(passed, self._planned_ticks + self._config.heartbeat_ticks)
-        self._agreed.pass_time(passed, self._raft)
+        self._agreed.pass_time(passed, self._raft, self._post.waits(TrafficClass.AGREEMENT))
         return True
 
     def _on_tick(self, now_ns: int, outputs: list[Output]) -> None:
@@ -317,12 +320,13 @@ class RobotRuntime:
             for item in early:
                 self._take(item, now_ns, outputs)
         standing = self._agreed.standing_hash
-        presence = self._members.presence_due(now_ns, standing)
+        pressure = self._post.pressure(TrafficClass.BELIEF)
+        presence = self._members.presence_due(now_ns, standing, pressure)
         if presence is not None:
             # A probe is for namesakes only. To the others it would be a later boot of the robot
             # that bears the name, and they would take no more of its frames.
             self._post.offer(presence, (self._config.robot,) if presence.probing else ())
-        for contribution in self._deciding.resend(now_ns):
+        for contribution in self._deciding.resend(now_ns, self._post.room(TrafficClass.BELIEF)):
             self._post.offer(contribution, key=contribution.subject)
 
     # -- take in ------------------------------------------------------------------------------
@@ -331,7 +335,7 @@ class RobotRuntime:
         if isinstance(item, FrameArrived):
             self._frame(item, now_ns, outputs)
         elif isinstance(item, KEY_VALUE_INPUTS) and not self._members.probing:
-            self._keyvalue.ask(item, now_ns, self._work.held, outputs)
+            self._keyvalue.ask(item, now_ns, self._obstacle(TrafficClass.LOG), outputs)
         elif isinstance(item, FrameUnreadable):
             self._guard.unreadable(item.size)
         elif isinstance(item, BeliefUnreadable):
@@ -346,7 +350,9 @@ class RobotRuntime:
         elif isinstance(item, BeliefSeen):
             self._belief(item, now_ns)
         elif isinstance(item, ProposeAsked):
-            self._desk.propose(item, now_ns, self._holds(item.subject), outputs)
+            agreed = self._deciding.level(item.subject) is Level.AGREED
+            of_class = TrafficClass.AGREEMENT if agreed else TrafficClass.LOG
+            self._desk.propose(item, now_ns, self._obstacle(of_class), outputs)
         elif isinstance(item, ReadAsked):
             self._desk.read(item, now_ns, outputs)
         elif isinstance(item, DecideAsked):
@@ -359,10 +365,12 @@ class RobotRuntime:
         elif isinstance(item, TransferAsked):
             self._handover.ask(item, now_ns, outputs)
 
-    def _holds(self, subject: str) -> bool:
-        """Return whether the disk is too full for what decides a subject."""
-        agreed = self._deciding.level(subject) is Level.AGREED
-        return self._agreed.held if agreed else self._work.held
+    def _obstacle(self, of_class: TrafficClass) -> str:
+        """Return why this robot takes no proposals that this class would carry; '' if it does."""
+        agreed = of_class is TrafficClass.AGREEMENT
+        if self._agreed.held if agreed else self._work.held:
+            return 'the disk of this robot is full'
+        return self._post.overloaded(of_class)
 
     def _frame(self, frame: FrameArrived, now_ns: int, outputs: list[Output]) -> None:
         receipt = self._guard.receive(frame.header, frame.batch, frame.signature)
@@ -443,6 +451,7 @@ class RobotRuntime:
         outputs.append(NameTaken(reason))
 
     def _belief(self, belief: BeliefSeen, now_ns: int) -> None:
+        self._reporter.flow.seen()
         if self._deciding.level(belief.subject) is Level.AGREED:
             self._agreed.subjects.belief(belief, now_ns)
             return
@@ -470,7 +479,8 @@ class RobotRuntime:
             return
         alive = self._members.alive(now_ns)
         while looked_at:
-            subjects.judge(looked_at, now_ns, alive, outputs)
+            room = self._post.room(TrafficClass.AGREEMENT)
+            subjects.judge(looked_at, now_ns, alive, outputs, room)
             self._agreed.carry_out(self._post, now_ns, outputs)
             # What has ended may let the next epoch begin.
             looked_at = subjects.take_news()

@@ -38,8 +38,12 @@ TRIES_MAX = 4
 # What a robot says where a command was applied and its expectation did not hold; any other
 # refusal means that this try is not in the log.
 STANDS = 'stands at revision'
+# What it says where it takes no more proposals for now, as its byte budget is short.
+OVERLOADED = 'OVERLOADED'
 # Time for what must be answered at the end.
 WELL_NS = 5 * SECOND
+# With a byte budget all takes longer: a robot that was away may need a snapshot first.
+BUDGET_FACTOR = 4
 
 
 @dataclass(slots=True)
@@ -83,11 +87,13 @@ class Clients:
         self._seen: dict[str, Register] = {}
         self._ended = False
         self._must = False
+        # Tries that were put off and are made again.
+        self._put_off = 0
 
     @property
     def open(self) -> int:
-        """Return how many tries wait for an answer."""
-        return len(self._open)
+        """Return how many tries wait for an answer, or to be made."""
+        return len(self._open) + self._put_off
 
     def start(self) -> None:
         """Let all clients begin."""
@@ -249,7 +255,9 @@ class Clients:
         self._world.put(attempt.robot, asked)
 
     def _timeout_ns(self) -> int:
-        return WELL_NS if self._must else self._random.choice(self._plan.timeouts_ns)
+        if not self._must:
+            return self._random.choice(self._plan.timeouts_ns)
+        return WELL_NS * (BUDGET_FACTOR if self._plan.configs[0].bytes_per_second else 1)
 
     def _note(self, attempt: _Try, what: object) -> None:
         self._world.observer.noted(
@@ -357,6 +365,8 @@ class Clients:
             self.history.end(event, done, found)
             self._think(attempt.client)
             return
+        if self._try_later(attempt, decision):
+            return
         self._hold_well(attempt, answer)
         self._not_applied(attempt, decision.status)
 
@@ -371,6 +381,8 @@ class Clients:
             self.history.end(event, done, found)
             self._think(attempt.client)
             return
+        if self._try_later(attempt, decision):
+            return
         if attempt.client < 0:
             # Others may ask once more for what was lost in the midst of the troubles.
             self._hold_well(attempt, decision)
@@ -381,6 +393,19 @@ class Clients:
             # It was certainly not decided.
             attempt.refused += 1
             self._refused(attempt)
+
+    def _try_later(self, attempt: _Try, decision: Decision) -> bool:
+        """Make a try of the end again that came while too much waited for the byte budget."""
+        if not self._must or attempt.client >= 0 or OVERLOADED not in decision.reason:
+            return False
+        self._put_off += 1
+        pause_ns = self._random.randrange(self._plan.think_ns)
+        self._world.at(self._world.now_ns + pause_ns, lambda: self._once_more(attempt))
+        return True
+
+    def _once_more(self, attempt: _Try) -> None:
+        self._put_off -= 1
+        self._ask_write(attempt)
 
     def _not_applied(self, attempt: _Try, status: Status) -> None:
         if status in (Status.REFUSED, Status.NO_QUORUM):

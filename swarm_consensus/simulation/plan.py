@@ -88,6 +88,7 @@ def draw(seed: int) -> Plan:
         snapshot_entries=random.choice([5, 20, 60, 10_000]),
         trailing_entries=random.choice([0, 3, 1000]),
     )
+    common = _draw_budget(seed, common)
     agreed = _draw_agreed(seed, common)
     configs = tuple(
         replace(agreed.common, robot=robot, priority=random.randrange(ranks)) for robot in robots
@@ -114,6 +115,20 @@ def draw(seed: int) -> Plan:
         absent=frozenset(absent),
         vehemence=random.choice([1, 3, 6, 12]),
     )
+
+
+def _draw_budget(seed: int, common: RuntimeConfig) -> RuntimeConfig:
+    """
+    Draw a byte budget: every fifth seed has one, the others are the runs that they were before.
+
+    It is a few times what the heartbeats alone take, so that at times nearly all has to wait.
+    """
+    if seed % 5 != 2:
+        return common
+    random = Random(f'{seed}/budget')
+    heartbeats = SECOND // (common.tick_ns * common.heartbeat_ticks)
+    rate = heartbeats * random.choice([600, 1_000, 3_000])
+    return replace(common, bytes_per_second=rate, linger_ns=random.choice([0, 2, 20]) * MILLISECOND)
 
 
 @dataclass(frozen=True, slots=True)

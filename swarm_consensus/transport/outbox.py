@@ -6,17 +6,21 @@ carry it. DDS hands a frame to every robot that listens, so a message for severa
 once, with its receivers beside it, and messages for different robots share a frame; only where a
 whole frame is for one robot does the header say so, and the others drop it unread.
 
-Frames are made in the order of the traffic classes, one after another and as late as possible: a
-byte budget stops between two of them and the rest waits in its class.
+Frames are made in the order of the traffic classes, one after another and as late as possible: what
+the byte budget (budget.py) does not let leave waits in its class, where a newer message may take
+the place of an older one. The least urgent classes may linger: a message leaves at once, but those
+that follow within a moment go together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Generic
 
+from swarm_consensus.protocols.values import value
+from swarm_consensus.transport.budget import Budget, wire_bytes
 from swarm_consensus.transport.codec import Codec, MessageT, array_header
 from swarm_consensus.transport.frame import (
     VERSION,
@@ -26,9 +30,11 @@ from swarm_consensus.transport.frame import (
     TrafficClass,
     batch_bytes_max,
 )
-from swarm_consensus.transport.signing import Signer
+from swarm_consensus.transport.signing import SIGNATURE_BYTES, Signer
 
 HEADER_BYTES = len(array_header(16))  # of a batch, at most
+# What may wait in a class, as the time in which a budget would carry it: what is older is not news.
+QUEUE_SECONDS = 2
 
 
 class Offer(Enum):
@@ -52,6 +58,8 @@ class ClassCounters:
 
     :param coalesced: replaced by a newer one before they left.
     :param dropped: refused, because too large or because the class was full.
+    :param waiting: have not left yet.
+    :param frames: that carried what was sent.
     :param bytes: of the batches sent.
     """
 
@@ -59,13 +67,51 @@ class ClassCounters:
     sent: int = 0
     coalesced: int = 0
     dropped: int = 0
+    waiting: int = 0
+    frames: int = 0
     bytes: int = 0
+
+
+@value
+class ClassTraffic:
+    """
+    The counts of one class at one moment (msg/ClassTraffic.msg), as in `ClassCounters`.
+
+    :param waiting_bytes: of what waits.
+    :param pressure: see `Outbox.pressure`.
+    """
+
+    traffic_class: TrafficClass
+    offered: int
+    sent: int
+    coalesced: int
+    dropped: int
+    waiting: int
+    waiting_bytes: int
+    frames: int
+    bytes: int
+    pressure: float
 
 
 @dataclass(slots=True)
 class _Waiting:
     to: tuple[str, ...]
     data: bytes
+
+
+@dataclass(slots=True)
+class _Pack:
+    """
+    What goes into the next frame of a class.
+
+    :param to: the only robot that all of it is for; '' where there are several.
+    :param size: bytes of the parts.
+    """
+
+    slots: list[object]
+    parts: list[bytes]
+    to: str
+    size: int
 
 
 class Outbox(Generic[MessageT]):
@@ -79,9 +125,12 @@ class Outbox(Generic[MessageT]):
     :param frame_bytes_max: largest batch.
     :param counters: counted up here; shared with the guard.
     :param class_bytes_max: bytes that may wait in one class; it keeps a slow radio from filling
-        the memory, and the classes do not take room from each other.
+        the memory, and the classes do not take room from each other. Under a budget it is as much
+        less as the budget carries in QUEUE_SECONDS.
     :param class_messages_max: messages that may wait in one class.
     :param signer: signs every frame; None: the swarm has no keys.
+    :param budget: None: everything leaves at once.
+    :param linger_ns: by class, how long after a frame the next one waits for company.
     """
 
     def __init__(
@@ -97,9 +146,12 @@ class Outbox(Generic[MessageT]):
         class_bytes_max: int = 4 << 20,
         class_messages_max: int = 16_384,
         signer: Signer | None = None,
+        budget: Budget | None = None,
+        linger_ns: Mapping[TrafficClass, int] | None = None,
     ) -> None:
         self.counters = counters
         self.classes = {traffic_class: ClassCounters() for traffic_class in TrafficClass}
+        self.budget = budget
         self._robot = robot
         self._swarm = swarm
         self._incarnation = incarnation
@@ -107,13 +159,25 @@ class Outbox(Generic[MessageT]):
         self._codec = codec
         self._signer = signer
         self._bytes_max = {c: batch_bytes_max(c, frame_bytes_max) for c in TrafficClass}
-        self._class_bytes_max = class_bytes_max
+        # A batch of more than one message has no more than this.
+        self._together = dict(self._bytes_max)
+        self._class_bytes_max = dict.fromkeys(TrafficClass, class_bytes_max)
+        if budget is not None:
+            queue_bytes = budget.rate * QUEUE_SECONDS
+            for c, bytes_max in self._bytes_max.items():
+                self._together[c] = min(bytes_max, budget.frame_bytes)
+                self._class_bytes_max[c] = min(class_bytes_max, max(queue_bytes, bytes_max))
         self._class_messages_max = class_messages_max
+        self._linger_ns = {c: ns for c, ns in (linger_ns or {}).items() if ns > 0}
+        # When a frame of these classes last left.
+        self._left_ns: dict[TrafficClass, int] = {}
         # Insertion order is the order of leaving; a key of our own stands for 'no key'.
         self._queues: dict[TrafficClass, dict[object, _Waiting]] = {c: {} for c in TrafficClass}
         self._waiting_bytes = dict.fromkeys(TrafficClass, 0)
         self._waiting = 0
         self._sequence = 0
+        # When what waits is to be looked at again; None: nothing waits, or only for `flush`.
+        self.due_ns: int | None = None
 
     def offer(
         self,
@@ -147,13 +211,14 @@ class Outbox(Generic[MessageT]):
         elif len(queue) >= self._class_messages_max:
             count.dropped += 1
             return Offer.FULL
-        if waiting_bytes > self._class_bytes_max:
+        if waiting_bytes > self._class_bytes_max[traffic_class]:
             count.dropped += 1
             return Offer.FULL
         self._waiting_bytes[traffic_class] = waiting_bytes
         queue[slot] = _Waiting(tuple(to), data)
         if older is None:
             self._waiting += 1
+            count.waiting += 1
             return Offer.QUEUED
         count.coalesced += 1
         return Offer.REPLACED
@@ -162,48 +227,154 @@ class Outbox(Generic[MessageT]):
         """Return how many messages of a class have not left yet."""
         return len(self._queues[traffic_class])
 
-    def flush(self) -> list[Frame]:
-        """Return everything that waits, as frames in the order of their classes."""
+    def waiting_bytes(self, traffic_class: TrafficClass) -> int:
+        """Return the bytes of these messages."""
+        return self._waiting_bytes[traffic_class]
+
+    def pressure(self, traffic_class: TrafficClass, now_ns: int) -> float:
+        """
+        Return how hard it presses that a class gets too few bytes: 0.0 not at all, to 1.0.
+
+        Whoever sends something again and again should stretch its period by it, and whoever makes
+        messages should make fewer.
+        """
+        return 0.0 if self.budget is None else self.budget.pressure(traffic_class, now_ns)
+
+    def traffic(self, now_ns: int) -> tuple[ClassTraffic, ...]:
+        """Return the counts of every class, in their order."""
+        return tuple(
+            ClassTraffic(
+                traffic_class=traffic_class,
+                offered=count.offered,
+                sent=count.sent,
+                coalesced=count.coalesced,
+                dropped=count.dropped,
+                waiting=count.waiting,
+                waiting_bytes=self._waiting_bytes[traffic_class],
+                frames=count.frames,
+                bytes=count.bytes,
+                pressure=self.pressure(traffic_class, now_ns),
+            )
+            for traffic_class, count in self.classes.items()
+        )
+
+    def flush(self, now_ns: int = 0) -> list[Frame]:
+        """
+        Return what may leave now, as frames in the order of their classes.
+
+        What may not leave yet stays; `due_ns` says when to ask again.
+
+        :param now_ns: used only where there is a budget, or a class lingers.
+        """
         # Asked several times in each step, and mostly for nothing.
-        return list(self.frames()) if self._waiting else []
-
-    def frames(self) -> Iterator[Frame]:
-        """Make frames one by one, most urgent class first; what is not asked for stays queued."""
+        if not self._waiting:
+            return []
+        if self.budget is not None:
+            return self._flush_within(self.budget, now_ns)
+        frames: list[Frame] = []
+        self.due_ns = None
         for traffic_class, queue in self._queues.items():
-            while queue:
-                yield self._next_frame(traffic_class, queue)
+            if queue and not self._lingers(traffic_class, now_ns):
+                while queue:
+                    frames.append(self._send(traffic_class, self._pack(traffic_class), now_ns))
+        return frames
 
-    def _next_frame(self, traffic_class: TrafficClass, queue: dict[object, _Waiting]) -> Frame:
-        room = self._bytes_max[traffic_class] - HEADER_BYTES
+    def _flush_within(self, budget: Budget, now_ns: int) -> list[Frame]:
+        """Return the frames that the budget lets leave."""
+        frames: list[Frame] = []
+        self.due_ns = None
+        packs: dict[TrafficClass, _Pack] = {}
+        costs: dict[TrafficClass, int] = {}
+        for traffic_class, queue in self._queues.items():
+            if queue and not self._lingers(traffic_class, now_ns):
+                self._prepare(traffic_class, packs, costs)
+        while (chosen := budget.choose(costs, now_ns)) is not None:
+            frame = self._send(chosen, packs[chosen], now_ns)
+            budget.spend(chosen, self._cost(frame.header.to, len(frame.batch)), now_ns)
+            frames.append(frame)
+            if self._queues[chosen]:
+                self._prepare(chosen, packs, costs)
+            else:
+                del packs[chosen], costs[chosen]
+        budget.leave_waiting(costs, now_ns)
+        if costs:
+            self._look_again(budget.due_ns(costs, now_ns))
+        return frames
+
+    def _prepare(
+        self,
+        traffic_class: TrafficClass,
+        packs: dict[TrafficClass, _Pack],
+        costs: dict[TrafficClass, int],
+    ) -> None:
+        pack = packs[traffic_class] = self._pack(traffic_class)
+        costs[traffic_class] = self._cost(pack.to, HEADER_BYTES + pack.size)
+
+    def _cost(self, to: str, batch_bytes: int) -> int:
+        signature_bytes = 0 if self._signer is None else SIGNATURE_BYTES
+        return wire_bytes(len(self._robot.encode()), len(to.encode()), batch_bytes, signature_bytes)
+
+    def _lingers(self, traffic_class: TrafficClass, now_ns: int) -> bool:
+        """Return whether a class waits for more to go with it."""
+        linger_ns = self._linger_ns.get(traffic_class)
+        if linger_ns is None or traffic_class not in self._left_ns:
+            return False
+        until_ns = self._left_ns[traffic_class] + linger_ns
+        if now_ns >= until_ns:
+            return False
+        if self._waiting_bytes[traffic_class] + HEADER_BYTES >= self._together[traffic_class]:
+            return False
+        self._look_again(until_ns)
+        return True
+
+    def _look_again(self, at_ns: int) -> None:
+        self.due_ns = at_ns if self.due_ns is None else min(self.due_ns, at_ns)
+
+    def _pack(self, traffic_class: TrafficClass) -> _Pack:
+        """Return what goes into the next frame of a class, which has something that waits."""
+        room = self._together[traffic_class] - HEADER_BYTES
         count_max = self._codec.limits.batch_messages_max
-        taken: list[object] = []
+        slots: list[object] = []
         parts: list[bytes] = []
         receivers: set[tuple[str, ...]] = set()
-        for slot, waiting in queue.items():
-            if len(waiting.data) > room or len(parts) == count_max:
+        size = 0
+        for slot, waiting in self._queues[traffic_class].items():
+            length = len(waiting.data)
+            # The first one goes, whatever its size.
+            if parts and (size + length > room or len(parts) == count_max):
                 break
-            room -= len(waiting.data)
-            taken.append(slot)
+            size += length
+            slots.append(slot)
             parts.append(waiting.data)
             receivers.add(waiting.to)
-        for slot in taken:
+        only = receivers.pop() if len(receivers) == 1 else ()
+        return _Pack(slots, parts, only[0] if len(only) == 1 else '', size)
+
+    def _send(self, traffic_class: TrafficClass, pack: _Pack, now_ns: int) -> Frame:
+        """Take what goes into a frame out of the queue, and make the frame of it."""
+        queue = self._queues[traffic_class]
+        for slot in pack.slots:
             del queue[slot]
-        self._waiting -= len(taken)
-        batch = self._codec.join(parts)
-        self._waiting_bytes[traffic_class] -= sum(map(len, parts))
+        sent = len(pack.parts)
+        self._waiting -= sent
+        self._waiting_bytes[traffic_class] -= pack.size
+        if traffic_class in self._linger_ns:
+            self._left_ns[traffic_class] = now_ns
+        batch = self._codec.join(pack.parts)
         self._sequence += 1
         self.counters.sent += 1
         self.counters.sent_bytes += len(batch)
         count = self.classes[traffic_class]
-        count.sent += len(parts)
+        count.sent += sent
+        count.waiting -= sent
+        count.frames += 1
         count.bytes += len(batch)
-        only = receivers.pop() if len(receivers) == 1 else ()
         header = FrameHeader(
             version=VERSION,
             traffic_class=traffic_class,
             swarm=self._swarm,
             sender=self._robot,
-            to=only[0] if len(only) == 1 else '',
+            to=pack.to,
             incarnation=self._incarnation,
             nonce=self._nonce,
             sequence=self._sequence,

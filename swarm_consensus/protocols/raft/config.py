@@ -51,12 +51,16 @@ class RaftConfig:
         Smaller than election_ticks, 5 to 10 times smaller serves well.
     :param append_bytes_max: bytes of entries in one append (each counts its data and
         ENTRY_OVERHEAD_BYTES). One entry goes out whatever its size.
+    :param append_target_bytes: where the caller may hold appends back while heartbeats go on, as a
+        byte budget does: an append of so many bytes takes no further entries, and `Raft.pause`
+        tells when they are held back. 0: they leave in the order in which they were made.
     :param inflight_appends_max: appends under way to one follower before the leader waits for
         an answer. Times append_bytes_max, this bounds the bytes under way.
     :param entry_bytes_max: largest data of one proposal; a larger one is refused. Must fit in an
         append.
     :param uncommitted_bytes_max: bytes appended by a leader, or waiting at another robot, and
-        not yet committed. Beyond it proposals are refused as OVERLOADED until some commit.
+        not yet committed. Beyond it proposals are refused as OVERLOADED until some commit. One is
+        taken whatever its size where nothing else is under way.
     :param proposals_max: proposals of this robot under way at once; beyond it OVERLOADED.
     :param reads_max: reads under way at once, own and forwarded ones apart; beyond it OVERLOADED.
     :param proposal_ticks: deadline of a proposal or read where the caller gives none.
@@ -100,6 +104,7 @@ class RaftConfig:
     election_ticks: int = 10
     heartbeat_ticks: int = 1
     append_bytes_max: int = 48 * 1024
+    append_target_bytes: int = 0
     inflight_appends_max: int = 64
     entry_bytes_max: int = 40 * 1024
     uncommitted_bytes_max: int = 16 * 1024 * 1024
@@ -132,13 +137,14 @@ class RaftConfig:
                 f'entry_bytes_max ({self.entry_bytes_max}) plus {ENTRY_OVERHEAD_BYTES} must fit '
                 f'in append_bytes_max ({self.append_bytes_max})'
             )
-        if self.uncommitted_bytes_max < self.entry_bytes_max:
+        if self.append_target_bytes > self.append_bytes_max:
             raise ConfigError(
-                f'uncommitted_bytes_max ({self.uncommitted_bytes_max}) must be at least '
-                f'entry_bytes_max ({self.entry_bytes_max})'
+                f'append_target_bytes ({self.append_target_bytes}) must not be greater than '
+                f'append_bytes_max ({self.append_bytes_max})'
             )
         for name in (
             'inflight_appends_max',
+            'uncommitted_bytes_max',
             'proposals_max',
             'reads_max',
             'proposal_ticks',
@@ -148,9 +154,9 @@ class RaftConfig:
         ):
             if getattr(self, name) < 1:
                 raise ConfigError(f'{name} ({getattr(self, name)}) must be at least 1')
-        if min(self.retry_ticks, self.priority, self.trailing_entries) < 0:
-            raise ConfigError('retry_ticks, priority and trailing_entries must not be negative')
-
+        for name in ('retry_ticks', 'priority', 'trailing_entries', 'append_target_bytes'):
+            if getattr(self, name) < 0:
+                raise ConfigError(f'{name} ({getattr(self, name)}) must not be negative')
         self._check_care()
 
     def _check_care(self) -> None:

@@ -116,7 +116,7 @@ class Proposals(Reads):
             self._refuse(request_id, Refusal.TOO_LARGE)
             return
         if (
-            under_way + size > config.uncommitted_bytes_max
+            (under_way and under_way + size > config.uncommitted_bytes_max)
             or len(self._proposals) >= config.proposals_max
         ):
             self._refuse(request_id, Refusal.OVERLOADED)
@@ -189,11 +189,18 @@ class Proposals(Reads):
                     else:
                         self._end(proposal, Outcome.REFUSED, Refusal.NO_QUORUM)
             self._held = list(filter(self._is_under_way, self._held))
-        if self._forwarded and self._leader:
+        if self._forwarded and self._leader and not self._paused:
             self._hold_unanswered()
         if self._held and self._leader:
             # It may be heard again.
             self._dirty = True
+
+    def _pause(self, appends: bool, pieces: bool) -> None:
+        if self._paused and not appends:
+            # Only now the leader can have been asked.
+            for proposal in self._forwarded.values():
+                proposal.sent_at = self._now
+        super()._pause(appends, pieces)
 
     def _hold_unanswered(self) -> None:
         again = []
@@ -220,13 +227,15 @@ class Proposals(Reads):
         """
         if self._transferring or not self._hears_leader:
             return
+        if self._paused and self._role is not _LEADER:
+            return
         held = [proposal for proposal in self._held if self._is_under_way(proposal)]
         self._held = []
         if self._role is not _LEADER:
             self._forward(held)
             return
         for proposal in held:
-            if self._uncommitted + len(proposal.data) <= self._config.uncommitted_bytes_max:
+            if self._has_room(len(proposal.data)):
                 self._place_own(proposal)
             elif proposal.tries:
                 # An earlier try may be in the log, so it cannot be refused: wait for room.
@@ -234,10 +243,15 @@ class Proposals(Reads):
             else:
                 self._end(proposal, Outcome.REFUSED, Refusal.OVERLOADED)
 
+    def _has_room(self, size: int) -> bool:
+        """Return whether this leader may append so much more before something is committed."""
+        under_way = self._uncommitted
+        return not under_way or under_way + size <= self._config.uncommitted_bytes_max
+
     def _forward(self, held: list[_Proposal]) -> None:
         """Send proposals to the leader, as many to a message as fit in an append."""
         batch: list[_Proposal] = []
-        room = self._config.append_bytes_max
+        room = self._append_room
         for proposal in held:
             proposal.tries += 1
             proposal.sent_at = self._now
@@ -246,7 +260,7 @@ class Proposals(Reads):
             if room < 0 and batch:
                 self._send_forward(batch)
                 batch = []
-                room = self._config.append_bytes_max - len(proposal.data)
+                room = self._append_room - len(proposal.data)
             batch.append(proposal)
         if batch:
             self._send_forward(batch)
@@ -378,7 +392,7 @@ class Proposals(Reads):
             return Refusal.TRANSFERRING
         if len(data) > self._config.entry_bytes_max:
             return Refusal.TOO_LARGE
-        if self._uncommitted + len(data) > self._config.uncommitted_bytes_max:
+        if not self._has_room(len(data)):
             return Refusal.OVERLOADED
         place = (self._append_own(_COMMAND, data), self._term)
         self._uncommitted += len(data) + ENTRY_OVERHEAD_BYTES

@@ -143,6 +143,19 @@ class Raft(Care):
     def _deadline(self, deadline_ticks: int) -> int:
         return self._now + max(1, deadline_ticks or self._config.proposal_ticks)
 
+    def pause(self, appends: bool, pieces: bool) -> None:
+        """
+        Say what was handed out to be sent and has not left yet; see config.append_target_bytes.
+
+        While that is so no further appends and proposals are made to wait behind it, and what a
+        follower has not got is not taken for lost.
+
+        :param appends: messages of the log wait.
+        :param pieces: pieces of a snapshot wait.
+        """
+        if (appends, pieces) != (self._paused, self._pieces_paused):
+            self._pause(appends, pieces)
+
     def persisted(self, index: int, term: int) -> None:
         """
         Say that a `Persist` is durable, in the order of the batches.

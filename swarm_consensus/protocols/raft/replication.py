@@ -63,6 +63,8 @@ class Replication(Election):
     :ivar _round_wanted: a heartbeat round is due, and `_beat` that it is one of the regular ones,
         whose answers show what got lost.
     :ivar _flush: entries, probes or a commit index wait to be sent.
+    :ivar _paused: appends that were made have not left this robot yet; `_pieces_paused`: pieces of
+        a snapshot have not.
 
     At a follower:
 
@@ -88,8 +90,10 @@ class Replication(Election):
         self._leader_commit = 0
         self._ack = False
         self._pong = 0
+        self._paused = self._pieces_paused = False
+        self._append_room = config.append_target_bytes or config.append_bytes_max
         # Entries that fit in an append, were they empty.
-        self._entries_max = config.append_bytes_max // ENTRY_OVERHEAD_BYTES
+        self._entries_max = max(1, self._append_room // ENTRY_OVERHEAD_BYTES)
         super().__init__(config, restored, random)
 
     def _make_handlers(self) -> dict[type[Message], Callable[[Any], None]]:
@@ -205,8 +209,11 @@ class Replication(Election):
 
     def _flush_leader(self) -> None:
         """Make messages of all that waits for the followers."""
-        if self._flush:
+        if self._flush and not self._paused:
             self._flush = False
+            if self._beat and self._config.append_target_bytes:
+                # The round that is about to begin may overtake these appends.
+                self._mark(self._round + 1)
             self._send_appends()
         if self._round_wanted:
             self._round_wanted = False
@@ -234,11 +241,26 @@ class Replication(Election):
             self._out.append(Send(self._follower_names, heartbeat))
         for p in self._followers:
             p.sent_commit = commit
-            if self._beat:
-                p.mark(self._round)
-        self._beat = False
+        if self._beat:
+            self._beat = False
+            self._mark(self._round)
         # Where this robot alone is a quorum, nobody needs to answer.
         self._on_round_answered()
+
+    def _mark(self, round_: int) -> None:
+        """Have the answers to a round show what got lost of all that has left this robot."""
+        for p in self._followers:
+            if not (self._pieces_paused if p.flow is Flow.SNAPSHOT else self._paused):
+                p.mark(round_)
+
+    def _pause(self, appends: bool, pieces: bool) -> None:
+        """Take note of what is held back, and go on with what is not any more."""
+        resumed = self._paused and not appends
+        self._paused, self._pieces_paused = appends, pieces
+        if resumed:
+            self._flush = self._dirty = True
+            if self._role is _LEADER:
+                self._mark(self._round + 1)
 
     def _names(self, group: list[Progress]) -> tuple[str, ...]:
         if len(group) == len(self._followers):
@@ -276,7 +298,7 @@ class Replication(Election):
         """Send a group the entries from `first` that fit in one append; returns its end."""
         log = self._log
         entries = log.slice(first, min(log.last_index, first - 1 + self._entries_max))
-        room = self._config.append_bytes_max
+        room = self._append_room
         for count, entry in enumerate(entries):
             room -= len(entry.data) + ENTRY_OVERHEAD_BYTES
             if room < 0 and count:

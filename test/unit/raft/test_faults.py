@@ -52,6 +52,10 @@ def storm(seed: int) -> Cluster:
     settings['trailing_entries'] = bulk.choice([0, 0, 1, 4])
     settings['snapshot_chunk_bytes'] = bulk.choice([50, 200, 1000])
     settings['snapshot_window'] = bulk.choice([1, 3, 8])
+    # And one of a radio that is too slow, so that what was made waits at times.
+    radio = Random(f'{seed}/radio')
+    pauses = radio.choice([0, 0, 0.1, 0.5])
+    settings['append_target_bytes'] = radio.choice([1, 60]) if pauses else 0
     # One robot is away for so long that the log has gone on without it.
     away = bulk.choice(names)
     away_from = bulk.randrange(10, 80)
@@ -110,6 +114,8 @@ def storm(seed: int) -> Cluster:
                 cluster.read(name)
             if robot.alive and more.random() < handovers:
                 cluster.transfer(name, more.choice(['', 'stranger', *names]))
+            if robot.alive and radio.random() < pauses:
+                cluster[name].pause(radio.random() < 0.5, radio.random() < 0.5)
             if robot.alive and bulk.random() < snapshots:
                 cluster.snapshot(name)
             if robot.alive and bulk.random() < writes / len(names):
@@ -138,6 +144,7 @@ def heal(cluster: Cluster, voters_max: int = 0) -> None:
         robot.stalled_until = 0
         if not robot.alive:
             cluster.restart(robot.name)
+        cluster[robot.name].pause(False, False)
     cluster.run(120)
     for _ in range(40):
         if is_quiet(cluster, voters_max):

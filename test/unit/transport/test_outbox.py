@@ -22,7 +22,7 @@ from swarm_consensus.transport.frame import (
     batch_bytes_max,
 )
 from swarm_consensus.transport.guard import Guard
-from swarm_consensus.transport.outbox import Offer, Outbox
+from swarm_consensus.transport.outbox import ClassTraffic, Offer, Outbox
 from swarm_consensus.transport.schema import Limits
 
 
@@ -138,16 +138,29 @@ def test_a_full_class_refuses_and_leaves_room_to_the_others() -> None:
     assert CODEC.decode_batch(box.flush()[0].batch) == (Data(3, bytes(90)),)
 
 
-def test_what_is_not_asked_for_stays_queued() -> None:
-    box = outbox()
-    for number in range(6):
-        box.offer(Data(number, bytes(90)))
-    box.offer(Data(9), traffic_class=TrafficClass.BELIEF)
-    frames = box.frames()
-    first = next(frames)
-    assert len(CODEC.decode_batch(first.batch)) == 1 or box.waiting(TrafficClass.LOG) == 4
-    box.offer(Data(7), traffic_class=TrafficClass.ELECTION)
-    assert box.flush()[0].header.traffic_class is TrafficClass.ELECTION
+def test_the_first_leaves_at_once_and_those_that_follow_go_together() -> None:
+    box = outbox(linger_ns={TrafficClass.BELIEF: 100, TrafficClass.BULK: 0})
+    box.offer(Data(1), traffic_class=TrafficClass.BELIEF)
+    assert len(box.flush(1_000)) == 1 and box.due_ns is None
+    for number in (2, 3):
+        box.offer(Data(number), traffic_class=TrafficClass.BELIEF)
+        box.offer(Data(number), traffic_class=TrafficClass.BULK)
+        box.offer(Data(number))
+        # Only the class that was told to lingers.
+        assert [frame.header.traffic_class for frame in box.flush(1_010)] == [1, 4]
+        assert box.due_ns == 1_100
+    assert box.flush(1_099) == [] and box.waiting(TrafficClass.BELIEF) == 2
+    [frame] = box.flush(1_100)
+    assert CODEC.decode_batch(frame.batch) == (Data(2), Data(3)) and box.due_ns is None
+
+
+def test_a_full_frame_does_not_linger() -> None:
+    box = outbox(linger_ns={TrafficClass.BELIEF: 100})
+    box.offer(Data(1), traffic_class=TrafficClass.BELIEF)
+    box.flush(1_000)
+    for number in (2, 3):
+        box.offer(Data(number, bytes(120)), traffic_class=TrafficClass.BELIEF)
+    assert len(box.flush(1_001)) == 2 and box.due_ns is None
 
 
 offers = st.tuples(
@@ -206,6 +219,7 @@ def test_every_message_arrives_once_and_the_counters_add_up(history: list[Any]) 
         assert counters.accepted + counters.not_for_us == counters.received, robot
     for count in box.classes.values():
         assert count.offered == count.sent + count.coalesced + count.dropped
+        assert count.waiting == 0
     assert sum(count.bytes for count in box.classes.values()) == box.counters.sent_bytes
 
 
@@ -219,6 +233,8 @@ def test_the_values_mirror_the_messages(repository: Path) -> None:
     assert [field.name for field in fields(FrameCounters)] == counters
     frame = field_names(repository / 'msg' / 'Frame.msg')
     assert [*(field.name for field in fields(FrameHeader)), 'batch', 'signature'] == frame
+    traffic = field_names(repository / 'msg' / 'ClassTraffic.msg')
+    assert [field.name for field in fields(ClassTraffic)] == traffic
     text = (repository / 'msg' / 'Frame.msg').read_text()
     for name, value in re.findall(r'uint8 CLASS_(\w+)=(\d)', text):
         assert TrafficClass[name] == int(value)
