@@ -105,6 +105,7 @@ _RUNTIME = (
     'cyclonedds >= 11.0.1',  # since then it bears the type descriptions of Fast DDS
     'msgspec >= 0.18.6',
     'numpy >= 1.26',
+    'onnx >= 1.15',
     'onnxruntime >= 1.17',
     'pillow >= 10.0',
     'pynacl >= 1.5',
@@ -114,10 +115,9 @@ _RUNTIME = (
 
 # Optional parts. `test` holds what builds the interfaces as well: tests run colcon.
 _EXTRAS: dict[str, tuple[str, ...]] = {
-    'bench': ('matplotlib >= 3.8', 'onnx >= 1.15', 'pysyncobj >= 0.3.17'),
+    'bench': ('matplotlib >= 3.8', 'pysyncobj >= 0.3.17'),
     'demo': (
         'matplotlib >= 3.8',
-        'onnx >= 1.15',
         'scikit-learn >= 1.4',
         'scipy >= 1.11',
         'threadpoolctl >= 3.2',
@@ -132,7 +132,6 @@ _EXTRAS: dict[str, tuple[str, ...]] = {
         'colcon-ros >= 0.4',
         'hypothesis >= 6.100',
         'mypy >= 1.10',
-        'onnx >= 1.15',
         'pytest >= 8.0',
         'pytest-timeout >= 2.3',
         'pytest-xdist >= 3.6',

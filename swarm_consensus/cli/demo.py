@@ -33,7 +33,6 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     try:
         import matplotlib  # noqa: F401
-        import onnx  # noqa: F401
         import sklearn  # noqa: F401
     except ImportError as error:
         print(f"{error.name} is missing; install the extra: pip install '.[demo]'",

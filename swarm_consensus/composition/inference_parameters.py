@@ -57,6 +57,21 @@ INFERENCE_PARAMETERS: tuple[Parameter, ...] = (
         'SHA-256 that the file of the model must have, in hex; empty: any.',
     ),
     Parameter(
+        'held_out',
+        '',
+        'Path of a .npz with `inputs` and `labels`, a batch that no training saw: other parameters '
+        'are tried on it before they are used. Empty: they only have to run.',
+        file=True,
+    ),
+    Parameter(
+        'trial_margin',
+        0.02,
+        'By how much the accuracy of other parameters on the held-out batch may be below that of '
+        'those in use.',
+        minimum=0.0,
+        maximum=1.0,
+    ),
+    Parameter(
         'labels',
         [],
         'What the outputs of the model stand for, in order; in swarm.yaml those of the subject '

@@ -43,16 +43,18 @@ def check_files(
     :param folder: the folder of swarm.yaml.
     :param robots: look only for the files of these; None: of all.
     """
-    declared = [parameter.name for parameter in INFERENCE.parameters if parameter.file]
+    declared = [parameter for parameter in INFERENCE.parameters if parameter.file]
     problems = []
     for robot in draft.robots:
         if robots is not None and text(robot.name) not in robots:
             continue
         for node in robot.inference:
-            for name in declared:
-                setting = node.settings.get(name)
-                problem = '' if setting is None else _file_problem(setting, folder)
-                if setting is not None and problem:
+            for parameter in declared:
+                setting = node.settings.get(parameter.name)
+                if setting is None or not (text(setting) or parameter.required):
+                    continue
+                problem = _file_problem(setting, folder)
+                if problem:
                     problems.append(Problem(setting.line, problem))
     return problems
 

@@ -111,7 +111,7 @@ def _with_paths(parameters: dict[str, Value], folder: Path) -> dict[str, Value]:
     """Return the parameters with the files that they name as absolute paths."""
     for parameter in INFERENCE.parameters:
         name = parameters.get(parameter.name)
-        if parameter.file and isinstance(name, str):
+        if parameter.file and isinstance(name, str) and name:
             parameters[parameter.name] = str(resolve(name, folder))
     return parameters
 

@@ -47,7 +47,7 @@ def train(folder: Path, seed: int) -> TrainedModel:
     """
     Train the model and write `digits.onnx` into a folder.
 
-    :raises ImportError: scikit-learn or onnx is missing; they come with the extra `demo`.
+    :raises ImportError: scikit-learn is missing; it comes with the extra `demo`.
     """
     from sklearn.datasets import load_digits
     from sklearn.neural_network import MLPClassifier

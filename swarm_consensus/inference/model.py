@@ -49,8 +49,8 @@ class ModelInfo:
     """
     What was found out while loading.
 
-    :param sha256: of the model file, hex. Weights that a model keeps in files beside it are not
-        in it.
+    :param sha256: of the model file, or of what took its place, hex. Weights that a model keeps in
+        files beside it are not in it.
     :param providers: what the session runs on, in order.
     :param fallback: which wish could not be met, in words; '' where all were.
     :param run_time: of the quickest warm-up run, s; nan without warm-up.
@@ -72,20 +72,25 @@ class Model:
     A loaded model with its preprocessor.
 
     :param spec: what is declared; checked against the file.
+    :param content: of an ONNX file that takes the place of the one declared, made from it with
+        other parameters; None: that one itself.
     :raises ModelError: with what is wrong and which parameter to change.
     """
 
-    def __init__(self, spec: Spec) -> None:
+    def __init__(self, spec: Spec, content: bytes | None = None) -> None:
         path = Path(spec.model).expanduser().absolute()
-        sha256 = hash_file(path)
-        if spec.model_hash and spec.model_hash.lower() != sha256:
-            raise ModelError(
-                f'model {path} has SHA-256 {sha256}, but model_hash asks for '
-                f'{spec.model_hash.lower()}: it is another model, or was changed or damaged on '
-                'the way; copy the right file, or set model_hash to what it is'
-            )
+        if content is None:
+            sha256 = hash_file(path)
+            if spec.model_hash and spec.model_hash.lower() != sha256:
+                raise ModelError(
+                    f'model {path} has SHA-256 {sha256}, but model_hash asks for '
+                    f'{spec.model_hash.lower()}: it is another model, or was changed or damaged '
+                    'on the way; copy the right file, or set model_hash to what it is'
+                )
+        else:
+            sha256 = hashlib.sha256(content).hexdigest()
         self.spec = spec
-        self._session, fallback = _open_session(spec, path)
+        self._session, fallback = _open_session(spec, path, content)
         source = self._session.get_inputs()
         if len(source) != 1:
             names = ', '.join(f'{one.name} {show(one.shape)}' for one in source)
@@ -193,7 +198,9 @@ def describe_error(error: BaseException) -> str:
     return text
 
 
-def _open_session(spec: Spec, path: Path) -> tuple[onnxruntime.InferenceSession, str]:
+def _open_session(
+    spec: Spec, path: Path, content: bytes | None
+) -> tuple[onnxruntime.InferenceSession, str]:
     choice = choose_providers(
         spec.providers, onnxruntime.get_all_providers(), onnxruntime.get_available_providers()
     )
@@ -204,12 +211,14 @@ def _open_session(spec: Spec, path: Path) -> tuple[onnxruntime.InferenceSession,
     # A thread that spins while it waits takes the processor from the robot's other nodes.
     for pool in ('intra', 'inter'):
         options.add_session_config_entry(f'session.{pool}_op.allow_spinning', str(int(spec.spin)))
+    source = str(path) if content is None else content
+    size = path.stat().st_size if content is None else len(content)
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=list(choice.use))
+        session = onnxruntime.InferenceSession(source, options, providers=list(choice.use))
     except Exception as error:
         raise ModelError(
             f'model {path} is no ONNX model that onnxruntime {onnxruntime.__version__} can load '
-            f'({path.stat().st_size} bytes; truncated, of another format, or with operators that '
+            f'({size} bytes; truncated, of another format, or with operators that '
             f'it does not know): {describe_error(error)}'
         ) from error
     return session, describe_fallback(choice, session.get_providers())

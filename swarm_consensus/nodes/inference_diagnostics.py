@@ -9,6 +9,7 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from swarm_consensus.inference.model import ModelInfo
 from swarm_consensus.inference.statistics import Counters, Quantiles
+from swarm_consensus.nodes.model_adoption import AdoptionCounters
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Report:
 
     info: ModelInfo
     counters: Counters
+    adoption: AdoptionCounters
     latency: Quantiles
     preprocess: Quantiles
     run: Quantiles
@@ -107,6 +109,15 @@ def _values(report: Report) -> dict[str, str]:
             seconds = getattr(quantiles, field.name)
             if not math.isnan(seconds):
                 values[f'{name}_{field.name}_ms'] = f'{seconds * 1e3:.3f}'
+    adoption = report.adoption
+    values |= {
+        'adopted': str(adoption.adopted),
+        'refused': str(adoption.refused),
+        'parameters_hash': adoption.parameters_hash,
+        'refused_reason': adoption.last_reason,
+    }
+    if adoption.accuracy is not None:
+        values['held_out_accuracy'] = f'{adoption.accuracy:.4f}'
     return values | {
         'model': str(report.info.path),
         'model_hash': report.info.sha256,

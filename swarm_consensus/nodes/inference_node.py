@@ -23,9 +23,11 @@ from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.task import Future
 
 from swarm_consensus.composition.inference_parameters import INFERENCE_PARAMETERS
 from swarm_consensus.composition.parameter import Value
+from swarm_consensus.inference.adoption import Attempt
 from swarm_consensus.inference.errors import (
     FrameError,
     InvalidOutputError,
@@ -41,9 +43,11 @@ from swarm_consensus.msg import Belief, FlowControl
 from swarm_consensus.nodes.executor import run
 from swarm_consensus.nodes.inference_diagnostics import Diagnostics, Report
 from swarm_consensus.nodes.managed import ManagedNode, StartError
+from swarm_consensus.nodes.model_adoption import ModelAdoption, Request
 from swarm_consensus.nodes.parameters import NodeParameters
-from swarm_consensus.nodes.sensors import TOPICS, sensor_for, stamp_and_frame
+from swarm_consensus.nodes.sensors import TOPICS, Sensor, sensor_for, stamp_and_frame
 from swarm_consensus.nodes.usage import usage, wants_help
+from swarm_consensus.srv import AdoptModel
 from swarm_consensus.transport.hashes import labels_hash
 
 DIAGNOSTICS_PERIOD = 1.0  # s
@@ -70,6 +74,14 @@ class Arrival:
     subject: str
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model and what fills its input, which change together."""
+
+    model: Model
+    sensor: Sensor
+
+
 class InferenceNode(ManagedNode):
     """
     The lifecycle node; see the README for its topics and parameters.
@@ -79,7 +91,11 @@ class InferenceNode(ManagedNode):
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__('inference_node', **arguments)
-        self._model: Model | None = None
+        # Read once for each frame, and replaced by one assignment: a frame is taken all the way by
+        # one model, whatever comes meanwhile.
+        self._loaded: Loaded | None = None
+        self._adoption: ModelAdoption | None = None
+        self._service: Any = None
         self._worker: Worker[Arrival] | None = None
         self._subscription: Any = None
         self._flow_subscription: Any = None
@@ -88,7 +104,7 @@ class InferenceNode(ManagedNode):
         self._timer: Any = None
         self._sequence = 0
         self._settings = NodeParameters(
-            self, changed=self._tune, frozen=lambda: self._model is not None
+            self, changed=self._tune, frozen=lambda: self._loaded is not None
         )
         values = self._settings.declare(INFERENCE_PARAMETERS)
         self._settings.warn_of_unknown()
@@ -113,13 +129,12 @@ class InferenceNode(ManagedNode):
             model = Model(spec)
         except ModelError as error:
             raise StartError(str(error)) from error
-        self._sensor = sensor_for(model)
+        sensor = sensor_for(model)
         self._rule = LikelihoodRule(spec.output_kind, prior=spec.prior)
         self._labels = list(spec.labels)
         self._belief = Belief(
             robot=self._robot,
             labels_hash=labels_hash(spec.labels),
-            model_hash=model.info.sha256,
             sequence=self._sequence,
         )
         self._counters = Counters()
@@ -133,9 +148,12 @@ class InferenceNode(ManagedNode):
             self._worker_failed,
             slots=values['subjects_max'] if self._by_frame else 1,
         )
-        self._model = model
+        self._adoption = ModelAdoption(
+            spec, values['held_out'], values['trial_margin'], self._swap, self._worker_failed
+        )
+        self._loaded = Loaded(model, sensor)
         self._tune(values)
-        self._create_entities(values, values['topic'] or TOPICS[spec.input])
+        self._create_entities(sensor, values, values['topic'] or TOPICS[spec.input])
         self._say_ready(model)
 
     def activate(self) -> None:
@@ -154,6 +172,12 @@ class InferenceNode(ManagedNode):
         if self._worker is not None:
             self._worker.stop()
             self._worker = None
+        if self._adoption is not None:
+            self._adoption.stop()
+            self._adoption = None
+        if self._service is not None:
+            self.destroy_service(self._service)
+            self._service = None
         if self._timer is not None:
             self.destroy_timer(self._timer)
             self._timer = None
@@ -165,12 +189,12 @@ class InferenceNode(ManagedNode):
             if publisher is not None:
                 self.destroy_lifecycle_publisher(publisher)
         self._publisher = self._diagnostics_publisher = None
-        if self._model is not None:
+        if self._loaded is not None:
             # Beliefs count on when the node is configured again.
             self._sequence = self._belief.sequence
-            self._model = None
+            self._loaded = None
 
-    def _create_entities(self, values: Mapping[str, Any], topic: str) -> None:
+    def _create_entities(self, source: Sensor, values: Mapping[str, Any], topic: str) -> None:
         assert self._worker is not None
         reliable = QoSProfile(
             history=HistoryPolicy.KEEP_LAST,
@@ -193,7 +217,7 @@ class InferenceNode(ManagedNode):
         self._diagnostics = Diagnostics(self.get_fully_qualified_name().lstrip('/'), self._robot)
         group = MutuallyExclusiveCallbackGroup()
         self._subscription = self.create_subscription(
-            self._sensor.message_type,
+            source.message_type,
             topic,
             self._receive,
             sensor,
@@ -212,6 +236,9 @@ class InferenceNode(ManagedNode):
             ),
             callback_group=group,
             qos_overriding_options=overriding(),
+        )
+        self._service = self.create_service(
+            AdoptModel, '~/adopt_model', self._on_adopt, callback_group=group
         )
         # On the machine's clock: a simulation that stands still is worth a diagnosis too.
         self._timer = self.create_timer(
@@ -256,7 +283,7 @@ class InferenceNode(ManagedNode):
 
     def _tune(self, changed: Mapping[str, Value]) -> None:
         """Take over values that may change while the node is active."""
-        if self._model is None or self._worker is None:
+        if self._loaded is None or self._worker is None:
             return
         values: Mapping[str, Any] = self._settings.values
         self._rule.temperature = values['temperature']
@@ -279,15 +306,17 @@ class InferenceNode(ManagedNode):
         self._worker.set_rate_max(min(limits, default=0.0))
 
     def _publish_diagnostics(self) -> None:
-        assert self._model is not None and self._worker is not None
+        assert self._loaded is not None and self._worker is not None
+        assert self._adoption is not None
         if self._flow_rate and time.monotonic() - self._flow_told > FLOW_TIMEOUT:
             self._flow_rate = 0.0
             self._set_rate()
         self._counters.superseded = self._worker.superseded
         values: Mapping[str, Any] = self._settings.values
         report = Report(
-            info=self._model.info,
+            info=self._loaded.model.info,
             counters=self._counters,
+            adoption=self._adoption.counters,
             latency=self._latency.quantiles(),
             preprocess=self._preprocess.quantiles(),
             run=self._run.quantiles(),
@@ -304,22 +333,58 @@ class InferenceNode(ManagedNode):
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics_publisher.publish(message)
 
+    async def _on_adopt(
+        self, request: AdoptModel.Request, response: AdoptModel.Response
+    ) -> AdoptModel.Response:
+        future: Future[Attempt] = Future()
+        executor = self.executor
+
+        def done(attempt: Attempt) -> None:
+            # A future wakes whoever awaits it only in the executor's own thread.
+            if executor is not None:
+                executor.create_task(future.set_result, attempt)
+
+        assert self._adoption is not None and self._loaded is not None
+        wanted = Request(request.file, request.parameters_hash, request.trial_only, done)
+        if self._adoption.put(wanted):
+            attempt = await future
+        else:
+            attempt = Attempt(None, 'too many trials wait at this node; try again later')
+        response.accepted = attempt.model is not None
+        response.reason = attempt.reason
+        response.parameters_hash = attempt.parameters_hash
+        response.accuracy = math.nan if attempt.score is None else attempt.score.accuracy
+        response.accuracy_before = math.nan if attempt.before is None else attempt.before.accuracy
+        if self._loaded is not None:
+            response.model_hash = self._loaded.model.info.sha256
+        return response
+
+    # -- in the thread of the adoption ------------------------------------------------------------
+
+    def _swap(self, model: Model) -> None:
+        """Have the next frame run by another model; the one under way ends with its own."""
+        self._loaded = Loaded(model, sensor_for(model))
+        self.get_logger().info(
+            f'from the next frame on model {model.info.sha256[:12]} for {self._subject!r}, '
+            f'{model.info.run_time * 1e3:.2f} ms a run'
+        )
+
     # -- in the worker's thread -------------------------------------------------------------------
 
     def process(self, arrival: Arrival) -> None:
         """Take one frame all the way: model input, run, belief."""
-        model = self._model
-        assert model is not None
+        loaded = self._loaded
+        assert loaded is not None
         begun = time.perf_counter()
         try:
-            self._sensor.write(arrival.message)
+            loaded.sensor.write(arrival.message)
         except FrameError as error:
             self._counters.malformed += 1
             self._complain(f'frame dropped: {error}')
             return
         written = time.perf_counter()
         try:
-            output = model.run()
+            output = loaded.model.run()
         except Exception as error:  # noqa: BLE001 -- onnxruntime's errors have no common type
             self._counters.failed += 1
             self._complain(f'the model failed: {describe_error(error)}')
@@ -337,14 +402,15 @@ class InferenceNode(ManagedNode):
             self._counters.invalid += 1
             self._complain(f'answer dropped: {error}')
             return
-        self._publish(arrival, log_likelihood.tobytes())
+        self._publish(arrival, log_likelihood.tobytes(), loaded.model.info.sha256)
 
-    def _publish(self, arrival: Arrival, log_likelihood: bytes) -> None:
+    def _publish(self, arrival: Arrival, log_likelihood: bytes, model_hash: str) -> None:
         # One message for all beliefs: publish() has let go of it when it returns.
         belief = self._belief
         belief.header.stamp = arrival.stamp
         belief.header.frame_id = arrival.frame_id
         belief.subject = arrival.subject
+        belief.model_hash = model_hash
         belief.log_likelihood = array('f', log_likelihood)
         belief.sequence += 1
         latency = (self.get_clock().now().nanoseconds - arrival.stamp_ns) / 1e9

@@ -61,7 +61,7 @@ RULES = {
     'composition': rule('protocols decision', 'yaml'),
     'runtime': rule('protocols decision missions storage transport', 'numpy'),
     'simulation': rule('protocols decision missions storage transport runtime', 'numpy'),
-    'inference': rule('', 'numpy onnxruntime PIL'),
+    'inference': rule('protocols', 'numpy onnx onnxruntime PIL'),
     'nodes': Rule(BELOW_NODES, None, ros=True),
     'client': Rule(BELOW_NODES | {'nodes'}, None, ros=True),
     'cli': Rule(None, None, ros=True),

@@ -158,6 +158,19 @@ def test_files_count_from_the_folder_of_the_file(
     assert swarm.storage_folder == str(tmp_path / 'state')
 
 
+def test_a_file_that_need_not_be_may_be_left_empty_and_counts_from_the_folder(
+    tmp_path: Path,
+) -> None:
+    for name in ('m.onnx', 'held.npz'):
+        (tmp_path / name).touch()
+    for held_out, wanted in (('held.npz', str(tmp_path / 'held.npz')), ("''", '')):
+        (tmp_path / 'swarm.yaml').write_text(
+            SMALL + f'inference: [{{subject: sign/7, model: m.onnx, held_out: {held_out}}}]\n'
+        )
+        swarm = load_swarm(tmp_path / 'swarm.yaml')
+        assert swarm.robots[0].inference[0].parameters['held_out'] == wanted
+
+
 def test_package_scheme_finds_the_share_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
