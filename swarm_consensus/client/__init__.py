@@ -19,8 +19,11 @@ from swarm_consensus.client.errors import (
 )
 from swarm_consensus.client.keyvalue_values import KeyChange, KeyEvent, KeyEventKind, KeyRange
 from swarm_consensus.client.robot_client import SwarmClient
+from swarm_consensus.client.shared_values import SharedEvent, SharedOutcome, SharedReading
 from swarm_consensus.client.values import Decision, Leadership, Members, Progress, Reading
 from swarm_consensus.decision.types import ANY_REVISION, Level, Status
+from swarm_consensus.protocols.crdt import Item as SharedItem
+from swarm_consensus.protocols.crdt import Kind as SharedKind
 from swarm_consensus.protocols.keyvalue import Item, ResultStatus
 from swarm_consensus.protocols.raft import Role
 from swarm_consensus.runtime.events import RobotStatus
@@ -46,6 +49,11 @@ __all__ = [
     'RobotNotFoundError',
     'RobotStatus',
     'Role',
+    'SharedEvent',
+    'SharedItem',
+    'SharedKind',
+    'SharedOutcome',
+    'SharedReading',
     'Status',
     'SwarmClient',
     'SwarmClientError',

@@ -22,6 +22,7 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
 from swarm_consensus.client.asyncio_keyvalue import AsyncioKeyValueMethods
+from swarm_consensus.client.asyncio_shared import AsyncioSharedState
 from swarm_consensus.client.calls import DISCOVERY_TIMEOUT_S
 from swarm_consensus.client.errors import ClientClosedError
 from swarm_consensus.client.robot_client import SwarmClient
@@ -47,6 +48,7 @@ class AsyncioSwarmClient(AsyncioKeyValueMethods):
     :param node_name: of the client's own node; empty: a random one.
     :param ros_arguments: for that node, such as `['-r', 'decision:=verdicts']`.
     :raises ValueError: neither robot nor namespace is given, or both.
+    :ivar shared: the shared state.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class AsyncioSwarmClient(AsyncioKeyValueMethods):
         self._ros_arguments = list(ros_arguments)
         self._spinner: _Spinner | None = None
         self._inbox: set[_Inbox[Any]] = set()
+        self.shared = AsyncioSharedState(self)
 
     async def __aenter__(self) -> AsyncioSwarmClient:
         if self._spinner is not None:

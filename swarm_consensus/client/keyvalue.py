@@ -171,7 +171,7 @@ class KeyValueMethods(ABC):
         if not key:
             raise ValueError('the key is empty; range() reads all keys')
         return self._read_keys(
-            Range.Request(key=_carried(key), count_max=1, linearizable=linearizable), timeout
+            Range.Request(key=carried(key), count_max=1, linearizable=linearizable), timeout
         )
 
     def range(
@@ -197,10 +197,10 @@ class KeyValueMethods(ABC):
         :raises ValueError: a key that ROS cannot carry.
         """
         request = Range.Request(
-            prefix=_carried(prefix),
-            first=_carried(first),
-            last=_carried(last),
-            after=_carried(after),
+            prefix=carried(prefix),
+            first=carried(first),
+            last=carried(last),
+            after=carried(after),
             count_max=count_max,
             linearizable=linearizable,
         )
@@ -282,7 +282,7 @@ def _expecting(
     key: str, version: int, index: int, value: bytes | None
 ) -> KeyValue.Request:
     request = KeyValue.Request(
-        key=_carried(key), expected_version=version, expected_index=index
+        key=carried(key), expected_version=version, expected_index=index
     )
     if value is not None:
         request.expect_value = True
@@ -295,7 +295,7 @@ def _with_timeout(wanted: Any, left: float) -> Any:
     return wanted
 
 
-def _carried(key: str) -> str:
+def carried(key: str) -> str:
     """
     Return a key.
 

@@ -24,6 +24,7 @@ from swarm_consensus.client.calls import (
 from swarm_consensus.client.errors import ClientClosedError, RobotNotFoundError
 from swarm_consensus.client.keyvalue import KeyValueMethods
 from swarm_consensus.client.services import Services
+from swarm_consensus.client.shared import SharedState
 from swarm_consensus.client.values import (
     Decision,
     Leadership,
@@ -66,6 +67,7 @@ class SwarmClient(KeyValueMethods):
     :param namespace: its namespace where that is another. Neither given: the node's own.
     :param discovery_timeout: how long a call looks for the robot before it is not there, s.
     :raises ValueError: both robot and namespace are given.
+    :ivar shared: the shared state.
     """
 
     def __init__(
@@ -103,6 +105,7 @@ class SwarmClient(KeyValueMethods):
             unanswered=self._unanswered,
         )
         self._administration = Administration(self._services)
+        self.shared = SharedState(self)
         self._watches: set[Watch] = set()
         self._closed = False
 

@@ -254,7 +254,7 @@ CONSENSUS_PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         'value_bytes_max',
         32_768,
-        'Largest value that may be proposed.',
+        'Largest value that may be proposed, put into the key-value store or the shared state.',
         'bytes',
         minimum=1,
         maximum=500_000,
@@ -329,6 +329,49 @@ CONSENSUS_PARAMETERS: tuple[Parameter, ...] = (
         1000,
         'How many past changes of the key-value store a late subscriber of `key_events` '
         'receives, and how far a slow one may lag; 0: no such topic.',
+        'messages',
+        minimum=0,
+        maximum=10_000,
+    ),
+    Parameter(
+        'shared_digest_period',
+        0.5,
+        'Time between two comparisons of the shared state with the other robots; up to 8 times as '
+        'long while nothing changes.',
+        's',
+        minimum=0.02,
+        maximum=3600.0,
+    ),
+    Parameter(
+        'shared_bytes_max',
+        16_777_216,
+        'Memory that the shared state may take at this robot; a write beyond it is refused, and '
+        'twice as much is taken from others. The same for all robots.',
+        'bytes',
+        minimum=10_000,
+        maximum=268_435_456,
+    ),
+    Parameter(
+        'shared_retire_after',
+        86_400.0,
+        'Silence after which a robot takes no more room in the causal context of the shared state; '
+        'it may still come back. 0: never.',
+        's',
+        minimum=0.0,
+        maximum=31_536_000.0,
+    ),
+    Parameter(
+        'shared_clock_ahead_max',
+        60.0,
+        'How far ahead of its own clock this robot follows the time of a write of another one.',
+        's',
+        minimum=0.001,
+        maximum=86_400.0,
+    ),
+    Parameter(
+        'shared_events_depth',
+        1000,
+        'How far a slow subscriber of `shared_events` may lag; 0: no such topic.',
         'messages',
         minimum=0,
         maximum=10_000,

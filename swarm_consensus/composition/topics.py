@@ -121,6 +121,15 @@ NAMES: tuple[Name, ...] = (
         overridable=True,
     ),
     Name(
+        'shared_events',
+        'shared_events',
+        Kind.TOPIC,
+        _MESSAGES + 'SharedEvent',
+        ((CONSENSUS_NODE, End.PUBLISHER),),
+        'Changes of the shared state, as this robot learns of them.',
+        overridable=True,
+    ),
+    Name(
         'misbehaviour',
         'misbehaviour',
         Kind.TOPIC,
@@ -211,6 +220,22 @@ NAMES: tuple[Name, ...] = (
         'swarm_consensus/srv/Range',
         ((CONSENSUS_NODE, End.SERVER),),
         'Read the key-value store.',
+    ),
+    Name(
+        'shared_change',
+        'shared_change',
+        Kind.SERVICE,
+        'swarm_consensus/srv/SharedChange',
+        ((CONSENSUS_NODE, End.SERVER),),
+        'Change the shared state.',
+    ),
+    Name(
+        'shared_read',
+        'shared_read',
+        Kind.SERVICE,
+        'swarm_consensus/srv/SharedRead',
+        ((CONSENSUS_NODE, End.SERVER),),
+        'Read the shared state.',
     ),
     Name(
         'decide',

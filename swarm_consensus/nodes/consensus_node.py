@@ -58,6 +58,7 @@ from swarm_consensus.nodes.keyvalue_services import KeyValueServices
 from swarm_consensus.nodes.managed import ManagedNode, StartError
 from swarm_consensus.nodes.parameters import NodeParameters
 from swarm_consensus.nodes.serialized import belief_from_serialized
+from swarm_consensus.nodes.shared_services import SharedServices
 from swarm_consensus.nodes.usage import usage, wants_help
 from swarm_consensus.protocols.keyvalue import WatchEnded
 from swarm_consensus.runtime.config import RuntimeConfig
@@ -83,6 +84,9 @@ from swarm_consensus.runtime.events import (
     ReadAnswered,
     ReadAsked,
     RobotStatus,
+    SharedAnswered,
+    SharedReadAnswered,
+    SharedTold,
     StatusReport,
     TransferAnswered,
     TransferAsked,
@@ -115,6 +119,8 @@ Answer = (
     | RangeAnswered
     | TransferAnswered
     | ChangeAnswered
+    | SharedAnswered
+    | SharedReadAnswered
 )
 
 
@@ -148,6 +154,7 @@ class ConsensusNode(ManagedNode):
         self._entities: list[tuple[str, object]] = []
         self._frames: FrameTopics | None = None
         self._key_value: KeyValueServices | None = None
+        self._shared: SharedServices | None = None
         # One group for the protocol, so that its callbacks never overlap; the action's
         # executions wait long and only wait, so they may overlap.
         self._group = MutuallyExclusiveCallbackGroup()
@@ -262,6 +269,14 @@ class ConsensusNode(ManagedNode):
             nanoseconds=_nanoseconds,
             depth=int(values['key_events_depth']),
         )
+        self._shared = SharedServices(
+            self,
+            self._waiting_group,
+            self._answered,
+            inactive=INACTIVE,
+            nanoseconds=_nanoseconds,
+            depth=int(values['shared_events_depth']),
+        )
         action = ActionServer(
             self,
             Decide,
@@ -275,8 +290,11 @@ class ConsensusNode(ManagedNode):
 
     def activate(self) -> None:
         """Open the storage and take part in the swarm."""
-        config, frames, key_value = self._config, self._frames, self._key_value
-        assert config is not None and frames is not None and key_value is not None
+        config, frames, key_value, shared = (
+            self._config, self._frames, self._key_value, self._shared
+        )  # fmt: skip
+        assert config is not None and frames is not None
+        assert key_value is not None and shared is not None
         sim_time = bool(self.get_parameter('use_sim_time').value)
         clock = RosClock(self) if sim_time else MonotonicClock()
         try:
@@ -319,6 +337,7 @@ class ConsensusNode(ManagedNode):
             self._driver = None
             raise StartError(str(error), lasting=isinstance(error, LASTING)) from None
         key_value.begin(self._driver.put)
+        shared.begin(self._driver.put)
 
     def storage_place(self, folder: Path) -> Place:
         """Return where this robot keeps its log; called in the thread of the runtime."""
@@ -328,6 +347,8 @@ class ConsensusNode(ManagedNode):
     def deactivate(self) -> None:
         """Leave the swarm; whoever waits is told so."""
         driver, self._driver = self._driver, None
+        if self._shared is not None:
+            self._shared.end()
         if driver is not None:
             driver.stop()
         self._hand_over()
@@ -355,6 +376,9 @@ class ConsensusNode(ManagedNode):
         if self._key_value is not None:
             self._key_value.destroy()
             self._key_value = None
+        if self._shared is not None:
+            self._shared.destroy()
+            self._shared = None
         self._config = None
 
     @property
@@ -511,6 +535,9 @@ class ConsensusNode(ManagedNode):
                 self._failed(StartError(output.reason))
             elif isinstance(output, (WatchTold, WatchEnded, WatchBegun)):
                 self._tell(output)
+            elif isinstance(output, SharedTold):
+                if self._shared is not None:
+                    self._shared.tell(output)
             else:
                 self._answers.append(output)
                 answered = True

@@ -131,6 +131,10 @@ def config_from(
         agreed_window=int(values['agreed_window']),  # type: ignore[arg-type]
         agreed_instances_max=int(values['agreed_instances_max']),  # type: ignore[arg-type]
         agreed_exclude=values['agreed_on_equivocation'] == 'exclude',
+        shared_digest_ns=nanoseconds(values['shared_digest_period']),
+        shared_bytes_max=int(values['shared_bytes_max']),  # type: ignore[arg-type]
+        shared_retire_ns=nanoseconds(values['shared_retire_after']),
+        shared_ahead_ns=nanoseconds(values['shared_clock_ahead_max']),
     )
 
 

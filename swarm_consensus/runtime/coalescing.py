@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from swarm_consensus.protocols import raft
+from swarm_consensus.protocols import crdt, raft
 from swarm_consensus.protocols.agreement import messages as agreement
 from swarm_consensus.runtime.accusations import Accusation
 from swarm_consensus.runtime.members import Presence
@@ -41,6 +41,8 @@ _ABOUT: dict[type[Any], Callable[[Any], object]] = {
     agreement.StandingsWanted: lambda message: message.after,
     agreement.Standings: lambda message: message.after,
     Accusation: lambda message: message.first.sender,
+    crdt.Digest: lambda message: (),
+    crdt.Pull: lambda message: (),
 }  # fmt: skip
 
 

@@ -56,6 +56,11 @@ class RuntimeConfig:
     :param agreed_instances_max: epochs under way at once over all subjects.
     :param agreed_exclude: whether a robot that is proved to have contradicted itself is removed
         from the swarm, beside being reported.
+    :param shared_digest_ns: time between two comparisons of the shared state with the others.
+    :param shared_bytes_max: memory that the shared state may take; twice as much from others.
+    :param shared_retire_ns: silence after which a robot is taken out of the causal context of the
+        shared state; 0: never.
+    :param shared_ahead_ns: how far ahead of this robot's clock another one may write.
     :raises ValueError: settings that contradict each other, with what to change.
     """
 
@@ -96,6 +101,10 @@ class RuntimeConfig:
     agreed_window: int = 4
     agreed_instances_max: int = 256
     agreed_exclude: bool = False
+    shared_digest_ns: int = SECOND // 2
+    shared_bytes_max: int = 16 << 20
+    shared_retire_ns: int = 86_400 * SECOND
+    shared_ahead_ns: int = 60 * SECOND
 
     def __post_init__(self) -> None:
         if self.robot not in self.robots:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from swarm_consensus.decision.subjects import View
 from swarm_consensus.decision.types import Decision, Status
+from swarm_consensus.protocols import crdt
 from swarm_consensus.protocols.keyvalue import Event, Item, Operation, Result, WatchEnded
 from swarm_consensus.protocols.raft import Role
 from swarm_consensus.protocols.values import value
@@ -175,6 +176,58 @@ class WatchCancelled:
     key: int
 
 
+@value
+class SharedAsked:
+    """
+    Somebody at this robot wants the shared state changed.
+
+    :param request_id: it is done once for each; '': each time.
+    """
+
+    key: int
+    operation: crdt.Operation
+    timeout_ns: int
+    request_id: str = ''
+
+
+@dataclass(frozen=True, slots=True)
+class SharedReadAsked:
+    """
+    Somebody at this robot reads the shared state.
+
+    :param name: this key alone; '': those that begin with `prefix`, above `after`.
+    """
+
+    key: int
+    name: str
+    prefix: str = ''
+    after: str = ''
+    count_max: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SharedWatchAsked:
+    """Somebody at this robot watches the keys of the shared state that begin so, from now on."""
+
+    key: int
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class SharedWatchTaken:
+    """Somebody has taken this many of the events of a watch, and has room for as many."""
+
+    key: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class SharedWatchCancelled:
+    """The one that watched no longer does; nothing follows."""
+
+    key: int
+
+
 @dataclass(frozen=True, slots=True)
 class Tuned:
     """New values of the settings that may change while the robot runs."""
@@ -185,6 +238,13 @@ class Tuned:
 
 
 KEY_VALUE_INPUTS = (KeyValueAsked, RangeAsked, WatchAsked, WatchTaken, WatchCancelled)
+SHARED_INPUTS = (
+    SharedAsked,
+    SharedReadAsked,
+    SharedWatchAsked,
+    SharedWatchTaken,
+    SharedWatchCancelled,
+)
 
 Input = (
     FrameArrived
@@ -202,6 +262,11 @@ Input = (
     | WatchCancelled
     | TransferAsked
     | ChangeAsked
+    | SharedAsked
+    | SharedReadAsked
+    | SharedWatchAsked
+    | SharedWatchTaken
+    | SharedWatchCancelled
     | Tuned
 )
 
@@ -334,6 +399,55 @@ class WatchTold:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedAnswered:
+    """
+    The outcome of a SharedAsked; always follows.
+
+    :param status: DECIDED where it is done and durable here; REFUSED where it is not; UNKNOWN where
+        the disk did not take it in time, but may yet.
+    :param found: False where there was nothing to take away.
+    """
+
+    key: int
+    status: Status
+    reason: str
+    found: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SharedReadAnswered:
+    """
+    The outcome of a SharedReadAsked; always follows.
+
+    :param more: there are more keys, behind the last of these.
+    """
+
+    key: int
+    items: tuple[crdt.Item, ...]
+    more: bool = False
+
+
+@value
+class SharedEvent:
+    """How a key of the shared state stands after changes; no items: it is gone."""
+
+    key: str
+    items: tuple[crdt.Item, ...]
+
+
+@value
+class SharedTold:
+    """
+    What a watch asked for: how keys that changed stand now; SharedWatchTaken is to follow.
+
+    Each key is told once for all that happened to it meanwhile.
+    """
+
+    key: int
+    events: tuple[SharedEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Peer:
     """
     Another robot as seen from here.
@@ -457,6 +571,9 @@ Output = (
     | WatchEnded
     | TransferAnswered
     | ChangeAnswered
+    | SharedAnswered
+    | SharedReadAnswered
+    | SharedTold
     | StatusReport
     | FlowTold
     | NameTaken

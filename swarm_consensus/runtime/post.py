@@ -96,13 +96,20 @@ class Post:
         if due_ns is not None and now_ns >= due_ns:
             self.send()
 
-    def offer(self, message: object, to: tuple[str, ...] = (), key: str = '') -> Offer:
+    def offer(
+        self,
+        message: object,
+        to: tuple[str, ...] = (),
+        key: str = '',
+        in_class: TrafficClass | None = None,
+    ) -> Offer:
         """
         Queue a message.
 
         :param to: receivers; (): every robot.
         :param key: a later message with the same takes its place; '': none does, or one that makes
             it useless (coalescing.py).
+        :param in_class: the traffic class, where it is not that of all messages of the type.
         """
         if len(to) == self._others > 1:
             # All the others: their names would take more room than many a message.
@@ -110,7 +117,9 @@ class Post:
         slot: object = key or None
         if slot is None and self._budget is not None:
             slot = coalescing_key(message, to)
-        outcome = self._outbox.offer(message, to, traffic_class(message), slot)
+        if in_class is None:
+            in_class = traffic_class(message)
+        outcome = self._outbox.offer(message, to, in_class, slot)
         if not outcome.taken:
             # The protocols send again what was not heard; people find the count in diagnostics.
             self._dropped[f'NOT_SENT_{outcome.name}'] += 1

@@ -56,6 +56,7 @@ class Reporter:
         counters: FrameCounters,
         dropped: Mapping[str, int],
         agreement: Agreement,
+        shared: Mapping[str, int],
         accused: tuple[str, ...],
     ) -> None:
         """Append notices and a status where something changed or the period came round."""
@@ -105,7 +106,8 @@ class Reporter:
                     peers=peers,
                     frames=counters.copy(),
                     evidence_dropped=dict(dropped)
-                    | {f'AGREEMENT_{name}': n for name, n in agreement.dropped.items()},
+                    | {f'AGREEMENT_{name}': n for name, n in agreement.dropped.items()}
+                    | {f'SHARED_{name}': n for name, n in shared.items()},
                     agreed_quorum_size=agreement.config.thresholds.heard,
                     agreed_open=agreement.under_way,
                     accused=accused,

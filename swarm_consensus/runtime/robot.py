@@ -16,6 +16,7 @@ from swarm_consensus.protocols.agreement.records import RECORDS_LOST_KEY, Record
 from swarm_consensus.protocols.raft import (
     Raft,
     Restored,
+    Role,
 )
 from swarm_consensus.runtime.agreed_work import AGREEMENT_MESSAGES, AgreedWork
 from swarm_consensus.runtime.config import SECOND, RuntimeConfig
@@ -23,6 +24,7 @@ from swarm_consensus.runtime.deciding import Deciding
 from swarm_consensus.runtime.desk import Desk
 from swarm_consensus.runtime.events import (
     KEY_VALUE_INPUTS,
+    SHARED_INPUTS,
     BeliefSeen,
     BeliefUnreadable,
     ChangeAsked,
@@ -52,6 +54,8 @@ from swarm_consensus.runtime.raft_settings import raft_config
 from swarm_consensus.runtime.reporting import Reporter
 from swarm_consensus.runtime.request_ids import RequestIds
 from swarm_consensus.runtime.requests import Requests
+from swarm_consensus.runtime.shared import SHARED_MESSAGES, Shared
+from swarm_consensus.runtime.shared_records import split_records
 from swarm_consensus.runtime.snapshots import restore_state
 from swarm_consensus.runtime.wire import COMMANDS, MESSAGES
 from swarm_consensus.storage import Storage
@@ -73,7 +77,8 @@ class RobotRuntime:
     :param incarnation: number of this boot, from the storage.
     :param restored: what the storage gave back.
     :param random: seeded differently at every robot and boot.
-    :param records: what the storage gave back of what this robot said in agreements.
+    :param records: what the storage gave back of what this robot said in agreements, and of the
+        shared state.
     :param records_lost: whether that is not all.
     :param keys: of this robot in its swarm; None: the swarm has none, and nothing is signed.
     """
@@ -132,6 +137,15 @@ class RobotRuntime:
         )
         self._deciding = Deciding(config, self._state, incarnation, self._request_ids)
         self._requests = Requests()
+        records, shared = split_records(records)
+        self._shared = Shared(
+            config,
+            storage=storage,
+            records=shared,
+            incarnation=incarnation,
+            random=Random(f'{nonce}/shared'),
+            now_ns=now_ns,
+        )
         self._agreed = AgreedWork(
             config,
             swarm=swarm,
@@ -226,6 +240,7 @@ class RobotRuntime:
             if self._work.move_time(now_ns):
                 self._work.carry_out(now_ns, outputs)
             self._agree(ticked, now_ns, outputs)
+            self._shared.carry_out(self._post, now_ns, outputs)
         self._touched.clear()
         if notice is not None and notice is self._post.notice:
             # Other work goes on and on, and no append came: it has waited long enough.
@@ -243,6 +258,7 @@ class RobotRuntime:
             counters=self._counters,
             dropped=self._deciding.dropped,
             agreement=self._agreed.agreement,
+            shared=self._shared.replica.dropped,
             accused=self._agreed.accusations.accused,
         )
         return outputs
@@ -260,6 +276,7 @@ class RobotRuntime:
         self._requests.expire(now_ns, no_quorum, self._deciding.level, outputs)
         self._keyvalue.expire(now_ns, has_quorum, outputs)
         agreed.expire(now_ns, alive, outputs)
+        self._shared.expire(now_ns, outputs)
 
     def sleep_ns(self) -> int:
         """Return how long nothing is due unless an input comes."""
@@ -290,7 +307,8 @@ class RobotRuntime:
         if self._lease_clock.due_ns is not None:
             due_ns = min(due_ns, self._lease_clock.due_ns)
         due_ns -= now_ns
-        return max(1, min(self._raft.idle_ticks(), -(-due_ns // self._config.tick_ns)))
+        due_ticks = min(self._raft.idle_ticks(), self._shared.idle_ticks)
+        return max(1, min(due_ticks, -(-due_ns // self._config.tick_ns)))
 
     def flush(self) -> None:
         """Send what waited for more to go with it; to be called before the thread sleeps."""
@@ -312,6 +330,7 @@ class RobotRuntime:
             return True
         self._work.pass_time(passed, self._planned_ticks + self._config.heartbeat_ticks)
         self._agreed.pass_time(passed, self._raft, self._post.waits(TrafficClass.AGREEMENT))
+        self._shared.pass_time(passed, self._planned_ticks + self._config.heartbeat_ticks)
         return True
 
     def _on_tick(self, now_ns: int, outputs: list[Output]) -> None:
@@ -328,6 +347,11 @@ class RobotRuntime:
             self._post.offer(presence, (self._config.robot,) if presence.probing else ())
         for contribution in self._deciding.resend(now_ns, self._post.room(TrafficClass.BELIEF)):
             self._post.offer(contribution, key=contribution.subject)
+        if not self._members.probing:
+            leads = self._raft.role is Role.LEADER
+            asked = self._shared.look(self._state.keyvalue, leads, self._members, now_ns)
+            if asked is not None:
+                self._keyvalue.ask(asked, now_ns, self._obstacle(TrafficClass.LOG), outputs)
 
     # -- take in ------------------------------------------------------------------------------
 
@@ -336,6 +360,8 @@ class RobotRuntime:
             self._frame(item, now_ns, outputs)
         elif isinstance(item, KEY_VALUE_INPUTS) and not self._members.probing:
             self._keyvalue.ask(item, now_ns, self._obstacle(TrafficClass.LOG), outputs)
+        elif isinstance(item, SHARED_INPUTS) and not self._members.probing:
+            self._shared.ask(item, self._post.overloaded(TrafficClass.BELIEF), now_ns, outputs)
         elif isinstance(item, FrameUnreadable):
             self._guard.unreadable(item.size)
         elif isinstance(item, BeliefUnreadable):
@@ -389,6 +415,7 @@ class RobotRuntime:
         if self._members.heard(receipt.sender, frame.header.incarnation, now_ns):
             outputs.append(Notice(f'{receipt.sender} is there'))
             self._agreed.look_around()
+            self._shared.look_around()
         elif receipt.contact is Contact.REBOOTED:
             outputs.append(Notice(f'{receipt.sender} has rebooted', warning=True))
         for message in receipt.messages:
@@ -399,6 +426,9 @@ class RobotRuntime:
                 continue
             elif isinstance(message, AGREEMENT_MESSAGES):
                 self._agreed.receive(receipt.sender, message, receipt.frame, outputs)
+            elif isinstance(message, SHARED_MESSAGES):
+                waits = self._post.waits(TrafficClass.BULK)
+                self._shared.receive(receipt.sender, message, waits, now_ns)
             elif not self._work.held:
                 self._message(receipt.sender, message, now_ns, outputs)
 

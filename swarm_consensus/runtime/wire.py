@@ -2,7 +2,8 @@
 Which types travel, and under which number. Numbers never change their meaning (docs/wire.md).
 
 1..31: Raft, in the order of its MESSAGE_TYPES. 32..47: evidence. 48..63: membership. 64..79:
-agreement, in the order of its MESSAGE_TYPES, then accusations.
+agreement, in the order of its MESSAGE_TYPES, then accusations. 96..103: shared state, in the order
+of its MESSAGE_TYPES.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from swarm_consensus.decision.types import (
     KeyValueCommand,
     TimeCommand,
 )
-from swarm_consensus.protocols import raft
+from swarm_consensus.protocols import crdt, raft
 from swarm_consensus.protocols.agreement import messages as agreement
 from swarm_consensus.protocols.agreement.effects import KEPT_TYPES
 from swarm_consensus.runtime.accusations import Accusation
@@ -34,6 +35,7 @@ HANDOVER_REQUEST_KIND = 50
 HANDOVER_REPLY_KIND = 51
 AGREEMENT_KINDS_FROM = 64
 ACCUSATION_KIND = 79
+SHARED_KINDS_FROM = 96
 
 MESSAGE_KINDS: dict[int, type[Any]] = {
     **dict(enumerate(raft.MESSAGE_TYPES, start=RAFT_KINDS_FROM)),
@@ -44,6 +46,7 @@ MESSAGE_KINDS: dict[int, type[Any]] = {
     HANDOVER_REPLY_KIND: HandoverReply,
     **dict(enumerate(agreement.MESSAGE_TYPES, start=AGREEMENT_KINDS_FROM)),
     ACCUSATION_KIND: Accusation,
+    **dict(enumerate(crdt.MESSAGE_TYPES, start=SHARED_KINDS_FROM)),
 }
 
 # What stands in the data of COMMAND entries; on disk for years, so the same rule holds.
@@ -64,7 +67,12 @@ OUTCOMES: Codec[Outcome] = Codec({1: Outcome})
 
 # Proofs have to hold two of these frames, and catching up is in no hurry.
 _AGREEMENT = {agreement.Piece, agreement.PiecesWanted, agreement.Statement}
-_BULK = raft.BULK_TYPES | {Accusation, *agreement.MESSAGE_TYPES} - _AGREEMENT
+_BULK = (
+    raft.BULK_TYPES
+    | {Accusation, *agreement.MESSAGE_TYPES} - _AGREEMENT
+    | {crdt.Pull, crdt.Dots, crdt.Pulled}
+)
+_SHARED = {crdt.Delta, crdt.Digest}
 _URGENT = raft.ELECTION_TYPES | {Presence, NameInUse, HandoverRequest, HandoverReply}
 
 
@@ -76,4 +84,6 @@ def traffic_class(message: object) -> TrafficClass:
         return TrafficClass.BULK
     if type(message) in _AGREEMENT:
         return TrafficClass.AGREEMENT
-    return TrafficClass.BELIEF if isinstance(message, Contribution) else TrafficClass.LOG
+    if isinstance(message, Contribution) or type(message) in _SHARED:
+        return TrafficClass.BELIEF
+    return TrafficClass.LOG

@@ -8,7 +8,7 @@ pytest.importorskip('rclpy', reason='the client is made of ROS entities')
 
 from swarm_consensus.cli import kv
 from swarm_consensus.client.errors import NoAnswerError
-from swarm_consensus.client.keyvalue import _carried
+from swarm_consensus.client.keyvalue import carried
 from swarm_consensus.client.keyvalue_values import (
     KeyEvent,
     KeyEventFilter,
@@ -199,8 +199,8 @@ def test_a_snapshot_that_jumped_over_nothing_new_does_not_pass() -> None:
 def test_a_key_that_ros_would_change_is_refused(key: str) -> None:
     """Both errors are ValueErrors."""
     with pytest.raises(ValueError, match='NUL|surrogates'):
-        _carried(key)
-    assert _carried('é/\U0001f916') == 'é/\U0001f916'
+        carried(key)
+    assert carried('é/\U0001f916') == 'é/\U0001f916'
 
 
 def test_the_command_line_prints_changes_in_a_line_each() -> None:
