@@ -25,6 +25,7 @@ from swarm_consensus.runtime.events import (
     ReadAnswered,
     ReadAsked,
 )
+from swarm_consensus.runtime.shared import PROPOSAL
 from swarm_consensus.simulation.facts import InvariantBroken
 from swarm_consensus.simulation.history import Event, History
 from swarm_consensus.simulation.invariants import register_of
@@ -273,6 +274,9 @@ class Clients:
         elif isinstance(output, ReadAnswered):
             self._was_read(output.key, self._open.pop(output.key), output)
         elif isinstance(output, KeyValueAnswered):
+            if output.key == PROPOSAL:
+                # The robot has asked by itself, for its shared state.
+                return
             self._was_put(self._open.pop(output.key), output)
         elif isinstance(output, RangeAnswered):
             self._ranged(output.key, self._open.pop(output.key), output)

@@ -45,7 +45,7 @@ def _question(command: AnyCommand) -> tuple[str, int, str] | None:
         return command.subject, command.expected_revision, command.choice
     if isinstance(command, KeyValueCommand) and command.put is not None:
         put = command.put
-        return KEY + put.key, put.expected.version, put.value.decode()
+        return KEY + put.key, put.expected.version, put.value.decode(errors='replace')
     return None
 
 
