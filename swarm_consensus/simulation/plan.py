@@ -30,6 +30,7 @@ class Plan:
     :param keys: share of operations on the key-value store, puts and reads.
     :param agreed: subjects of the level agreed; () where the seed has none.
     :param agreement: share of operations on these.
+    :param sharers: users of the shared state; 0: nobody shares anything.
     :param dealt: what each robot holds in a swarm with keys; else None.
     :param absent: names of sources of faults that this seed must not have.
     :param vehemence: how much happens: mean number of faults of each kind in a second.
@@ -48,6 +49,7 @@ class Plan:
     keys: float
     agreed: tuple[str, ...]
     agreement: float
+    sharers: int
     dealt: dict[str, Keys] | None
     absent: frozenset[str]
     vehemence: float
@@ -89,6 +91,7 @@ def draw(seed: int) -> Plan:
         trailing_entries=random.choice([0, 3, 1000]),
     )
     common = _draw_budget(seed, common)
+    sharers, common = _draw_shared(seed, common)
     agreed = _draw_agreed(seed, common)
     configs = tuple(
         replace(agreed.common, robot=robot, priority=random.randrange(ranks)) for robot in robots
@@ -111,9 +114,30 @@ def draw(seed: int) -> Plan:
         keys=0.0 if seed % 3 else 0.5,
         agreed=agreed.subjects,
         agreement=agreed.share,
+        sharers=sharers,
         dealt=agreed.dealt,
         absent=frozenset(absent),
         vehemence=random.choice([1, 3, 6, 12]),
+    )
+
+
+def _draw_shared(seed: int, common: RuntimeConfig) -> tuple[int, RuntimeConfig]:
+    """
+    Draw who shares state: every seventh seed has some, the others are the runs that they were.
+
+    :returns: how many users there are, and the settings.
+    """
+    if seed % 7 != 1:
+        return 0, common
+    random = Random(f'{seed}/shared')
+    return random.choice([1, 2, 4]), replace(
+        common,
+        # Where there are bytes for little more than heartbeats, digests must not take them.
+        shared_digest_ns=random.choice([20, 20, 100, 500]) * MILLISECOND
+        if not common.bytes_per_second
+        else SECOND // 2,
+        # Robots that are only away are settled as well.
+        shared_retire_ns=random.choice([0, SECOND // 5, SECOND // 2, 86_400 * SECOND]),
     )
 
 

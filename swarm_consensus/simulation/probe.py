@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from swarm_consensus.protocols.agreement.broadcast import PieceRules
+from swarm_consensus.protocols.crdt import Item, items_at
 from swarm_consensus.protocols.raft import InvariantError, Membership, Role
 from swarm_consensus.runtime.robot import RobotRuntime
 
@@ -18,7 +19,7 @@ from swarm_consensus.runtime.robot import RobotRuntime
 class Probe:
     """A view of one boot of one robot."""
 
-    __slots__ = ('_agreed', '_agreement', '_raft', '_state', '_work')
+    __slots__ = ('_agreed', '_agreement', '_raft', '_shared', '_state', '_work')
 
     def __init__(self, runtime: RobotRuntime) -> None:
         self._raft = runtime._raft
@@ -26,6 +27,7 @@ class Probe:
         self._work = runtime._work
         self._agreed = runtime._agreed
         self._agreement = runtime._agreed.agreement
+        self._shared = runtime._shared
 
     @property
     def name(self) -> str:
@@ -50,7 +52,7 @@ class Probe:
     @property
     def stands_still(self) -> bool:
         """Return whether anything stands still for want of room on the disk."""
-        return self._work.held or self._agreed.held
+        return self._work.held or self._agreed.held or self._shared.held
 
     @property
     def agreed_held(self) -> bool:
@@ -87,6 +89,25 @@ class Probe:
         """Give (name, newest epoch, recent epochs with hashes of their outcomes) of subjects."""
         for subject in self._agreement._subjects:
             yield subject.name, subject.settled, subject.recent
+
+    @property
+    def shared_state(self) -> bytes:
+        """Return the shared state, as the bytes that equal states have in common."""
+        return self._shared.replica.state.encode()
+
+    @property
+    def shared_level(self) -> int:
+        """Return how much of the history of the shared state is settled."""
+        return self._shared.replica.level
+
+    def shared_items(self, key: str) -> tuple[Item, ...]:
+        """Return what stands under a key of the shared state."""
+        return items_at(self._shared.replica.state, key)
+
+    @property
+    def shared_keys(self) -> list[str]:
+        """Return the keys of the shared state."""
+        return self._shared.replica.state.keys()
 
     @property
     def end(self) -> tuple[int, int]:

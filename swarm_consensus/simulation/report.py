@@ -21,8 +21,14 @@ def description(report: Report) -> str:
         f'last term {report.term}, {report.committed} entries committed\n'
         f'troubles: {", ".join(report.troubles) or "none"}\n'
         f'clients: {outcomes}; {report.operations} operations in the history\n'
-        f'{BEYOND_HELP if report.beyond_help else ""}trace: {report.digest}'
+        f'{_shared(report)}{BEYOND_HELP if report.beyond_help else ""}trace: {report.digest}'
     )
+
+
+def _shared(report: Report) -> str:
+    if not report.shared:
+        return ''
+    return f'shared state: {report.shared} changes, settled to level {report.settled}\n'
 
 
 def failure_text(seed: int, error: Exception) -> str:

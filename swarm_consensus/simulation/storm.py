@@ -22,6 +22,7 @@ from swarm_consensus.simulation.nemesis import Nemesis
 from swarm_consensus.simulation.observer import Observer, Observers
 from swarm_consensus.simulation.plan import Plan, draw
 from swarm_consensus.simulation.referee import Referee
+from swarm_consensus.simulation.sharers import Sharers
 from swarm_consensus.simulation.trace import Trace
 from swarm_consensus.simulation.world import World
 
@@ -45,6 +46,8 @@ class Report:
     :param operations: of the clients, in the history.
     :param outcomes: how often clients met which end.
     :param epochs: of subjects of the level agreed that have ended.
+    :param shared: changes of the shared state that were acknowledged.
+    :param settled: level to which its history is settled.
     :param beyond_help: so many voters lost their logs that nobody may ever lead again.
     """
 
@@ -60,6 +63,8 @@ class Report:
     outcomes: dict[str, int]
     beyond_help: bool = False
     epochs: int = 0
+    shared: int = 0
+    settled: int = 0
 
 
 class _Losses(Observer):
@@ -103,6 +108,9 @@ class Storm:
             self._plan, self.world, self._referee, Random(f'{seed}/clients')
         )
         self._losses.clients = self._clients
+        self._sharers = Sharers(
+            self._plan.sharers, self.world, self._plan.think_ns, Random(f'{seed}/sharers')
+        )
 
     def run(self) -> Report:
         """
@@ -115,13 +123,19 @@ class Storm:
         nemesis = Nemesis(self._seed, world, self._plan)
         nemesis.begin(self._plan.troubled_ns)
         self._clients.start()
+        self._sharers.start()
         world.run(self._plan.troubled_ns)
         nemesis.heal()
         self._clients.stop()
+        self._sharers.stop()
         beyond_help = self._is_beyond_help()
         if not beyond_help:
             self._agree()
         self._clients.history.check()
+        if not (beyond_help and self._sharers.level):
+            # Also where nobody may lead: the shared state waits for no quorum. But what was settled
+            # only the log tells.
+            self._share()
         facts = self._referee.facts
         return Report(
             seed=self._seed,
@@ -136,22 +150,37 @@ class Storm:
             outcomes=dict(self._clients.outcomes),
             beyond_help=beyond_help,
             epochs=self._referee.outcomes.epochs,
+            shared=self._sharers.done,
+            settled=self._sharers.level,
         )
 
     def _hear(self, now_ns: int, robot: str, output: Output) -> None:
         if isinstance(output, NameTaken):
             raise InvariantBroken('names', f'{robot} gives way, and nobody has its name')
         self._clients.hear(robot, output)
+        self._sharers.hear(robot, output)
 
     # -- after the healing ------------------------------------------------------------------------
 
     def _agree(self) -> None:
         """Hold that the healed swarm is of use again, within a generous time."""
-        budgeted = bool(self._plan.configs[0].bytes_per_second)
-        until_ns = self.world.now_ns + HEALED_NS_MAX * (BUDGET_FACTOR if budgeted else 1)
+        until_ns = self._healed_by_ns()
         self._wait(until_ns)
         self._clients.ask_everywhere()
         self._wait(until_ns)
+
+    def _healed_by_ns(self) -> int:
+        budgeted = bool(self._plan.configs[0].bytes_per_second)
+        return self.world.now_ns + HEALED_NS_MAX * (BUDGET_FACTOR if budgeted else 1)
+
+    def _share(self) -> None:
+        """Hold that all have the same shared state, with all in it that was acknowledged."""
+        until_ns = self._healed_by_ns()
+        while why := self._sharers.disagreement():
+            if self.world.now_ns >= until_ns:
+                raise InvariantBroken('shared state', why)
+            self.world.run(self.world.now_ns + HEALED_STEP_NS)
+        self._sharers.check()
 
     def _is_beyond_help(self) -> bool:
         """

@@ -43,6 +43,7 @@ def test_storms_are_storms() -> None:
     assert sum(report.crashes for report in reports) > 300
     assert sum(report.term > 3 for report in reports) > 20
     assert sum(report.epochs for report in reports) > 500
+    assert sum(report.shared for report in reports) > 500
     ends = (
         'read, not read, written, compared, put, ranged, again, unknown, refused, '
         'agreed, agreed compared, read agreed'
