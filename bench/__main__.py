@@ -24,6 +24,7 @@ MODULES = (
     'failover',
     'lossy',
     'agreement_rounds',
+    'shared_state',
 )
 OUTPUT = Path('build/bench.json')
 BUSY_SHARE = 0.5

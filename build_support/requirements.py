@@ -115,7 +115,7 @@ _RUNTIME = (
 
 # Optional parts. `test` holds what builds the interfaces as well: tests run colcon.
 _EXTRAS: dict[str, tuple[str, ...]] = {
-    'bench': ('matplotlib >= 3.8', 'pysyncobj >= 0.3.17'),
+    'bench': ('matplotlib >= 3.8', 'pycrdt >= 0.12', 'pysyncobj >= 0.3.17'),
     'demo': (
         'matplotlib >= 3.8',
         'scikit-learn >= 1.4',
