@@ -111,6 +111,7 @@ _RUNTIME = (
     'pynacl >= 1.5',
     'pyyaml >= 6.0',
     'rich >= 13.0',
+    'zstandard >= 0.22',
 )
 
 # Optional parts. `test` holds what builds the interfaces as well: tests run colcon.

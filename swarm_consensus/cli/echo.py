@@ -9,9 +9,12 @@ import threading
 
 from swarm_consensus.protocols.raft import AppendEntries
 from swarm_consensus.runtime.wire import COMMANDS, MESSAGES
+from swarm_consensus.transport.compression import Expander
 from swarm_consensus.transport.errors import MalformedError
 from swarm_consensus.transport.frame import FrameHeader, TrafficClass
 from swarm_consensus.transport.hashes import swarm_hash
+
+_EXPANDER = Expander()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,14 +36,16 @@ def describe(header: FrameHeader, batch: bytes, signature: bytes = b'') -> list[
         name = TrafficClass(header.traffic_class).name.lower()
     except ValueError:
         name = f'class {header.traffic_class}?'
-    lines = [
-        f'{header.sender} -> {header.to or "all"}  {name}  #{header.sequence}  {len(batch)} bytes'
-        + ('  signed' if signature else '')
-    ]
+    way = f'{header.sender} -> {header.to or "all"}'
+    line = f'{way}  {name}  #{header.sequence}  {len(batch)} bytes'
+    signed = '  signed' if signature else ''
     try:
-        items = MESSAGES.inspect_batch(batch)
+        plain = _EXPANDER.expand(batch)
+        items = MESSAGES.inspect_batch(plain)
     except MalformedError as error:
-        return [*lines, f'    not decodable: {error}']
+        return [line + signed, f'    not decodable: {error}']
+    expanded = '' if plain is batch else f' ({len(plain)} before compression)'
+    lines = [line + expanded + signed]
     for item in items:
         to = f'  (for {", ".join(item.to)})' if item.to and not header.to else ''
         lines.append(f'    {_message(item.message)}{to}')

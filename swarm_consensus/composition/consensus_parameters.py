@@ -278,6 +278,15 @@ CONSENSUS_PARAMETERS: tuple[Parameter, ...] = (
         maximum=1_000_000_000,
     ),
     Parameter(
+        'compress_min_bytes',
+        500,
+        'Batches of so many bytes or more are compressed (zstd), where that gains; 0: none. Every '
+        'robot reads compressed batches, whatever its own value.',
+        'bytes',
+        minimum=0,
+        maximum=1_000_000,
+    ),
+    Parameter(
         'linger',
         0.002,
         'How long after a frame with beliefs, or with bulk, the next of the same waits for more to '

@@ -13,7 +13,8 @@ def _traffic(status: RobotStatus) -> dict[str, str]:
         f'traffic {count.traffic_class.name.lower()}': (
             f'{count.offered} offered = {count.sent} sent + {count.coalesced} coalesced + '
             f'{count.dropped} dropped + {count.waiting} waiting; {count.frames} frames, '
-            f'{count.bytes} bytes; pressure {count.pressure:.2f}'
+            f'{count.bytes} bytes, {count.plain_bytes} before compression; '
+            f'pressure {count.pressure:.2f}'
         )
         for count in status.traffic
     }

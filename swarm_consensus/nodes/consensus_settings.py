@@ -123,6 +123,7 @@ def config_from(
         subjects_open_max=int(values['subjects_open_max']),  # type: ignore[arg-type]
         bytes_per_second=int(values['bytes_per_second']),  # type: ignore[arg-type]
         burst_bytes=int(values['burst_bytes']),  # type: ignore[arg-type]
+        compress_min_bytes=int(values['compress_min_bytes']),  # type: ignore[arg-type]
         linger_ns=nanoseconds(values['linger']),
         weights=tuple(values['weights']),  # type: ignore[arg-type]
         agreed_lies=borne.lies,

@@ -46,6 +46,8 @@ class RuntimeConfig:
     :param bytes_per_second: most that this robot puts on the radio, whole frames by
         `transport.budget.wire_bytes`; 0: no budget.
     :param burst_bytes: most at once after a pause; 0: the least with which every frame can leave.
+    :param compress_min_bytes: batches of so many bytes or more are compressed, where that gains;
+        0: none are.
     :param linger_ns: how long after a frame with beliefs, or bulk, the next one waits for company.
     :param weights: of the evidence of each robot at the level AGREED, in the order of `robots`, by
         swarm.yaml and the same at all of them; (): all 1.
@@ -93,6 +95,7 @@ class RuntimeConfig:
     trailing_entries: int = 1_000
     bytes_per_second: int = 0
     burst_bytes: int = 0
+    compress_min_bytes: int = 500
     linger_ns: int = 2 * MILLISECOND
     weights: tuple[float, ...] = ()
     agreed_lies: bool = False
@@ -151,8 +154,11 @@ class RuntimeConfig:
         return max(RATE_MIN, 2 * heartbeat * SECOND // (self.tick_ns * self.heartbeat_ticks))
 
     def _check_budget(self) -> None:
-        if self.linger_ns < 0:
-            raise ValueError(f'linger must not be negative: {self.linger_ns} ns')
+        if min(self.linger_ns, self.compress_min_bytes) < 0:
+            raise ValueError(
+                f'linger ({self.linger_ns} ns) and compress_min_bytes '
+                f'({self.compress_min_bytes}) must not be negative'
+            )
         if not self.bytes_per_second:
             if self.burst_bytes:
                 raise ValueError('burst_bytes means nothing without bytes_per_second')

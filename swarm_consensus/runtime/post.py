@@ -10,6 +10,7 @@ from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.ports import Transport
 from swarm_consensus.runtime.wire import MESSAGES, traffic_class
 from swarm_consensus.transport.budget import Budget
+from swarm_consensus.transport.compression import Compressor
 from swarm_consensus.transport.frame import FrameCounters, TrafficClass
 from swarm_consensus.transport.keys import Keys
 from swarm_consensus.transport.outbox import ClassTraffic, Offer, Outbox
@@ -43,6 +44,7 @@ def open_outbox(
         signer=None if keys is None else Signer(keys.signing_key),
         counters=counters,
         budget=budget,
+        compressor=Compressor(config.compress_min_bytes) if config.compress_min_bytes else None,
         linger_ns=dict.fromkeys((TrafficClass.BELIEF, TrafficClass.BULK), config.linger_ns),
     )
 

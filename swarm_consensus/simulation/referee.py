@@ -26,7 +26,10 @@ from swarm_consensus.simulation.invariants import (
 from swarm_consensus.simulation.observer import Observer
 from swarm_consensus.simulation.oracle import Oracle
 from swarm_consensus.simulation.probe import Probe
+from swarm_consensus.transport.compression import Expander
 from swarm_consensus.transport.frame import Frame, TrafficClass
+
+_EXPANDER = Expander()
 
 
 class Referee(Observer):
@@ -87,12 +90,12 @@ class Referee(Observer):
         """Tell what elections and agreements say; the rest is seen on disks."""
         for header, batch, _signature in frames:
             if header.traffic_class == TrafficClass.AGREEMENT:
-                for item in MESSAGES.inspect_batch(batch):
+                for item in MESSAGES.inspect_batch(_EXPANDER.expand(batch)):
                     self._words.said(self.facts.robots[robot], item.message)
             if header.traffic_class != TrafficClass.ELECTION:
                 continue
             facts = self.facts.robots[robot]
-            for item in MESSAGES.inspect_batch(batch):
+            for item in MESSAGES.inspect_batch(_EXPANDER.expand(batch)):
                 for rule in self._on_tell:
                     rule.told(facts, ','.join(item.to), item.message)
 

@@ -16,7 +16,10 @@ from swarm_consensus.runtime.events import Output, StatusReport
 from swarm_consensus.runtime.robot import RobotRuntime
 from swarm_consensus.runtime.wire import MESSAGES
 from swarm_consensus.simulation.observer import Observer
+from swarm_consensus.transport.compression import Expander
 from swarm_consensus.transport.frame import Frame
+
+_EXPANDER = Expander()
 
 TEXT_CHARACTERS_MAX = 180
 
@@ -58,7 +61,7 @@ class Trace(Observer):
             self._hash.update(f'{now_ns} {header.sender} {header.to} {header.sequence} '.encode())
             self._hash.update(batch)
             if self._verbose:
-                for item in MESSAGES.inspect_batch(batch):
+                for item in MESSAGES.inspect_batch(_EXPANDER.expand(batch)):
                     to = ','.join(item.to) or 'all'
                     self._line(now_ns, robot, f'-> {to}: {item.message!r}')
 

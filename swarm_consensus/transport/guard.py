@@ -16,7 +16,8 @@ from typing import Generic
 
 from swarm_consensus.protocols.values import value
 from swarm_consensus.transport.codec import Codec, MessageT
-from swarm_consensus.transport.errors import MalformedError
+from swarm_consensus.transport.compression import MARK, Expander
+from swarm_consensus.transport.errors import MalformedError, OversizeError
 from swarm_consensus.transport.frame import (
     VERSION,
     Frame,
@@ -29,6 +30,7 @@ from swarm_consensus.transport.signing import Verifier
 from swarm_consensus.transport.window import ReplayWindow
 
 _CLASSES = len(TrafficClass)
+_MARK = bytes((MARK,))
 
 
 class Verdict(Enum):
@@ -127,6 +129,7 @@ class Guard(Generic[MessageT]):
         self._codec = codec
         self._verifier = verifier
         self._frame_bytes_max = frame_bytes_max
+        self._expander = Expander(frame_bytes_max)
         self._agreement_bytes_max = batch_bytes_max(TrafficClass.AGREEMENT, frame_bytes_max)
         self._peers: dict[str, _Peer] = {}
         self._robots: frozenset[str] = frozenset()
@@ -181,10 +184,19 @@ class Guard(Generic[MessageT]):
                 return self._drop(Verdict.FORGED)
             witness = Frame(header, batch, signature)
         try:
-            messages = self._codec.decode_batch(batch, self._robot)
+            messages = self._decode(header, batch)
+        except OversizeError as error:
+            return self._drop(Verdict.OVERSIZE, str(error))
         except MalformedError as error:
             return self._drop(Verdict.MALFORMED, str(error))
         return self._accept(peer, header, messages, witness)
+
+    def _decode(self, header: FrameHeader, batch: bytes) -> tuple[MessageT, ...]:
+        if batch[:1] == _MARK:
+            if header.traffic_class == TrafficClass.AGREEMENT:
+                raise MalformedError('batches of the class AGREEMENT are never compressed')
+            batch = self._expander.expand(batch)
+        return self._codec.decode_batch(batch, self._robot)
 
     def _bytes_max(self, traffic_class: int) -> int:
         if traffic_class == TrafficClass.AGREEMENT:
@@ -241,7 +253,7 @@ class Guard(Generic[MessageT]):
         claims: tuple[MessageT, ...] = ()
         if len(batch) <= self._frame_bytes_max:
             try:
-                claims = self._codec.decode_batch(batch, self._robot)
+                claims = self._decode(header, batch)
             except MalformedError as error:
                 return Receipt(Verdict.IMPOSTOR, reason=str(error))
         return Receipt(Verdict.IMPOSTOR, claims=claims)

@@ -22,6 +22,7 @@ from typing import Generic
 from swarm_consensus.protocols.values import value
 from swarm_consensus.transport.budget import Budget, wire_bytes
 from swarm_consensus.transport.codec import Codec, MessageT, array_header
+from swarm_consensus.transport.compression import Compressor
 from swarm_consensus.transport.frame import (
     VERSION,
     Frame,
@@ -35,6 +36,9 @@ from swarm_consensus.transport.signing import SIGNATURE_BYTES, Signer
 HEADER_BYTES = len(array_header(16))  # of a batch, at most
 # What may wait in a class, as the time in which a budget would carry it: what is older is not news.
 QUEUE_SECONDS = 2
+_NEVER = 2**62
+# Batches are made so many times larger, at most, where they shrink that much.
+SHRINK_MAX = 8
 
 
 class Offer(Enum):
@@ -60,7 +64,8 @@ class ClassCounters:
     :param dropped: refused, because too large or because the class was full.
     :param waiting: have not left yet.
     :param frames: that carried what was sent.
-    :param bytes: of the batches sent.
+    :param plain_bytes: of the batches sent, before they were compressed.
+    :param bytes: of these as sent.
     """
 
     offered: int = 0
@@ -69,6 +74,7 @@ class ClassCounters:
     dropped: int = 0
     waiting: int = 0
     frames: int = 0
+    plain_bytes: int = 0
     bytes: int = 0
 
 
@@ -89,6 +95,7 @@ class ClassTraffic:
     waiting: int
     waiting_bytes: int
     frames: int
+    plain_bytes: int
     bytes: int
     pressure: float
 
@@ -106,12 +113,14 @@ class _Pack:
 
     :param to: the only robot that all of it is for; '' where there are several.
     :param size: bytes of the parts.
+    :param batch: made of them, as it goes on the wire; empty until it is made.
     """
 
     slots: list[object]
     parts: list[bytes]
     to: str
     size: int
+    batch: bytes = b''
 
 
 class Outbox(Generic[MessageT]):
@@ -130,6 +139,7 @@ class Outbox(Generic[MessageT]):
     :param class_messages_max: messages that may wait in one class.
     :param signer: signs every frame; None: the swarm has no keys.
     :param budget: None: everything leaves at once.
+    :param compressor: None: batches leave as they are.
     :param linger_ns: by class, how long after a frame the next one waits for company.
     """
 
@@ -147,6 +157,7 @@ class Outbox(Generic[MessageT]):
         class_messages_max: int = 16_384,
         signer: Signer | None = None,
         budget: Budget | None = None,
+        compressor: Compressor | None = None,
         linger_ns: Mapping[TrafficClass, int] | None = None,
     ) -> None:
         self.counters = counters
@@ -158,8 +169,11 @@ class Outbox(Generic[MessageT]):
         self._nonce = nonce
         self._codec = codec
         self._signer = signer
+        self._compressor = compressor
+        # Batches below this are not looked at.
+        self._compress_min = _NEVER if compressor is None else compressor.bytes_min
         self._bytes_max = {c: batch_bytes_max(c, frame_bytes_max) for c in TrafficClass}
-        # A batch of more than one message has no more than this.
+        # A batch of more than one message has no more than this, as sent.
         self._together = dict(self._bytes_max)
         self._class_bytes_max = dict.fromkeys(TrafficClass, class_bytes_max)
         if budget is not None:
@@ -169,6 +183,10 @@ class Outbox(Generic[MessageT]):
                 self._class_bytes_max[c] = min(class_bytes_max, max(queue_bytes, bytes_max))
         self._class_messages_max = class_messages_max
         self._linger_ns = {c: ns for c, ns in (linger_ns or {}).items() if ns > 0}
+        # Under a budget: what would leave next, until something is offered to the class, and by how
+        # much batches of the class shrink at least.
+        self._ready: dict[TrafficClass, _Pack] = {}
+        self._shrinks = dict.fromkeys(TrafficClass, 1)
         # When a frame of these classes last left.
         self._left_ns: dict[TrafficClass, int] = {}
         # Insertion order is the order of leaving; a key of our own stands for 'no key'.
@@ -215,6 +233,8 @@ class Outbox(Generic[MessageT]):
             count.dropped += 1
             return Offer.FULL
         self._waiting_bytes[traffic_class] = waiting_bytes
+        if self._ready:
+            self._ready.pop(traffic_class, None)
         queue[slot] = _Waiting(tuple(to), data)
         if older is None:
             self._waiting += 1
@@ -252,6 +272,7 @@ class Outbox(Generic[MessageT]):
                 waiting=count.waiting,
                 waiting_bytes=self._waiting_bytes[traffic_class],
                 frames=count.frames,
+                plain_bytes=count.plain_bytes,
                 bytes=count.bytes,
                 pressure=self.pressure(traffic_class, now_ns),
             )
@@ -275,44 +296,67 @@ class Outbox(Generic[MessageT]):
         self.due_ns = None
         for traffic_class, queue in self._queues.items():
             if queue and not self._lingers(traffic_class, now_ns):
+                room = self._together[traffic_class]
                 while queue:
-                    frames.append(self._send(traffic_class, self._pack(traffic_class), now_ns))
+                    pack = self._pack(traffic_class, room)
+                    frames.append(self._send(traffic_class, pack, now_ns))
         return frames
 
     def _flush_within(self, budget: Budget, now_ns: int) -> list[Frame]:
         """Return the frames that the budget lets leave."""
         frames: list[Frame] = []
         self.due_ns = None
-        packs: dict[TrafficClass, _Pack] = {}
-        costs: dict[TrafficClass, int] = {}
-        for traffic_class, queue in self._queues.items():
-            if queue and not self._lingers(traffic_class, now_ns):
-                self._prepare(traffic_class, packs, costs)
+        costs = {
+            traffic_class: self._next_cost(traffic_class)
+            for traffic_class, queue in self._queues.items()
+            if queue and not self._lingers(traffic_class, now_ns)
+        }
         while (chosen := budget.choose(costs, now_ns)) is not None:
-            frame = self._send(chosen, packs[chosen], now_ns)
-            budget.spend(chosen, self._cost(frame.header.to, len(frame.batch)), now_ns)
-            frames.append(frame)
+            frames.append(self._send(chosen, self._ready.pop(chosen), now_ns))
+            budget.spend(chosen, costs[chosen], now_ns)
             if self._queues[chosen]:
-                self._prepare(chosen, packs, costs)
+                costs[chosen] = self._next_cost(chosen)
             else:
-                del packs[chosen], costs[chosen]
+                del costs[chosen]
         budget.leave_waiting(costs, now_ns)
         if costs:
             self._look_again(budget.due_ns(costs, now_ns))
         return frames
 
-    def _prepare(
-        self,
-        traffic_class: TrafficClass,
-        packs: dict[TrafficClass, _Pack],
-        costs: dict[TrafficClass, int],
-    ) -> None:
-        pack = packs[traffic_class] = self._pack(traffic_class)
-        costs[traffic_class] = self._cost(pack.to, HEADER_BYTES + pack.size)
+    def _next_cost(self, traffic_class: TrafficClass) -> int:
+        """Return what the next frame of a class takes on the network; it is made ready for it."""
+        pack = self._ready.get(traffic_class)
+        if pack is None:
+            pack = self._ready[traffic_class] = self._make_ready(traffic_class)
+        return wire_bytes(
+            len(self._robot.encode()),
+            len(pack.to.encode()),
+            len(pack.batch),
+            0 if self._signer is None else SIGNATURE_BYTES,
+        )
 
-    def _cost(self, to: str, batch_bytes: int) -> int:
-        signature_bytes = 0 if self._signer is None else SIGNATURE_BYTES
-        return wire_bytes(len(self._robot.encode()), len(to.encode()), batch_bytes, signature_bytes)
+    def _make_ready(self, traffic_class: TrafficClass) -> _Pack:
+        """Return as much as makes a frame of the size that the budget wants, compressed."""
+        wanted, bytes_max = self._together[traffic_class], self._bytes_max[traffic_class]
+        while True:
+            shrink = self._shrinks[traffic_class]
+            pack = self._pack(traffic_class, min(bytes_max, wanted * shrink))
+            pack.batch = self._seal(traffic_class, pack)
+            size = len(pack.batch)
+            if shrink > 1 and size > wanted and len(pack.parts) > 1:
+                self._shrinks[traffic_class] = shrink // 2
+                continue
+            if shrink < SHRINK_MAX and pack.size > wanted * shrink // 2 and 2 * size < wanted:
+                # There would have been room for twice as much.
+                self._shrinks[traffic_class] = shrink * 2
+            return pack
+
+    def _seal(self, traffic_class: TrafficClass, pack: _Pack) -> bytes:
+        """Return the batch that is made of a pack, compressed where that gains."""
+        batch = self._codec.join(pack.parts)
+        if len(batch) >= self._compress_min and self._compressor is not None:
+            return self._compressor.compress(traffic_class, batch)
+        return batch
 
     def _lingers(self, traffic_class: TrafficClass, now_ns: int) -> bool:
         """Return whether a class waits for more to go with it."""
@@ -330,9 +374,13 @@ class Outbox(Generic[MessageT]):
     def _look_again(self, at_ns: int) -> None:
         self.due_ns = at_ns if self.due_ns is None else min(self.due_ns, at_ns)
 
-    def _pack(self, traffic_class: TrafficClass) -> _Pack:
-        """Return what goes into the next frame of a class, which has something that waits."""
-        room = self._together[traffic_class] - HEADER_BYTES
+    def _pack(self, traffic_class: TrafficClass, room: int) -> _Pack:
+        """
+        Return what goes into the next frame of a class, which has something that waits.
+
+        :param room: most bytes of a batch of several messages.
+        """
+        room -= HEADER_BYTES
         count_max = self._codec.limits.batch_messages_max
         slots: list[object] = []
         parts: list[bytes] = []
@@ -360,11 +408,12 @@ class Outbox(Generic[MessageT]):
         self._waiting_bytes[traffic_class] -= pack.size
         if traffic_class in self._linger_ns:
             self._left_ns[traffic_class] = now_ns
-        batch = self._codec.join(pack.parts)
+        batch = pack.batch or self._seal(traffic_class, pack)
+        count = self.classes[traffic_class]
+        count.plain_bytes += pack.size + len(array_header(sent))
         self._sequence += 1
         self.counters.sent += 1
         self.counters.sent_bytes += len(batch)
-        count = self.classes[traffic_class]
         count.sent += sent
         count.waiting -= sent
         count.frames += 1

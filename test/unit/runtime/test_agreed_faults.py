@@ -13,8 +13,10 @@ from swarm_consensus.runtime.events import Misbehaved, Notice
 from swarm_consensus.runtime.wire import MESSAGES
 from swarm_consensus.simulation.fuse import CrashPoint, Fuse
 from swarm_consensus.simulation.network import Faults
+from swarm_consensus.transport.compression import Expander
 
 SURE_OF_CAT = (0.9, 0.05, 0.05)
+EXPANDER = Expander()
 
 
 def converged(swarm: AgreedSwarm, subject: str = 'goal') -> bool:
@@ -96,7 +98,7 @@ def words(swarm: AgreedSwarm, robot: str) -> set[tuple[str, int]]:
     said = set()
     for sender, frame in swarm.count.frames:
         if sender == robot:
-            for item in MESSAGES.inspect_batch(frame.batch):
+            for item in MESSAGES.inspect_batch(EXPANDER.expand(frame.batch)):
                 if isinstance(item.message, (Statement, Piece)):
                     said.add((item.message.subject, item.message.epoch))
     return said

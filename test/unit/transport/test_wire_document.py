@@ -11,6 +11,7 @@ from swarm_consensus.protocols.agreement.coin import coin_name
 from swarm_consensus.protocols.raft import AppendEntries, Entry, EntryKind
 from swarm_consensus.runtime.wire import COMMAND_KINDS, MESSAGE_KINDS, MESSAGES
 from swarm_consensus.transport import curve
+from swarm_consensus.transport.compression import MARK, WINDOW_BYTES_MAX, Expander
 from swarm_consensus.transport.dealing import deal
 from swarm_consensus.transport.frame import VERSION, FrameHeader
 from swarm_consensus.transport.hashes import swarm_hash
@@ -68,6 +69,16 @@ def test_the_example_is_what_the_codec_writes(repository: Path) -> None:
     message = AppendEntries(5, 'r1', 7, 4, (Entry(8, 5, EntryKind.COMMAND, b'hi'),), 6)
     encoded = [MESSAGES.encode(message), MESSAGES.encode(message, ['r2'])]
     assert blocks == encoded
+
+
+def test_the_example_of_a_compressed_batch_is_read_as_what_it_says(repository: Path) -> None:
+    compressed, plain, raw = hex_blocks(repository, 'Compressed batches')
+    entries = tuple(Entry(index, 5, EntryKind.COMMAND, b'hi') for index in range(8, 16))
+    assert plain == MESSAGES.encode_batch([AppendEntries(5, 'r1', 7, 4, entries, 6)])
+    assert Expander().expand(compressed) == plain
+    assert Expander().expand(raw) == MESSAGES.join([])
+    text = (repository / 'docs' / 'wire.md').read_text()
+    assert compressed[0] == MARK and f'a window of at most {WINDOW_BYTES_MAX:,} bytes' in text
 
 
 def test_the_examples_of_signatures_are_what_a_robot_signs(repository: Path) -> None:
