@@ -64,6 +64,7 @@ from swarm_consensus.protocols.keyvalue import WatchEnded
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.driver import Driver, MonotonicClock
 from swarm_consensus.runtime.events import (
+    BeliefsRefused,
     ChangeAnswered,
     ChangeAsked,
     DecideAnswered,
@@ -108,6 +109,8 @@ from swarm_consensus.transport.key_files import KeysError
 from swarm_consensus.transport.keys import Keys
 
 INACTIVE = 'the node is not active'
+# Inputs that wait for the runtime beyond which beliefs are dropped.
+INPUTS_WAITING_MAX = 1_000
 # What is wrong with a storage for good. A lock or a full disk may be gone a moment later.
 LASTING = (StorageDamaged, StorageForeign, StorageVersionError)
 
@@ -151,6 +154,7 @@ class ConsensusNode(ManagedNode):
         self._goals: dict[int, ServerGoalHandle] = {}
         self._answers: deque[Answer | DecideProgress] = deque()
         self._status: RobotStatus | None = None
+        self._beliefs_refused = 0
         self._entities: list[tuple[str, object]] = []
         self._frames: FrameTopics | None = None
         self._key_value: KeyValueServices | None = None
@@ -394,9 +398,17 @@ class ConsensusNode(ManagedNode):
     # -- from ROS to the runtime ------------------------------------------------------------------
 
     def _on_belief(self, data: bytes) -> None:
-        if self._driver is not None:
-            now_ns = self.get_clock().now().nanoseconds
-            self._driver.put(belief_from_serialized(data, now_ns))
+        driver = self._driver
+        if driver is None:
+            return
+        if driver.waiting >= INPUTS_WAITING_MAX:
+            # The newest that still comes is worth more than all that would wait.
+            self._beliefs_refused += 1
+            return
+        if self._beliefs_refused:
+            driver.put(BeliefsRefused(self._beliefs_refused))
+            self._beliefs_refused = 0
+        driver.put(belief_from_serialized(data, self.get_clock().now().nanoseconds))
 
     def _ask(self) -> tuple[int, Future]:
         key = next(self._keys)

@@ -55,6 +55,8 @@ WARNING_PERIOD = 5.0  # s, between two log lines of the same trouble
 # One picture may show many objects at once.
 BELIEF_DEPTH = 100
 DIAGNOSTICS_DEPTH = 10
+# Of a label or a subject; longer ones would be refused by every robot.
+TEXT_CHARACTERS_MAX = 256
 # Without a word from consensus_node for so long, there is no limit any more but our own, s.
 FLOW_TIMEOUT = 5.0
 
@@ -124,6 +126,12 @@ class InferenceNode(ManagedNode):
         if not self._subject:
             raise StartError('subject is empty: set it to what the beliefs are about')
         self._by_frame = values['subject_from'] == 'frame_id'
+        for text in (self._subject, *values['labels']):
+            if len(text) > TEXT_CHARACTERS_MAX:
+                raise StartError(
+                    f'{text[:40]!r}... has {len(text)} characters; the subject and each of the '
+                    f'labels may have {TEXT_CHARACTERS_MAX}'
+                )
         try:
             spec = spec_from(values)
             model = Model(spec)
@@ -276,6 +284,13 @@ class InferenceNode(ManagedNode):
         subject = self._subject
         if self._by_frame and frame_id:
             subject = f'{subject}/{frame_id}'
+            if len(subject) > TEXT_CHARACTERS_MAX:
+                self._counters.malformed += 1
+                self._complain(
+                    f'frame dropped: a subject of {len(subject)} characters by its frame_id, '
+                    f'{TEXT_CHARACTERS_MAX} are allowed'
+                )
+                return
         worker.put(subject, Arrival(message, stamp, stamp_ns, frame_id, subject))
 
     def _note_loss(self, event: Any) -> None:

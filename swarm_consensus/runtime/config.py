@@ -13,6 +13,10 @@ from swarm_consensus.transport.signing import SIGNATURE_BYTES
 
 MILLISECOND = 1_000_000
 SECOND = 1_000_000_000
+# Most that evidence takes in a batch beside its numbers (names have 256 characters at most), and
+# each of these.
+EVIDENCE_BYTES = 2_200
+NUMBER_BYTES = 9
 # About what a heartbeat, or its answer, takes in a batch, beside the name of the sender.
 HEARTBEAT_BYTES = 40
 
@@ -132,8 +136,18 @@ class RuntimeConfig:
                 f'weights has {len(self.weights)} numbers for {len(self.robots)} robots; give one '
                 'for each, in the order of `robots`, or none'
             )
+        self._check_labels()
         self._check_budget()
         self._check_agreed()
+
+    def _check_labels(self) -> None:
+        labels_max = (self.frame_bytes_max - EVIDENCE_BYTES) // NUMBER_BYTES
+        for policy in self.policies:
+            if len(policy.labels) > labels_max:
+                raise ValueError(
+                    f"subject '{policy.name}' has {len(policy.labels)} labels; evidence on at most "
+                    f'{labels_max} fits into a frame of frame_bytes_max {self.frame_bytes_max}'
+                )
 
     @property
     def budget_burst_bytes(self) -> int:

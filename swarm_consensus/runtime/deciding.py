@@ -25,13 +25,12 @@ from swarm_consensus.decision.types import (
     Verdict,
     no_answer,
 )
-from swarm_consensus.runtime.config import RuntimeConfig
+from swarm_consensus.runtime.config import NUMBER_BYTES, RuntimeConfig
 from swarm_consensus.runtime.request_ids import RequestIds
 
 SUBJECT_CHARACTERS_MAX = 256
-# What a contribution takes beside its numbers, and each of these.
+# About what a contribution takes as a frame of its own, beside its numbers.
 CONTRIBUTION_BYTES = 250
-NUMBER_BYTES = 9
 # A fused answer is said again when its confidence has moved by this much.
 FUSED_CONFIDENCE_STEP = 0.01
 

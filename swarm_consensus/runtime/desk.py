@@ -26,6 +26,8 @@ from swarm_consensus.transport.errors import EncodeError
 READ_COUNT_MAX = 10_000
 READ_VALUE_BYTES_MAX = 1_000_000
 
+TEXT_CHARACTERS_MAX = COMMANDS.limits.text_characters_max
+
 ID_USED = 'the request id was used for another kind of request; give each request its own'
 
 
@@ -115,6 +117,12 @@ class Desk:
         policy = self._deciding.policy(asked.subject)
         if not asked.subject:
             return 'the subject is empty'
+        for what in ('subject', 'choice', 'request_id'):
+            if len(getattr(asked, what)) > TEXT_CHARACTERS_MAX:
+                return (
+                    f'the {what} has {len(getattr(asked, what))} characters, at most '
+                    f'{TEXT_CHARACTERS_MAX} are allowed'
+                )
         if len(asked.value) > self._config.value_bytes_max:
             return (
                 f'the value has {len(asked.value)} bytes, value_bytes_max allows '

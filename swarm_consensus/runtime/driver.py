@@ -90,6 +90,11 @@ class Driver:
         if self._open_error is not None:
             raise self._open_error
 
+    @property
+    def waiting(self) -> int:
+        """Return how many inputs wait for the runtime to take them in."""
+        return len(self._inputs)
+
     def put(self, item: Input) -> None:
         """Hand an input to the runtime; never blocks."""
         self._inputs.append(item)

@@ -40,6 +40,13 @@ class BeliefUnreadable:
 
 
 @dataclass(frozen=True, slots=True)
+class BeliefsRefused:
+    """Beliefs that came while too much waited for the runtime; none of them is here."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class BeliefSeen:
     """
     A belief of this robot's own inference.
@@ -251,6 +258,7 @@ Input = (
     | FrameUnreadable
     | BeliefSeen
     | BeliefUnreadable
+    | BeliefsRefused
     | ProposeAsked
     | ReadAsked
     | DecideAsked

@@ -9,6 +9,7 @@ from swarm_consensus.protocols.agreement.agreement import Agreement
 from swarm_consensus.protocols.raft import Membership, Raft, RaftStatus
 from swarm_consensus.runtime.belief_flow import BeliefFlow
 from swarm_consensus.runtime.config import RuntimeConfig
+from swarm_consensus.runtime.deciding import SUBJECT_CHARACTERS_MAX
 from swarm_consensus.runtime.events import FlowTold, Notice, Output, Peer, RobotStatus, StatusReport
 from swarm_consensus.runtime.members import Members
 from swarm_consensus.runtime.post import Post
@@ -36,6 +37,15 @@ class Reporter:
         self._had_quorum = False
         self._membership: Membership | None = None
         self._lost = ''
+        self._told_losses: dict[str, int] = {}
+        self._too_large = {
+            'SUBJECT_TOO_LONG': 'beliefs were dropped: their subjects have more than '
+            f'{SUBJECT_CHARACTERS_MAX} characters',
+            'NOT_SENT_OVERSIZE': 'messages were not sent: they are larger than frame_bytes_max '
+            f'({config.frame_bytes_max}) allows',
+            'BELIEFS_REFUSED': 'beliefs were dropped: they came faster than this robot takes them '
+            'in; lower rate_max of inference_node',
+        }
         self.period_ns = config.status_period_ns
 
     @property
@@ -74,6 +84,7 @@ class Reporter:
         if not changed and now_ns < self._due_ns:
             return
         self._notices(status, alive, outputs)
+        self._notices_of_losses(dropped, outputs)
         self._last = (status.role, status.leader, status.term)
         self._alive = alive
         self._due_ns = now_ns + self.period_ns
@@ -122,6 +133,15 @@ class Reporter:
     ) -> Peer:
         silence_ns, incarnation = members.silence(robot, now_ns)
         return Peer(robot, robot in alive, silence_ns, incarnation, status.match.get(robot, 0))
+
+    def _notices_of_losses(self, dropped: Mapping[str, int], outputs: list[Output]) -> None:
+        """Say aloud what this robot's own producers made too large, once a status at most."""
+        for reason, text in self._too_large.items():
+            count = dropped.get(reason, 0)
+            new = count - self._told_losses.get(reason, 0)
+            if new:
+                self._told_losses[reason] = count
+                outputs.append(Notice(f'{new} {text}', warning=True))
 
     def _notices(
         self, status: RaftStatus, alive: tuple[str, ...], outputs: list[Output]

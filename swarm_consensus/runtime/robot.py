@@ -26,6 +26,7 @@ from swarm_consensus.runtime.events import (
     KEY_VALUE_INPUTS,
     SHARED_INPUTS,
     BeliefSeen,
+    BeliefsRefused,
     BeliefUnreadable,
     ChangeAsked,
     DecideAsked,
@@ -366,6 +367,8 @@ class RobotRuntime:
             self._guard.unreadable(item.size)
         elif isinstance(item, BeliefUnreadable):
             self._deciding.dropped['UNREADABLE'] += 1
+        elif isinstance(item, BeliefsRefused):
+            self._deciding.dropped['BELIEFS_REFUSED'] += item.count
         elif isinstance(item, Tuned):
             self._deciding.weight = item.weight
             self._deciding.belief_resend_ns = item.belief_resend_ns
