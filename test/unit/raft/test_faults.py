@@ -52,9 +52,9 @@ def storm(seed: int) -> Cluster:
     settings['trailing_entries'] = bulk.choice([0, 0, 1, 4])
     settings['snapshot_chunk_bytes'] = bulk.choice([50, 200, 1000])
     settings['snapshot_window'] = bulk.choice([1, 3, 8])
-    # And one of a radio that is too slow, so that what was made waits at times.
+    # And one of a radio that is too slow in every fifth seed, so that what was made waits at times.
     radio = Random(f'{seed}/radio')
-    pauses = radio.choice([0, 0, 0.1, 0.5])
+    pauses = radio.choice([0.1, 0.5]) if seed % 5 == 3 else 0
     settings['append_target_bytes'] = radio.choice([1, 60]) if pauses else 0
     # One robot is away for so long that the log has gone on without it.
     away = bulk.choice(names)
