@@ -7,7 +7,13 @@ from collections.abc import Callable, Iterator
 from swarm_consensus.composition.draft import SubjectDraft, SwarmDraft, text, texts
 from swarm_consensus.composition.problems import Problem, did_you_mean
 from swarm_consensus.composition.schema import CONSENSUS
-from swarm_consensus.decision.rule_names import AGREED_RULES, POOLS, is_entry_point, rule_problem
+from swarm_consensus.decision.rule_names import (
+    AGREED_RULES,
+    FUSION_RULES,
+    POOLS,
+    is_entry_point,
+    rule_problem,
+)
 from swarm_consensus.decision.tolerance import tolerance, too_many
 from swarm_consensus.decision.types import Level
 
@@ -31,7 +37,7 @@ def _rules_belong_to_levels(draft: SwarmDraft) -> Iterator[Problem]:
             continue
         problem = rule_problem(text(setting), level)
         if problem:
-            known = AGREED_RULES if level is Level.AGREED else POOLS
+            known = AGREED_RULES if level is Level.AGREED else FUSION_RULES
             near = not is_entry_point(text(setting)) and text(setting) not in AGREED_RULES
             hint = did_you_mean(text(setting), known) if near else ''
             yield Problem(setting.line, f'{setting.path} {problem}{hint}')

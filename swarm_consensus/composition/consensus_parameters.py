@@ -173,7 +173,8 @@ CONSENSUS_PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         'belief_resend',
         0.2,
-        'Time between two sendings of own evidence on a subject that is still open.',
+        'Time between two comparisons with the robots in reach of what evidence each holds, while '
+        'subjects are open; what one lacks is then sent again.',
         's',
         minimum=0.02,
         maximum=60.0,

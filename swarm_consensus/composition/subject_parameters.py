@@ -69,10 +69,19 @@ SUBJECT_PARAMETERS: tuple[Parameter, ...] = (
         maximum=86_400.0,
     ),
     Parameter(
+        'half_life',
+        0.0,
+        'Age at which evidence counts half, and half as much again after as long again; 0: it does '
+        'not fade. Not for level `agreed`.',
+        's',
+        minimum=0.0,
+        maximum=86_400.0,
+    ),
+    Parameter(
         'fusion',
         'log_linear',
-        'How evidence is pooled: product of likelihoods (`log_linear`), or the more cautious mean '
-        '(`linear`). Level `agreed` also has `plurality`, `weighted_plurality`, `median`, '
+        'How evidence is pooled: product of likelihoods (`log_linear`), the more cautious mean '
+        '(`linear`), or `median`. Level `agreed` also has `plurality`, `weighted_plurality`, '
         '`trimmed_mean`, and rules of your own as `package.module:function`.',
     ),
     Parameter(

@@ -142,4 +142,5 @@ def _decision(subject: str, outcome: Outcome, status: Status, reason: str) -> De
         voters=outcome.voters,
         latency_s=0.0,
         reason=reason,
+        robots=len(outcome.voters),
     )

@@ -148,6 +148,7 @@ class Ledger:
             voters=command.voters,
             latency_s=command.elapsed_us * 1e-6,
             reason='',
+            robots=len(command.voters),
         )
         self._by_subject[command.subject] = decision
         self._history.append(decision)
@@ -175,6 +176,7 @@ class Ledger:
             voters=() if current is None else current.voters,
             latency_s=0.0,
             reason=reason,
+            robots=0 if current is None else current.robots,
         )
 
     def _drop_oldest(self) -> None:
@@ -273,6 +275,7 @@ def decision_of_row(row: DecisionRow) -> Decision:
             voters,
             latency_s,
             reason,
+            len(voters),
         )
     except ValueError as error:
         raise ImageError(str(error)) from error

@@ -45,6 +45,7 @@ class Policy:
         `confidence`; otherwise the answer is UNDECIDED.
     :param revise: a decided subject is decided again when new evidence favours another label.
     :param evidence_age_max_ns: older evidence does not count; 0: no limit.
+    :param half_life_ns: age at which evidence counts half; 0: it does not fade.
     :param fusion: name of the rule (rule_names.py); at the level AGREED also of an entry point.
     :param support: at the level AGREED, how many robots must stand behind what is proposed; 0: one
         more than may lie, or one where none does.
@@ -63,6 +64,7 @@ class Policy:
     evidence_age_max_ns: int
     fusion: str
     support: int = 0
+    half_life_ns: int = 0
 
 
 class Policies:

@@ -8,6 +8,8 @@ from swarm_consensus.decision.types import Level
 
 # Pools of evidence over labels; every level has them (fusion.py, pooling.py).
 POOLS = ('log_linear', 'linear')
+# What robots that fuse evidence as it comes have, at the levels fused and committed (fusion.py).
+FUSION_RULES = (*POOLS, 'median')
 # What only robots that all judge the same ballots can do.
 COUNTS = ('plurality', 'weighted_plurality')
 MIDDLES = ('median', 'trimmed_mean')
@@ -31,11 +33,12 @@ def rule_problem(rule: str, level: Level) -> str:
     entry point is there is seen when it is loaded (entry_point.py).
     """
     if level is not Level.AGREED:
-        if rule in POOLS:
+        if rule in FUSION_RULES:
             return ''
         if rule in AGREED_RULES or _ENTRY_POINT.fullmatch(rule):
-            return f"is '{rule}', which only `level: agreed` has; use {' or '.join(POOLS)}"
-        return f"is '{rule}', must be one of {', '.join(POOLS)}"
+            known = f'{", ".join(FUSION_RULES[:-1])} or {FUSION_RULES[-1]}'
+            return f"is '{rule}', which only `level: agreed` has; use {known}"
+        return f"is '{rule}', must be one of {', '.join(FUSION_RULES)}"
     if rule in AGREED_RULES:
         return ''
     if not is_entry_point(rule):

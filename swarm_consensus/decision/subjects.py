@@ -15,11 +15,13 @@ import math
 
 import numpy as np
 
-from swarm_consensus.decision.fusion import LOG_RATIO_MIN, Floats, fuse
+from swarm_consensus.decision.fusion import LOG_RATIO_MIN, Floats, fading, fuse, spread
 from swarm_consensus.decision.policy import Policies, Policy
 from swarm_consensus.decision.types import Contribution, Status, Verdict
 
 WEIGHT_MAX = 1_000.0
+# Where evidence fades it is fused again after this part of its half-life, at the latest.
+FADING_STEP = 1 / 256
 
 
 class Offer(Enum):
@@ -29,6 +31,8 @@ class Offer(Enum):
     OLD = 'older than what this robot already gave'
     STALE = 'older than evidence_age_max'
     CLOSED = 'from before the subject was closed'
+    DECIDED = 'the subject is decided for good'
+    AGREED = 'evidence on subjects of the level agreed travels otherwise'
     NO_POLICY = 'no subject of this name in swarm.yaml'
     WRONG_LABELS = 'labels differ from those of the subject'
     BAD_VALUES = 'log-likelihoods or weight out of range'
@@ -48,9 +52,27 @@ class _Round:
     quorum_ns: int | None = None
     held: dict[str, _Held] = field(default_factory=dict)
     changes: int = 0
-    # The last fusion and what it was of: (changes, robots still fresh).
-    fused: Floats | None = None
+    # The last fusion, what it was of, (changes, robots still fresh), and when.
+    fused: tuple[Floats, float] | None = None
     fused_of: tuple[int, int] = (0, 0)
+    fused_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """
+    Evidence of some robots as one distribution.
+
+    :param probabilities: of the labels.
+    :param voters: whose evidence is in it, sorted.
+    :param oldest_ns: age of the oldest evidence in it.
+    :param spread: how far the robots are apart, 0..1 (fusion.spread).
+    """
+
+    probabilities: Floats
+    voters: tuple[str, ...]
+    oldest_ns: int
+    spread: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +112,6 @@ class Subjects:
         held = self._rounds.get(subject)
         return None if held is None else held.first_ns
 
-    def own(self, subject: str, robot: str) -> Contribution | None:
-        """Return a robot's evidence in force for an open subject."""
-        current = self._rounds.get(subject)
-        held = None if current is None else current.held.get(robot)
-        return None if held is None else held.contribution
-
-    def age_ns(self, subject: str, robot: str, now_ns: int) -> int:
-        """Return the age of a robot's evidence in force; the subject must be open with it."""
-        return max(0, now_ns - self._rounds[subject].held[robot].born_ns)
-
     def offer(self, contribution: Contribution, now_ns: int) -> Offer:
         """Take in evidence, own or a peer's; it opens the subject where it is not open."""
         policy = self._policies.find(contribution.subject)
@@ -127,6 +139,18 @@ class Subjects:
         current.first_ns = min(current.first_ns, born_ns)
         return Offer.ACCEPTED
 
+    def depart(self, robots: Collection[str]) -> list[str]:
+        """Let the evidence of robots go that are gone; returns the open subjects it was in."""
+        left: list[str] = []
+        for subject, current in self._rounds.items():
+            gone = [robot for robot in robots if robot in current.held]
+            for robot in gone:
+                del current.held[robot]
+            if gone:
+                current.changes += 1
+                left.append(subject)
+        return left
+
     def close(self, subject: str, now_ns: int) -> None:
         """End the round of a subject; only evidence born after now opens another."""
         self._rounds.pop(subject, None)
@@ -138,12 +162,12 @@ class Subjects:
     def view(self, subject: str, now_ns: int) -> View:
         """Return what the fresh evidence of a subject says; no evidence: an empty view."""
         current = self._rounds.get(subject)
-        fresh = {} if current is None else _fresh(current, now_ns)
-        if current is None or not fresh:
+        fused = None if current is None else _fused(current, now_ns)
+        if current is None or fused is None:
             return View((), '', 0.0)
-        probabilities = _fused(current, fresh)
-        best = int(probabilities.argmax())
-        return View(tuple(sorted(fresh)), current.policy.labels[best], float(probabilities[best]))
+        best = int(fused.probabilities.argmax())
+        confidence = float(fused.probabilities[best])
+        return View(fused.voters, current.policy.labels[best], confidence)
 
     def verdict(self, subject: str, now_ns: int, alive: Collection[str]) -> Verdict | None:
         """
@@ -168,20 +192,25 @@ class Subjects:
         )
         if not expired and not settled:
             return None
-        voters = tuple(sorted(fresh))
-        if not enough:
-            return Verdict(Status.UNDECIDED, '', 0.0, voters)
-        probabilities = _fused(current, fresh)
-        best = int(probabilities.argmax())
-        confidence = float(probabilities[best])
-        label = policy.labels[best]
-        if confidence >= policy.confidence:
-            return Verdict(Status.DECIDED, label, confidence, voters)
-        if not expired:
-            return None
-        if policy.decide_at_deadline:
-            return Verdict(Status.LOW_CONFIDENCE, label, confidence, voters)
-        return Verdict(Status.UNDECIDED, label, confidence, voters)
+        fused = _fused(current, now_ns) if enough else None
+        if fused is None:
+            return Verdict(Status.UNDECIDED, '', 0.0, tuple(sorted(fresh)))
+        best = int(fused.probabilities.argmax())
+        confidence = float(fused.probabilities[best])
+        status = Status.DECIDED
+        if confidence < policy.confidence:
+            if not expired:
+                return None
+            status = Status.LOW_CONFIDENCE if policy.decide_at_deadline else Status.UNDECIDED
+        return Verdict(
+            status,
+            policy.labels[best],
+            confidence,
+            fused.voters,
+            len(fused.voters),
+            fused.oldest_ns,
+            fused.spread,
+        )
 
 
 def _version(contribution: Contribution) -> tuple[int, int]:
@@ -205,17 +234,33 @@ def _fresh(current: _Round, now_ns: int) -> Mapping[str, _Held]:
     return {robot: held for robot, held in current.held.items() if now_ns - held.born_ns <= limit}
 
 
-def _fused(current: _Round, fresh: Mapping[str, _Held]) -> Floats:
+def _fused(current: _Round, now_ns: int) -> Fused | None:
+    """Return what the fresh evidence of a round says together; None: there is none."""
+    fresh = _fresh(current, now_ns)
+    if not fresh:
+        return None
+    policy = current.policy
     # A subject that waits is looked at every tick; the fusion is redone only when it can differ.
     # Evidence leaves `fresh` only by age, so the count tells whether any did.
     key = (current.changes, len(fresh))
-    if current.fused is None or current.fused_of != key:
+    step_ns = policy.half_life_ns * FADING_STEP
+    faded = bool(policy.half_life_ns) and now_ns - current.fused_ns > step_ns
+    if current.fused is None or current.fused_of != key or faded:
         # Sorted, so that robots with the same evidence get bit-identical sums.
-        held = [fresh[robot].contribution for robot in sorted(fresh)]
-        rows = np.array([h.log_likelihood for h in held], dtype=np.float64)
+        held = [fresh[robot] for robot in sorted(fresh)]
+        rows = np.array([h.contribution.log_likelihood for h in held], dtype=np.float64)
         rows -= rows.max(axis=1, keepdims=True)
         np.maximum(rows, LOG_RATIO_MIN, out=rows)
-        weights = np.array([h.weight for h in held], dtype=np.float64)
-        current.fused = fuse(current.policy.fusion, rows, weights)
+        weights = np.array(
+            [
+                h.contribution.weight * fading(max(0, now_ns - h.born_ns), policy.half_life_ns)
+                for h in held
+            ],
+            dtype=np.float64,
+        )
+        current.fused = (fuse(policy.fusion, rows, weights), spread(rows, weights))
         current.fused_of = key
-    return current.fused
+        current.fused_ns = now_ns
+    probabilities, apart = current.fused
+    oldest_ns = max(0, now_ns - min(held.born_ns for held in fresh.values()))
+    return Fused(probabilities, tuple(sorted(fresh)), oldest_ns, apart)

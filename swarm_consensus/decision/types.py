@@ -72,12 +72,21 @@ class Contribution:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the evidence at one robot says once the policy of the subject is met or has run out."""
+    """
+    What the evidence at one robot says once the policy of the subject is met or has run out.
+
+    :param robots: how many robots' evidence is in it.
+    :param oldest_ns: age of the oldest of it.
+    :param spread: how far the robots are apart (fusion.spread).
+    """
 
     status: Status
     choice: str
     confidence: float
     voters: tuple[str, ...]
+    robots: int = 0
+    oldest_ns: int = 0
+    spread: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +192,10 @@ class Decision:
     An answer with its level, its status and who stood behind it (msg/Decision.msg).
 
     :param latency_s: first evidence or proposal until this robot knew the answer.
+    :param robots: how many robots' evidence is in it.
+    :param oldest_age_s: age of the oldest evidence in it, when the answer was given; -1: not known,
+        as only the level FUSED knows it.
+    :param spread: how far the robots are apart, 0..1 (fusion.spread); -1: not known, likewise.
     """
 
     subject: str
@@ -198,6 +211,9 @@ class Decision:
     voters: tuple[str, ...]
     latency_s: float
     reason: str
+    robots: int = 0
+    oldest_age_s: float = -1.0
+    spread: float = -1.0
 
 
 def no_answer(subject: str, level: Level, status: Status, reason: str) -> Decision:

@@ -62,6 +62,9 @@ class Decision(IdlStruct, typename='swarm_consensus::msg::dds_::Decision_'):
     voters: sequence[str]
     latency: float64
     reason: str
+    robots: uint32
+    oldest_age: float32
+    spread: float32
 
 
 @dataclass

@@ -68,6 +68,7 @@ def policy_from(name: str, values: Mapping[str, Value], robots: int) -> Policy:
         evidence_age_max_ns=nanoseconds(values['evidence_age_max']),
         fusion=_rule(f'subject.{name}.fusion', str(values['fusion']), level),
         support=support,
+        half_life_ns=nanoseconds(values['half_life']),
     )
 
 

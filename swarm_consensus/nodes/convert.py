@@ -120,6 +120,9 @@ def decision_to_message(decision: Decision, stamp: Time) -> DecisionMessage:
     message.voters = list(decision.voters)
     message.latency = decision.latency_s
     message.reason = decision.reason
+    message.robots = decision.robots
+    message.oldest_age = decision.oldest_age_s
+    message.spread = decision.spread
     return message
 
 
@@ -143,6 +146,9 @@ def decision_from_message(message: DecisionMessage) -> Decision:
         voters=tuple(message.voters),
         latency_s=message.latency,
         reason=message.reason,
+        robots=message.robots,
+        oldest_age_s=message.oldest_age,
+        spread=message.spread,
     )
 
 

@@ -25,12 +25,10 @@ from swarm_consensus.decision.types import (
     Verdict,
     no_answer,
 )
-from swarm_consensus.runtime.config import NUMBER_BYTES, RuntimeConfig
+from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.request_ids import RequestIds
 
 SUBJECT_CHARACTERS_MAX = 256
-# About what a contribution takes as a frame of its own, beside its numbers.
-CONTRIBUTION_BYTES = 250
 # A fused answer is said again when its confidence has moved by this much.
 FUSED_CONFIDENCE_STEP = 0.01
 
@@ -66,11 +64,10 @@ class Deciding:
         self._attempts: dict[str, _Attempt] = {}
         self._in_flight: dict[str, str] = {}
         self._fused: dict[str, Decision] = {}
-        self._resend_ns: dict[str, int] = {}
+        self._closed: list[str] = []
         self._sequence = 0
         self.dropped: Counter[str] = Counter()
         self.weight = config.weight
-        self.belief_resend_ns = config.belief_resend_ns
 
     # -- evidence ---------------------------------------------------------------------------
 
@@ -102,56 +99,44 @@ class Deciding:
             weight=self.weight,
             age_us=max(age_ns, 0) // 1000,
         )
-        if not self.offer(contribution, now_ns):
+        if self.offer(contribution, now_ns) is not Offer.ACCEPTED:
             return None
-        self._resend_ns[subject] = now_ns + self.belief_resend_ns
         return contribution
 
-    def offer(self, contribution: Contribution, now_ns: int) -> bool:
-        """Take in evidence of any robot; returns whether it counts."""
+    def offer(self, contribution: Contribution, now_ns: int) -> Offer:
+        """Take in evidence of any robot."""
         if self.level(contribution.subject) is Level.AGREED:
             # There evidence travels in ballots only, so that nobody counts what others do not.
-            self.dropped['AGREED'] += 1
+            outcome = Offer.AGREED
+        elif self._is_final(contribution.subject):
+            outcome = Offer.DECIDED
+        else:
+            outcome = self._subjects.offer(contribution, now_ns)
+        if outcome is not Offer.ACCEPTED:
+            self.dropped[outcome.name] += 1
+        return outcome
+
+    def wants(self, subject: str) -> bool:
+        """Return whether evidence on a subject may count here."""
+        policy = self._subjects.policy(subject)
+        if policy is None or not policy.labels or policy.level is Level.AGREED:
             return False
-        if self._is_final(contribution.subject):
-            self.dropped['DECIDED'] += 1
-            return False
-        outcome = self._subjects.offer(contribution, now_ns)
-        if outcome is Offer.ACCEPTED:
-            return True
-        self.dropped[outcome.name] += 1
-        return False
+        return not self._is_final(subject)
+
+    def depart(self, robots: Collection[str]) -> list[str]:
+        """Let the evidence of robots go that are gone; returns the open subjects it was in."""
+        return self._subjects.depart(robots)
+
+    def take_closed(self) -> list[str]:
+        """Return the subjects whose round has ended since the last call."""
+        closed, self._closed = self._closed, []
+        return closed
 
     def _is_final(self, subject: str) -> bool:
         policy = self._subjects.policy(subject)
         if policy is None or policy.revise:
             return False
         return policy.level is Level.COMMITTED and self._state.ledger.current(subject) is not None
-
-    def resend(self, now_ns: int, room: int | None = None) -> list[Contribution]:
-        """
-        Return own evidence on open subjects whose time to be sent again has come.
-
-        :param room: bytes that may leave at once; None: as many as there are. What is only said
-            again never makes anything wait that is new.
-        """
-        due = [subject for subject, at_ns in self._resend_ns.items() if now_ns >= at_ns]
-        if room is not None:
-            due.sort(key=self._resend_ns.__getitem__)
-        again: list[Contribution] = []
-        for subject in due:
-            own = self._subjects.own(subject, self._config.robot)
-            if own is None:
-                del self._resend_ns[subject]
-                continue
-            if room is not None:
-                room -= CONTRIBUTION_BYTES + NUMBER_BYTES * len(own.log_likelihood)
-                if room < 0:
-                    break
-            self._resend_ns[subject] = now_ns + self.belief_resend_ns
-            age_ns = self._subjects.age_ns(subject, self._config.robot, now_ns)
-            again.append(replace(own, age_us=age_ns // 1000))
-        return again
 
     # -- verdicts ---------------------------------------------------------------------------
 
@@ -217,8 +202,14 @@ class Deciding:
         if verdict.choice:
             reason += f", '{verdict.choice}' in front with {verdict.confidence:.2f}"
         answer = no_answer(subject, self.level(subject), Status.UNDECIDED, reason)
-        latency_s = 0.0 if first_ns is None else (now_ns - first_ns) * 1e-9
-        decisions.append(replace(answer, voters=verdict.voters, latency_s=latency_s))
+        decisions.append(
+            replace(
+                answer,
+                voters=verdict.voters,
+                latency_s=0.0 if first_ns is None else (now_ns - first_ns) * 1e-9,
+                robots=len(verdict.voters),
+            )
+        )
 
     def _decide_fused(
         self, subject: str, verdict: Verdict, now_ns: int, decisions: list[Decision]
@@ -246,6 +237,9 @@ class Deciding:
             voters=verdict.voters,
             latency_s=0.0 if first_ns is None else (now_ns - first_ns) * 1e-9,
             reason='',
+            robots=verdict.robots,
+            oldest_age_s=verdict.oldest_ns * 1e-9,
+            spread=verdict.spread,
         )
         self._fused[subject] = decision
         decisions.append(decision)
@@ -292,7 +286,7 @@ class Deciding:
 
     def _close(self, subject: str, now_ns: int) -> None:
         self._subjects.close(subject, now_ns)
-        self._resend_ns.pop(subject, None)
+        self._closed.append(subject)
 
     # -- the way back from the log ------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from random import Random
 
 from swarm_consensus.decision.replicated import ReplicatedState
-from swarm_consensus.decision.types import Contribution, Level
+from swarm_consensus.decision.types import Level
 from swarm_consensus.protocols.agreement.records import RECORDS_LOST_KEY, Record
 from swarm_consensus.protocols.raft import (
     Raft,
@@ -43,6 +43,7 @@ from swarm_consensus.runtime.events import (
     TransferAsked,
     Tuned,
 )
+from swarm_consensus.runtime.evidence import EVIDENCE_MESSAGES, EvidenceWork
 from swarm_consensus.runtime.handover import Handover, HandoverReply, HandoverRequest
 from swarm_consensus.runtime.keyvalue_desk import KeyValueDesk
 from swarm_consensus.runtime.lease_clock import LeaseClock
@@ -64,7 +65,7 @@ from swarm_consensus.transport.frame import FrameCounters, TrafficClass
 from swarm_consensus.transport.guard import Contact, Guard, Receipt, Verdict
 from swarm_consensus.transport.hashes import swarm_hash
 from swarm_consensus.transport.keys import Keys
-from swarm_consensus.transport.signing import Verifier
+from swarm_consensus.transport.signing import Signer, Verifier
 from swarm_consensus.transport.threshold_coin import ThresholdCoin
 
 NO_QUORUM = 'this robot is not in contact with a quorum of the voters'
@@ -137,6 +138,18 @@ class RobotRuntime:
             liars=0 if keys is None else keys.public.faults_max,
         )
         self._deciding = Deciding(config, self._state, incarnation, self._request_ids)
+        signer = None if keys is None else Signer(keys.signing_key)
+        self._touched: set[str] = set()
+        self._evidence = EvidenceWork(
+            config,
+            swarm=swarm,
+            incarnation=incarnation,
+            deciding=self._deciding,
+            signer=signer,
+            verifier=verifier,
+            random=random,
+            touched=self._touched,
+        )
         self._requests = Requests()
         records, shared = split_records(records)
         self._shared = Shared(
@@ -207,7 +220,6 @@ class RobotRuntime:
         self._origin_ns = now_ns
         self._ticks_done = 0
         self._planned_ticks = 1
-        self._touched: set[str] = set()
         # Requests that came while the name is still being probed for.
         self._early: list[Input] = []
         self._stopped = False
@@ -236,6 +248,7 @@ class RobotRuntime:
         if self._handover.any:
             self._handover.step(now_ns, outputs)
         if not self._members.probing:
+            self._evidence.carry_out(self._post)
             self._judge(self._deciding.open if ticked else self._touched, now_ns, outputs)
             self._work.carry_out(now_ns, outputs)
             if self._work.move_time(now_ns):
@@ -309,6 +322,8 @@ class RobotRuntime:
             due_ns = min(due_ns, self._lease_clock.due_ns)
         due_ns -= now_ns
         due_ticks = min(self._raft.idle_ticks(), self._shared.idle_ticks)
+        if self._evidence.used:
+            due_ticks = min(due_ticks, self._evidence.idle_ticks())
         return max(1, min(due_ticks, -(-due_ns // self._config.tick_ns)))
 
     def flush(self) -> None:
@@ -332,6 +347,7 @@ class RobotRuntime:
         self._work.pass_time(passed, self._planned_ticks + self._config.heartbeat_ticks)
         self._agreed.pass_time(passed, self._raft, self._post.waits(TrafficClass.AGREEMENT))
         self._shared.pass_time(passed, self._planned_ticks + self._config.heartbeat_ticks)
+        self._evidence.pass_time(passed)
         return True
 
     def _on_tick(self, now_ns: int, outputs: list[Output]) -> None:
@@ -346,8 +362,7 @@ class RobotRuntime:
             # A probe is for namesakes only. To the others it would be a later boot of the robot
             # that bears the name, and they would take no more of its frames.
             self._post.offer(presence, (self._config.robot,) if presence.probing else ())
-        for contribution in self._deciding.resend(now_ns, self._post.room(TrafficClass.BELIEF)):
-            self._post.offer(contribution, key=contribution.subject)
+        self._evidence.present(self._members.alive(now_ns))
         if not self._members.probing:
             leads = self._raft.role is Role.LEADER
             asked = self._shared.look(self._state.keyvalue, leads, self._members, now_ns)
@@ -371,7 +386,7 @@ class RobotRuntime:
             self._deciding.dropped['BELIEFS_REFUSED'] += item.count
         elif isinstance(item, Tuned):
             self._deciding.weight = item.weight
-            self._deciding.belief_resend_ns = item.belief_resend_ns
+            self._evidence.tune(item.belief_resend_ns)
             self._reporter.period_ns = item.status_period_ns
         elif self._members.probing:
             if not isinstance(item, BeliefSeen):
@@ -441,12 +456,8 @@ class RobotRuntime:
         if isinstance(message, Presence):
             self._agreed.compare(sender, message.standing)
             return
-        if isinstance(message, Contribution):
-            # Evidence is told by the robot that has it; nobody speaks for another.
-            if message.robot != sender:
-                self._deciding.dropped['FORGED'] += 1
-            elif self._deciding.offer(message, now_ns):
-                self._touched.add(message.subject)
+        if isinstance(message, EVIDENCE_MESSAGES):
+            self._evidence.receive(sender, message, now_ns)
         elif getattr(message, 'sender', sender) != sender:
             self._deciding.dropped['FORGED'] += 1
         elif isinstance(message, HandoverRequest):
@@ -493,7 +504,7 @@ class RobotRuntime:
         )
         if contribution is not None:
             self._touched.add(belief.subject)
-            self._post.offer(contribution, key=belief.subject)
+            self._evidence.put(contribution)
 
     # -- step the protocols ----------------------------------------------------------------------
 
@@ -526,7 +537,7 @@ class RobotRuntime:
     def _judge(self, subjects: Collection[str], now_ns: int, outputs: list[Output]) -> None:
         if not subjects:
             return
-        alive = self._members.alive(now_ns)
+        alive = self._evidence.present(self._members.alive(now_ns))
         leads = self._raft.leader == self._config.robot
         proposals, decisions = self._deciding.evaluate(subjects, now_ns, alive, leads)
         for command in proposals:

@@ -1,9 +1,9 @@
 """
 Which types travel, and under which number. Numbers never change their meaning (docs/wire.md).
 
-1..31: Raft, in the order of its MESSAGE_TYPES. 32..47: evidence. 48..63: membership. 64..79:
-agreement, in the order of its MESSAGE_TYPES, then accusations. 96..103: shared state, in the order
-of its MESSAGE_TYPES.
+1..31: Raft, in the order of its MESSAGE_TYPES. 32..47: evidence, from 33 on in the order of the
+MESSAGE_TYPES of protocols/fusion. 48..63: membership. 64..79: agreement, in the order of its
+MESSAGE_TYPES, then accusations. 96..103: shared state, in the order of its MESSAGE_TYPES.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from swarm_consensus.decision.types import (
 from swarm_consensus.protocols import crdt, raft
 from swarm_consensus.protocols.agreement import messages as agreement
 from swarm_consensus.protocols.agreement.effects import KEPT_TYPES
+from swarm_consensus.protocols.fusion import messages as fusion
 from swarm_consensus.runtime.accusations import Accusation
 from swarm_consensus.runtime.handover import HandoverReply, HandoverRequest
 from swarm_consensus.runtime.members import NameInUse, Presence
@@ -29,6 +30,7 @@ from swarm_consensus.transport.frame import TrafficClass
 
 RAFT_KINDS_FROM = 1
 CONTRIBUTION_KIND = 32
+FUSION_KINDS_FROM = 33
 PRESENCE_KIND = 48
 NAME_IN_USE_KIND = 49
 HANDOVER_REQUEST_KIND = 50
@@ -40,6 +42,7 @@ SHARED_KINDS_FROM = 96
 MESSAGE_KINDS: dict[int, type[Any]] = {
     **dict(enumerate(raft.MESSAGE_TYPES, start=RAFT_KINDS_FROM)),
     CONTRIBUTION_KIND: Contribution,
+    **dict(enumerate(fusion.MESSAGE_TYPES, start=FUSION_KINDS_FROM)),
     PRESENCE_KIND: Presence,
     NAME_IN_USE_KIND: NameInUse,
     HANDOVER_REQUEST_KIND: HandoverRequest,
@@ -72,7 +75,7 @@ _BULK = (
     | {Accusation, *agreement.MESSAGE_TYPES} - _AGREEMENT
     | {crdt.Pull, crdt.Dots, crdt.Pulled}
 )
-_SHARED = {crdt.Delta, crdt.Digest}
+_BELIEF = {Contribution, *fusion.MESSAGE_TYPES, crdt.Delta, crdt.Digest}
 _URGENT = raft.ELECTION_TYPES | {Presence, NameInUse, HandoverRequest, HandoverReply}
 
 
@@ -84,6 +87,4 @@ def traffic_class(message: object) -> TrafficClass:
         return TrafficClass.BULK
     if type(message) in _AGREEMENT:
         return TrafficClass.AGREEMENT
-    if isinstance(message, Contribution) or type(message) in _SHARED:
-        return TrafficClass.BELIEF
-    return TrafficClass.LOG
+    return TrafficClass.BELIEF if type(message) in _BELIEF else TrafficClass.LOG

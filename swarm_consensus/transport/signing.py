@@ -3,8 +3,9 @@ Signatures of frames: Ed25519 (RFC 8032) over every field of the header and the 
 
 Where a swarm has keys every frame of every class is signed, so nobody can speak for a robot whose
 key he does not have, and what a robot said can be shown to others: two frames that contradict each
-other convict their sender. What is signed is written field by field in docs/wire.md, for robots in
-other languages.
+other convict their sender. Evidence that others pass on (protocols/fusion) is signed by its origin
+as well, apart from the frame that carries it. What is signed is written field by field in
+docs/wire.md, for robots in other languages.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from swarm_consensus.protocols.bounds import UNSIGNED_64, Bounds
+from swarm_consensus.protocols.fusion.messages import Item
 from swarm_consensus.protocols.values import value
 from swarm_consensus.transport.frame import AGREEMENT_BYTES_MAX, Frame, FrameHeader
 
@@ -26,11 +28,16 @@ SEED_BYTES = 32
 
 # Says for what the key was used, so that a signature of anything else is never one of a frame.
 _TAG = b'swarm_consensus/frame/1'
+_ITEM_TAG = b'swarm_consensus/item/1'
 # Version, class, swarm, length of the sender.
 _HEAD = struct.Struct('>BBQI')
 _LENGTH = struct.Struct('>I')
 # Incarnation, nonce, sequence.
 _NUMBERS = struct.Struct('>QQQ')
+# Swarm, length of the origin.
+_ITEM_HEAD = struct.Struct('>QI')
+# Incarnation, sequence, length of the topic.
+_ITEM_NUMBERS = struct.Struct('>QQI')
 
 _Byte = Annotated[int, Bounds(maximum=255)]
 _Number = Annotated[int, UNSIGNED_64]
@@ -111,9 +118,32 @@ def signed_bytes(header: FrameHeader, batch: bytes) -> bytes:
         raise ValueError(f'{header}: {error}') from error
 
 
+def signed_item_bytes(swarm: int, item: Item) -> bytes:
+    """
+    Return what the signature of an item is made of: all of it but the time that it has travelled.
+
+    :param swarm: hash of the name of the swarm.
+    :raises ValueError: numbers that do not fit.
+    """
+    origin, topic = item.origin.encode(), item.topic.encode()
+    try:
+        return b''.join(
+            (
+                _ITEM_TAG,
+                _ITEM_HEAD.pack(swarm, len(origin)),
+                origin,
+                _ITEM_NUMBERS.pack(item.incarnation, item.sequence, len(topic)),
+                topic,
+                item.body,
+            )
+        )
+    except struct.error as error:
+        raise ValueError(f'{item}: {error}') from error
+
+
 class Signer:
     """
-    Signs the frames of one robot.
+    Signs the frames of one robot, and what others are to pass on for it.
 
     :param seed: private key of the robot (RFC 8032, 5.1.5), 32 bytes.
     :raises ValueError: a seed of another length.
@@ -130,6 +160,10 @@ class Signer:
     def sign(self, header: FrameHeader, batch: bytes) -> bytes:
         """Return the signature of a frame, 64 bytes."""
         return self._key.sign(signed_bytes(header, batch))
+
+    def sign_item(self, swarm: int, item: Item) -> bytes:
+        """Return the signature of an item, 64 bytes; that in it is not looked at."""
+        return self._key.sign(signed_item_bytes(swarm, item))
 
 
 class Verifier:
@@ -151,12 +185,25 @@ class Verifier:
 
         Never raises, whatever a peer has sent. False also for a robot whose key is not known.
         """
-        key = self._keys.get(header.sender)
+        try:
+            return self._verify(header.sender, signature, signed_bytes(header, batch))
+        except ValueError:
+            return False
+
+    def signed_item(self, swarm: int, item: Item) -> bool:
+        """Return whether the robot that an item names as its origin has signed it; never raises."""
+        try:
+            return self._verify(item.origin, item.signature, signed_item_bytes(swarm, item))
+        except ValueError:
+            return False
+
+    def _verify(self, robot: str, signature: bytes, data: bytes) -> bool:
+        key = self._keys.get(robot)
         if key is None or len(signature) != SIGNATURE_BYTES:
             return False
         try:
-            key.verify(signature, signed_bytes(header, batch))
-        except (InvalidSignature, ValueError):
+            key.verify(signature, data)
+        except InvalidSignature:
             return False
         return True
 

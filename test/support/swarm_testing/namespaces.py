@@ -65,6 +65,8 @@ class Hosts:
         self.count = count
         self.tag = f'sc{os.getpid()}'
         self.names = [f'{self.tag}n{host}' for host in range(count)]
+        # Hosts further apart than so many need not hear each other.
+        self.reach = count
         self._undo = ExitStack()
 
     def __enter__(self) -> Self:
@@ -133,7 +135,7 @@ class Hosts:
             with self.entered(0):
                 receiver = sockets.enter_context(socket.socket(type=socket.SOCK_DGRAM))
                 receiver.bind((self.address(0), PORT))
-            with self.entered(self.count - 1):
+            with self.entered(min(self.reach, self.count - 1)):
                 sender = sockets.enter_context(socket.socket(type=socket.SOCK_DGRAM))
             receiver.settimeout(0.5)
             for _ in range(10):

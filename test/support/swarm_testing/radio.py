@@ -28,11 +28,16 @@ class Radio(Hosts):
     :param loss: share of the frames that a receiver does not get, 0..1.
     :param delay: from sender to receiver, s.
     :param seed: decides what gets lost.
+    :param reach: hosts stand in a line, and those further apart than so many do not hear each
+        other; None: all do.
     """
 
-    def __init__(self, count: int, loss: float, delay: float, seed: int = 1) -> None:
+    def __init__(
+        self, count: int, loss: float, delay: float, seed: int = 1, reach: int | None = None
+    ) -> None:
         super().__init__(count)
-        self._settings = (str(loss), str(delay), str(seed))
+        self.reach = count if reach is None else reach
+        self._settings = (str(loss), str(delay), str(seed), str(self.reach))
         self._descriptors: list[int] = []
 
     def connect(self, host: int, undo: ExitStack) -> None:

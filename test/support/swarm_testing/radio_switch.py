@@ -1,7 +1,7 @@
 """
 A switch that is as bad as a radio: every frame is late, and each of its copies may get lost.
 
-`python radio_switch.py LOSS DELAY SEED DESCRIPTOR...` carries Ethernet frames between the TAP
+`python radio_switch.py LOSS DELAY SEED REACH DESCRIPTOR...` carries Ethernet frames between the TAP
 devices behind these descriptors, one a host, until its standard input is closed, so that it does
 not outlive who started it. The kernel's own way (netem) is not there everywhere. A process of its
 own, so that its timing is not that of the test; plain Python on the standard library alone.
@@ -35,10 +35,15 @@ class Switch:
     :param loss: share of the copies that get lost, each by itself.
     :param delay: from sender to receiver, s.
     :param random: decides what gets lost.
+    :param reach: hosts stand in a line, and those further apart than so many do not hear each
+        other; None: all do.
     """
 
-    def __init__(self, hosts: int, loss: float, delay: float, random: Random) -> None:
+    def __init__(
+        self, hosts: int, loss: float, delay: float, random: Random, reach: int | None = None
+    ) -> None:
         self._hosts = hosts
+        self._reach = hosts if reach is None else reach
         self._loss = loss
         self._delay = delay
         self._random = random
@@ -53,6 +58,8 @@ class Switch:
         else:
             receivers = [other for other in range(self._hosts) if other != host]
         for receiver in receivers:
+            if abs(receiver - host) > self._reach:
+                continue
             if self._random.random() >= self._loss:
                 self._air.append((now + self._delay, receiver, frame))
 
@@ -96,8 +103,9 @@ def main() -> None:
     with suppress(PermissionError):
         os.nice(-10)
     loss, delay, seed = float(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
-    descriptors = [int(argument) for argument in sys.argv[4:]]
-    run(Switch(len(descriptors), loss, delay, Random(seed)), descriptors)
+    reach = int(sys.argv[4])
+    descriptors = [int(argument) for argument in sys.argv[5:]]
+    run(Switch(len(descriptors), loss, delay, Random(seed), reach), descriptors)
 
 
 if __name__ == '__main__':

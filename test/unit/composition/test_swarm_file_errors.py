@@ -460,18 +460,18 @@ CASES = {
     # -- the level agreed ----------------------------------------------------------------------
     'rule that is none': (
         with_policy('fusion: logliner'),
-        "swarm.yaml:6: subjects.sign.fusion is 'logliner', must be one of log_linear, linear; "
-        'did you mean "log_linear"?',
+        "swarm.yaml:6: subjects.sign.fusion is 'logliner', must be one of log_linear, linear, "
+        'median; did you mean "log_linear"?',
     ),
     'rule of the level agreed at another': (
-        with_policy('fusion: median'),
-        "swarm.yaml:6: subjects.sign.fusion is 'median', which only `level: agreed` has; "
-        'use log_linear or linear',
+        with_policy('fusion: plurality'),
+        "swarm.yaml:6: subjects.sign.fusion is 'plurality', which only `level: agreed` has; "
+        'use log_linear, linear or median',
     ),
     'own rule at another level': (
         with_policy('fusion: my_rules:nearest'),
         "swarm.yaml:6: subjects.sign.fusion is 'my_rules:nearest', which only `level: agreed` "
-        'has; use log_linear or linear',
+        'has; use log_linear, linear or median',
     ),
     'rule that the level agreed does not have': (
         with_policy('level: agreed\n    fusion: mediam'),

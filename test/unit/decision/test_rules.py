@@ -30,7 +30,7 @@ import pytest
 from swarm_consensus.decision.ballots import Ballot, Outcome, RequestEnd, answer, in_force
 from swarm_consensus.decision.fusion import RULES, fuse
 from swarm_consensus.decision.pooling import POOLING, bounded, pool
-from swarm_consensus.decision.rule_names import AGREED_RULES, POOLS, rule_problem
+from swarm_consensus.decision.rule_names import AGREED_RULES, FUSION_RULES, POOLS, rule_problem
 from swarm_consensus.decision.rules import judge
 from swarm_consensus.decision.types import Level, Status
 from swarm_consensus.transport.codec import Codec
@@ -212,7 +212,7 @@ def test_pool_has_equal_bits_in_any_order_of_the_robots(rule: str, data: st.Data
 
 
 def test_every_rule_has_its_name() -> None:
-    assert set(POOLS) == set(RULES)
+    assert set(FUSION_RULES) == set(RULES)
     assert set(AGREED_RULES) == set(POOLING)
 
 
@@ -597,7 +597,7 @@ def test_an_abstention_has_nothing_to_count() -> None:
         ('median', Level.AGREED, ''),
         ('a.b:c', Level.AGREED, ''),
         ('linear', Level.FUSED, ''),
-        ('median', Level.COMMITTED, 'which only `level: agreed` has; use log_linear or linear'),
+        ('plurality', Level.FUSED, 'only `level: agreed` has; use log_linear, linear or median'),
         ('a.b:c', Level.FUSED, 'which only `level: agreed` has'),
         ('mediam', Level.COMMITTED, 'must be one of log_linear, linear'),
         ('mediam', Level.AGREED, 'trimmed_mean, or package.module:function'),

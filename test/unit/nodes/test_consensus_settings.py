@@ -52,8 +52,8 @@ def test_policy_of_the_level_agreed() -> None:
         ({'support': 5}, r'^subject\.sign\.support is 5, must be from 0 to the 4 robots'),
         ({'fusion': 'mean'}, r"^subject\.sign\.fusion is 'mean', must be one of log_linear, "),
         (
-            {'fusion': 'median', 'level': 'committed'},
-            r"^subject\.sign\.fusion is 'median', which only `level: agreed` has; use log_linear",
+            {'fusion': 'plurality', 'level': 'committed'},
+            r"^subject\.sign\.fusion is 'plurality', which only `level: agreed` has; use",
         ),
         (
             {'fusion': 'no_such:rule'},

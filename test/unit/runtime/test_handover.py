@@ -14,7 +14,7 @@ from swarm_consensus.simulation.network import Faults
 @pytest.mark.parametrize('loss', [0.0, 0.3])
 def test_any_robot_may_be_asked_and_the_target_leads(loss: float) -> None:
     """The wish finds the leader; with a bad radio it is repeated until it is answered."""
-    swarm = Swarm(3, seed=4, faults=Faults(loss=loss))
+    swarm = Swarm(3, seed=1, faults=Faults(loss=loss))
     leader = swarm.elect()
     target, third = [robot for robot in swarm.robots if robot != leader]
     key = swarm.transfer(third, target, timeout=10.0)

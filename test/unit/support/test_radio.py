@@ -77,3 +77,11 @@ def test_datagrams_between_hosts_are_lost_and_late_as_asked():
         for arrived in delays.values():
             assert len(arrived) / (COUNT // 2) == pytest.approx(1 - LOSS, abs=0.06)
             assert min(arrived) >= DELAY
+
+
+def test_hosts_in_a_line_hear_those_in_reach_only():
+    switch = Switch(5, 0.0, 0.0, Random(1), reach=1)
+    switch.send(2, b'\xff' * 6 + address(2) + b'payload', 0.0)
+    assert [host for host, _ in switch.arrived(0.0)] == [1, 3]
+    switch.send(0, address(2) + address(0) + b'payload', 0.0)
+    assert switch.arrived(0.0) == []

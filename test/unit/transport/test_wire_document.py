@@ -8,14 +8,16 @@ from pathlib import Path
 import re
 
 from swarm_consensus.protocols.agreement.coin import coin_name
+from swarm_consensus.protocols.fusion.messages import Item
 from swarm_consensus.protocols.raft import AppendEntries, Entry, EntryKind
+from swarm_consensus.runtime.evidence import BODIES, Evidence
 from swarm_consensus.runtime.wire import COMMAND_KINDS, MESSAGE_KINDS, MESSAGES
 from swarm_consensus.transport import curve
 from swarm_consensus.transport.compression import MARK, WINDOW_BYTES_MAX, Expander
 from swarm_consensus.transport.dealing import deal
 from swarm_consensus.transport.frame import VERSION, FrameHeader
-from swarm_consensus.transport.hashes import swarm_hash
-from swarm_consensus.transport.signing import Signer, signed_bytes
+from swarm_consensus.transport.hashes import labels_hash, swarm_hash
+from swarm_consensus.transport.signing import Signer, signed_bytes, signed_item_bytes
 from swarm_consensus.transport.threshold_coin import ThresholdCoin
 
 
@@ -91,6 +93,11 @@ def test_the_examples_of_signatures_are_what_a_robot_signs(repository: Path) -> 
     expected = [signer.public_key]
     for header, batch in ((plain, b'\x90'), (full, bytes.fromhex('91923091c3'))):
         expected += [signed_bytes(header, batch), signer.sign(header, batch)]
+    labels = labels_hash(('stop', 'yield', 'go'))
+    body = BODIES.encode(Evidence(labels, (0.0, -2.5, -7.0), 1.0, 40_000))
+    item = Item('küche', 1_700_000_000_000, 3, 'sign', body)
+    team = swarm_hash('team')
+    expected += [signed_item_bytes(team, item), signer.sign_item(team, item)]
     assert hex_blocks(repository, 'Signatures') == expected
 
 
