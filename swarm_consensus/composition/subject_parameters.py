@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 
 from swarm_consensus.composition.parameter import Parameter
+from swarm_consensus.decision.types import Gossip
 
 SUBJECT_PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
@@ -76,6 +77,13 @@ SUBJECT_PARAMETERS: tuple[Parameter, ...] = (
         's',
         minimum=0.0,
         maximum=86_400.0,
+    ),
+    Parameter(
+        'gossip',
+        'exact',
+        'How evidence spreads: what each robot believes travels to all (`exact`, up to a few '
+        'hundred robots), or is added up on its way (`averaging`, level `fused` of any size).',
+        choices=tuple(each.value for each in Gossip),
     ),
     Parameter(
         'fusion',

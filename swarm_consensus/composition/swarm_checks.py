@@ -14,6 +14,7 @@ from swarm_consensus.composition.draft import (
     text,
     texts,
 )
+from swarm_consensus.composition.fused_checks import FUSED_CHECKS
 from swarm_consensus.composition.parameter import Parameter
 from swarm_consensus.composition.problems import Problem, did_you_mean, listed
 from swarm_consensus.composition.schema import CONSENSUS, INFERENCE, SUBJECT, Section
@@ -282,4 +283,5 @@ _CHECKS: tuple[Callable[[SwarmDraft], Iterator[Problem]], ...] = (
     _beliefs_have_subjects,
     _network_agrees,
     *AGREED_CHECKS,
+    *FUSED_CHECKS,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from swarm_consensus.decision.types import Level
+from swarm_consensus.decision.types import Gossip, Level
 
 
 def quorum_of(rule: str, robots: int) -> int:
@@ -46,6 +46,7 @@ class Policy:
     :param revise: a decided subject is decided again when new evidence favours another label.
     :param evidence_age_max_ns: older evidence does not count; 0: no limit.
     :param half_life_ns: age at which evidence counts half; 0: it does not fade.
+    :param gossip: how evidence spreads.
     :param fusion: name of the rule (rule_names.py); at the level AGREED also of an entry point.
     :param support: at the level AGREED, how many robots must stand behind what is proposed; 0: one
         more than may lie, or one where none does.
@@ -65,6 +66,7 @@ class Policy:
     fusion: str
     support: int = 0
     half_life_ns: int = 0
+    gossip: Gossip = Gossip.EXACT
 
 
 class Policies:

@@ -17,7 +17,7 @@ import numpy as np
 
 from swarm_consensus.decision.fusion import LOG_RATIO_MIN, Floats, fading, fuse, spread
 from swarm_consensus.decision.policy import Policies, Policy
-from swarm_consensus.decision.types import Contribution, Status, Verdict
+from swarm_consensus.decision.types import Contribution, Gossip, Status, Verdict
 
 WEIGHT_MAX = 1_000.0
 # Where evidence fades it is fused again after this part of its half-life, at the latest.
@@ -64,12 +64,14 @@ class Fused:
     Evidence of some robots as one distribution.
 
     :param probabilities: of the labels.
-    :param voters: whose evidence is in it, sorted.
+    :param robots: how many.
+    :param voters: who they are, sorted; () where they are not known by name.
     :param oldest_ns: age of the oldest evidence in it.
     :param spread: how far the robots are apart, 0..1 (fusion.spread).
     """
 
     probabilities: Floats
+    robots: int
     voters: tuple[str, ...]
     oldest_ns: int
     spread: float
@@ -139,6 +141,30 @@ class Subjects:
         current.first_ns = min(current.first_ns, born_ns)
         return Offer.ACCEPTED
 
+    def open_for(self, subject: str, first_ns: int) -> bool:
+        """
+        Open a subject for evidence that others hold.
+
+        :param first_ns: when the first of it was born.
+        :returns: whether it is open.
+        """
+        policy = self._policies.find(subject)
+        if policy is None:
+            return False
+        if subject not in self._rounds and len(self._rounds) < self._open_max:
+            self._rounds[subject] = _Round(policy, first_ns)
+        return subject in self._rounds
+
+    def evidence(self, subject: str, robot: str, now_ns: int) -> tuple[Contribution, int] | None:
+        """Return a robot's evidence on an open subject, while it counts, and its age in ns."""
+        current = self._rounds.get(subject)
+        held = None if current is None else current.held.get(robot)
+        if current is None or held is None:
+            return None
+        age_ns = max(0, now_ns - held.born_ns)
+        limit_ns = current.policy.evidence_age_max_ns
+        return None if limit_ns and age_ns > limit_ns else (held.contribution, age_ns)
+
     def depart(self, robots: Collection[str]) -> list[str]:
         """Let the evidence of robots go that are gone; returns the open subjects it was in."""
         left: list[str] = []
@@ -159,28 +185,46 @@ class Subjects:
         while len(self._closed_ns) > 4 * self._open_max:
             self._closed_ns.popitem(last=False)
 
-    def view(self, subject: str, now_ns: int) -> View:
-        """Return what the fresh evidence of a subject says; no evidence: an empty view."""
+    def view(self, subject: str, now_ns: int, given: Fused | None = None) -> View:
+        """
+        Return what the fresh evidence of a subject says; no evidence: an empty view.
+
+        :param given: as for `verdict`.
+        """
         current = self._rounds.get(subject)
-        fused = None if current is None else _fused(current, now_ns)
+        fused = given
+        if current is not None and current.policy.gossip is Gossip.EXACT:
+            fused = _fused(current, now_ns)
         if current is None or fused is None:
             return View((), '', 0.0)
         best = int(fused.probabilities.argmax())
         confidence = float(fused.probabilities[best])
         return View(fused.voters, current.policy.labels[best], confidence)
 
-    def verdict(self, subject: str, now_ns: int, alive: Collection[str]) -> Verdict | None:
+    def verdict(
+        self,
+        subject: str,
+        now_ns: int,
+        alive: Collection[str],
+        given: Fused | None = None,
+    ) -> Verdict | None:
         """
         Return what the evidence decides, or None while the policy says to wait.
 
         :param alive: robots whose evidence is worth waiting for.
+        :param given: what the evidence of the swarm says, where the robots do not hold that of each
+            other (`Policy.gossip`); None: that is not known yet.
         """
         current = self._rounds.get(subject)
         if current is None:
             return None
         policy = current.policy
+        exact = policy.gossip is Gossip.EXACT
+        if not exact and given is None:
+            return None
         fresh = _fresh(current, now_ns)
-        enough = len(fresh) >= policy.quorum
+        robots = len(fresh) if given is None else given.robots
+        enough = robots >= policy.quorum
         if not enough:
             current.quorum_ns = None
         elif current.quorum_ns is None:
@@ -188,13 +232,14 @@ class Subjects:
         expired = now_ns - current.first_ns >= policy.deadline_ns
         settled = current.quorum_ns is not None and (
             now_ns - current.quorum_ns >= policy.settle_ns
-            or all(robot in fresh for robot in alive)
+            or (exact and all(robot in fresh for robot in alive))
         )
         if not expired and not settled:
             return None
-        fused = _fused(current, now_ns) if enough else None
-        if fused is None:
-            return Verdict(Status.UNDECIDED, '', 0.0, tuple(sorted(fresh)))
+        fused = given or (_fused(current, now_ns) if enough else None)
+        if fused is None or not enough:
+            voters = tuple(sorted(fresh)) if exact else ()
+            return Verdict(Status.UNDECIDED, '', 0.0, voters, robots)
         best = int(fused.probabilities.argmax())
         confidence = float(fused.probabilities[best])
         status = Status.DECIDED
@@ -207,7 +252,7 @@ class Subjects:
             policy.labels[best],
             confidence,
             fused.voters,
-            len(fused.voters),
+            robots,
             fused.oldest_ns,
             fused.spread,
         )
@@ -263,4 +308,4 @@ def _fused(current: _Round, now_ns: int) -> Fused | None:
         current.fused_ns = now_ns
     probabilities, apart = current.fused
     oldest_ns = max(0, now_ns - min(held.born_ns for held in fresh.values()))
-    return Fused(probabilities, tuple(sorted(fresh)), oldest_ns, apart)
+    return Fused(probabilities, len(fresh), tuple(sorted(fresh)), oldest_ns, apart)

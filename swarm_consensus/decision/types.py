@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import Enum, IntEnum
 from typing import Annotated, Any
 
 from swarm_consensus.protocols.bounds import SIGNED, Bounds
@@ -27,6 +27,13 @@ class Level(IntEnum):
     FUSED = 1
     AGREED = 2
     COMMITTED = 3
+
+
+class Gossip(Enum):
+    """How evidence spreads from robot to robot; the values are those in swarm.yaml."""
+
+    EXACT = 'exact'
+    AVERAGING = 'averaging'
 
 
 class Status(IntEnum):

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from swarm_consensus.composition.parameter import Value
 from swarm_consensus.decision.entry_point import load_rule
+from swarm_consensus.decision.gossip import gossip_problem
 from swarm_consensus.decision.policy import Policy, quorum_of
 from swarm_consensus.decision.rule_names import is_entry_point, rule_problem
 from swarm_consensus.decision.tolerance import Tolerance, tolerance
-from swarm_consensus.decision.types import Level
+from swarm_consensus.decision.types import Gossip, Level
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.events import Tuned
 from swarm_consensus.storage import OnDamage, default_folder, robot_folder
@@ -69,7 +70,19 @@ def policy_from(name: str, values: Mapping[str, Value], robots: int) -> Policy:
         fusion=_rule(f'subject.{name}.fusion', str(values['fusion']), level),
         support=support,
         half_life_ns=nanoseconds(values['half_life']),
+        gossip=_gossip(f'subject.{name}.gossip', values, level),
     )
+
+
+def _gossip(place: str, values: Mapping[str, Value], level: Level) -> Gossip:
+    """Return how evidence spreads, where the level and the rule allow it."""
+    word = str(values['gossip'])
+    known = {each.value: each for each in Gossip}
+    if word not in known:
+        raise ValueError(f"{place} is '{word}', must be one of {', '.join(known)}")
+    if problem := gossip_problem(known[word], level, str(values['fusion'])):
+        raise ValueError(f'{place} {problem}')
+    return known[word]
 
 
 def _rule(place: str, rule: str, level: Level) -> str:

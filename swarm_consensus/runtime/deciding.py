@@ -15,11 +15,12 @@ from dataclasses import dataclass, replace
 
 from swarm_consensus.decision.policy import Policies, Policy
 from swarm_consensus.decision.replicated import ReplicatedState
-from swarm_consensus.decision.subjects import Offer, Subjects, View
+from swarm_consensus.decision.subjects import Fused, Offer, Subjects, View
 from swarm_consensus.decision.types import (
     Command,
     Contribution,
     Decision,
+    Gossip,
     Level,
     Status,
     Verdict,
@@ -65,6 +66,8 @@ class Deciding:
         self._in_flight: dict[str, str] = {}
         self._fused: dict[str, Decision] = {}
         self._closed: list[str] = []
+        # What the swarm says on subjects of which no robot holds the evidence of all.
+        self._given: dict[str, Fused] = {}
         self._sequence = 0
         self.dropped: Counter[str] = Counter()
         self.weight = config.weight
@@ -117,11 +120,31 @@ class Deciding:
         return outcome
 
     def wants(self, subject: str) -> bool:
-        """Return whether evidence on a subject may count here."""
+        """Return whether evidence of other robots on a subject may count here."""
         policy = self._subjects.policy(subject)
         if policy is None or not policy.labels or policy.level is Level.AGREED:
             return False
-        return not self._is_final(subject)
+        return policy.gossip is Gossip.EXACT and not self._is_final(subject)
+
+    def give(self, subject: str, fused: Fused | None, now_ns: int) -> None:
+        """
+        Say what the evidence of the swarm says on a subject; None: that is not known now.
+
+        The subject is open from then on, whether or not this robot has evidence of its own.
+        """
+        if fused is None:
+            self._given.pop(subject, None)
+        elif self._subjects.open_for(subject, now_ns - fused.oldest_ns):
+            self._given[subject] = fused
+
+    def evidence(self, subject: str, now_ns: int) -> tuple[Contribution, int] | None:
+        """Return this robot's own evidence on a subject, while it counts, and its age in ns."""
+        return self._subjects.evidence(subject, self._config.robot, now_ns)
+
+    def end(self, subject: str, now_ns: int) -> None:
+        """End the round of a subject of which nothing is left in the swarm."""
+        self._given.pop(subject, None)
+        self._close(subject, now_ns)
 
     def depart(self, robots: Collection[str]) -> list[str]:
         """Let the evidence of robots go that are gone; returns the open subjects it was in."""
@@ -147,7 +170,7 @@ class Deciding:
 
     def view(self, subject: str, now_ns: int) -> View:
         """Return what the evidence on a subject says now."""
-        return self._subjects.view(subject, now_ns)
+        return self._subjects.view(subject, now_ns, self._given.get(subject))
 
     def policy(self, subject: str) -> Policy | None:
         """Return the policy that serves a subject."""
@@ -178,7 +201,8 @@ class Deciding:
         proposals: list[Command] = []
         decisions: list[Decision] = []
         for subject in tuple(subjects):
-            verdict = self._subjects.verdict(subject, now_ns, alive)
+            given = self._given.get(subject)
+            verdict = self._subjects.verdict(subject, now_ns, alive, given)
             if verdict is None:
                 continue
             if verdict.status is Status.UNDECIDED:
@@ -198,7 +222,7 @@ class Deciding:
         if self.current(subject) is not None or (attempt and attempt.said_no_quorum):
             # The decision in force stays in force, or the answer was given already.
             return
-        reason = f'the deadline passed with evidence of {len(verdict.voters)} robots'
+        reason = f'the deadline passed with evidence of {verdict.robots} robots'
         if verdict.choice:
             reason += f", '{verdict.choice}' in front with {verdict.confidence:.2f}"
         answer = no_answer(subject, self.level(subject), Status.UNDECIDED, reason)
@@ -207,7 +231,7 @@ class Deciding:
                 answer,
                 voters=verdict.voters,
                 latency_s=0.0 if first_ns is None else (now_ns - first_ns) * 1e-9,
-                robots=len(verdict.voters),
+                robots=verdict.robots,
             )
         )
 
@@ -217,7 +241,7 @@ class Deciding:
         before = self._fused.get(subject)
         if before is not None and (
             before.choice == verdict.choice
-            and before.voters == verdict.voters
+            and (before.voters, before.robots) == (verdict.voters, verdict.robots)
             and before.status is verdict.status
             and abs(before.confidence - verdict.confidence) < FUSED_CONFIDENCE_STEP
         ):

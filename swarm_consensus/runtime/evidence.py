@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from random import Random
 
 from swarm_consensus.decision.subjects import Offer
-from swarm_consensus.decision.types import Contribution, Level
+from swarm_consensus.decision.types import Contribution, Gossip, Level
 from swarm_consensus.protocols.fusion.messages import (
     BODY_BYTES_MAX,
     MESSAGE_TYPES,
     Item,
     Items,
     Message,
+    Shares,
 )
 from swarm_consensus.protocols.fusion.relay import (
     FOR_EVER,
@@ -28,6 +29,7 @@ from swarm_consensus.protocols.fusion.relay import (
     RelayConfig,
 )
 from swarm_consensus.protocols.values import value
+from swarm_consensus.runtime.averages import Averages, hello_ticks, ticks
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.deciding import Deciding
 from swarm_consensus.runtime.post import Post
@@ -72,24 +74,15 @@ def relay_config(config: RuntimeConfig, incarnation: int) -> RelayConfig:
         robots=config.robots,
         incarnation=incarnation,
         tick_us=max(1, config.tick_ns // 1000),
-        hello_ticks=_hello_ticks(config, config.belief_resend_ns),
-        idle_ticks=_ticks(config, config.presence_period_ns),
-        spread_ticks=_ticks(config, config.belief_resend_ns) // SPREAD_SHARE,
+        hello_ticks=hello_ticks(config, config.belief_resend_ns),
+        idle_ticks=ticks(config, config.presence_period_ns),
+        spread_ticks=ticks(config, config.belief_resend_ns) // SPREAD_SHARE,
         near_ticks=near_ticks,
         far_ticks=FAR_FACTOR * near_ticks,
-        relay_ticks=_ticks(config, config.belief_resend_ns),
+        relay_ticks=ticks(config, config.belief_resend_ns),
         topics_max=config.subjects_open_max,
         batch_bytes_max=config.frame_bytes_max // BATCH_SHARE,
     )
-
-
-def _ticks(config: RuntimeConfig, time_ns: int) -> int:
-    return max(1, time_ns // config.tick_ns)
-
-
-def _hello_ticks(config: RuntimeConfig, resend_ns: int) -> int:
-    # A hello is a sign of life as well, so it never comes more seldom than those.
-    return _ticks(config, min(resend_ns, config.presence_period_ns))
 
 
 class EvidenceWork:
@@ -132,16 +125,21 @@ class EvidenceWork:
             self._vouch,
             deciding.wants,
         )
+        self._averages = Averages(config, incarnation, deciding, self._relay.neighbours, random)
         self._present: frozenset[str] = frozenset()
 
     # -- in -------------------------------------------------------------------------------------
 
     def tune(self, resend_ns: int) -> None:
         """Set the time between two comparisons of what robots hold."""
-        self._relay.hello_ticks = _hello_ticks(self._config, resend_ns)
+        self._relay.hello_ticks = self._averages.round_ticks = hello_ticks(self._config, resend_ns)
 
     def put(self, contribution: Contribution) -> None:
         """Tell the others what this robot believes; it counts here already."""
+        policy = self._deciding.policy(contribution.subject)
+        if policy is not None and policy.gossip is not Gossip.EXACT:
+            self._averages.begin(contribution.subject, policy)
+            return
         item = _item(contribution)
         if len(item.body) > BODY_BYTES_MAX:
             self._deciding.dropped['TOO_LARGE'] += 1
@@ -153,6 +151,9 @@ class EvidenceWork:
         if not self.used:
             return
         self._now_ns = now_ns
+        if isinstance(message, Shares):
+            self._averages.receive(sender, message)
+            return
         if not isinstance(message, Contribution):
             self._relay.receive(sender, message)
             return
@@ -170,6 +171,7 @@ class EvidenceWork:
     def pass_time(self, ticks: int) -> None:
         """Let ticks pass."""
         self._relay.pass_time(ticks)
+        self._averages.pass_time(ticks)
 
     def present(self, alive: Sequence[str]) -> tuple[str, ...]:
         """
@@ -192,18 +194,19 @@ class EvidenceWork:
 
     def idle_ticks(self) -> int:
         """Return after how many ticks, at least 1, something is due by time alone."""
-        return self._relay.idle_ticks()
+        return min(self._relay.idle_ticks(), self._averages.idle_ticks())
 
-    def carry_out(self, post: Post) -> None:
+    def carry_out(self, post: Post, now_ns: int) -> None:
         """Send what there is to send."""
         for subject in self._deciding.take_closed():
             self._relay.forget(subject)
         if not self.used:
             return
-        effects = self._relay.take_effects(post.waits(TrafficClass.BELIEF))
-        if effects is not None:
-            for send in effects.send:
-                post.offer(send.message, key=send.key)
+        self._touched.update(self._averages.step(now_ns))
+        held = post.waits(TrafficClass.BELIEF)
+        for effects in (self._relay.take_effects(held), *self._averages.take_effects()):
+            for send in effects.send if effects is not None else ():
+                post.offer(send.message, send.to, send.key)
         if self._relay.dropped:
             self._deciding.dropped.update(self._relay.dropped)
             self._relay.dropped.clear()
@@ -216,6 +219,10 @@ class EvidenceWork:
         except MalformedError:
             self._deciding.dropped['MALFORMED'] += 1
             return KNOWN
+        policy = self._deciding.policy(item.topic)
+        if policy is not None and policy.gossip is not Gossip.EXACT:
+            self._deciding.dropped['NOT_EXACT'] += 1
+            return REFUSED
         contribution = Contribution(
             robot=item.origin,
             incarnation=item.incarnation,

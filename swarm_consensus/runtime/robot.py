@@ -248,7 +248,7 @@ class RobotRuntime:
         if self._handover.any:
             self._handover.step(now_ns, outputs)
         if not self._members.probing:
-            self._evidence.carry_out(self._post)
+            self._evidence.carry_out(self._post, now_ns)
             self._judge(self._deciding.open if ticked else self._touched, now_ns, outputs)
             self._work.carry_out(now_ns, outputs)
             if self._work.move_time(now_ns):

@@ -9,14 +9,16 @@ from swarm_consensus.protocols.values import value
 @value
 class Send:
     """
-    One message, to every robot in reach.
+    One message.
 
+    :param to: robots in reach that it is for; (): all.
     :param key: a later message with the same that finds this one not yet sent takes its place; '':
         none does.
     """
 
     message: Message
     key: str = ''
+    to: tuple[str, ...] = ()
 
 
 @value

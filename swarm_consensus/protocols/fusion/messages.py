@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from swarm_consensus.protocols.bounds import UNSIGNED_64, Bounds
+from swarm_consensus.protocols.bounds import SIGNED, UNSIGNED_64, Bounds
 from swarm_consensus.protocols.values import value
 
 ROBOTS_MAX = 1024
@@ -14,6 +14,9 @@ SIGNATURE_BYTES_MAX = 64
 ITEMS_MAX = 256
 DIGESTS_MAX = 32
 SIGNS_MAX = 64
+WIDTH_MAX = 1024
+SHARES_MAX = 32
+AGE_US_MAX = 2**53
 # A day; nothing that was under way for longer counts anywhere.
 TRAVEL_US_MAX = 86_400_000_000
 
@@ -109,5 +112,42 @@ class Vector:
     entries: Annotated[tuple[VectorEntry, ...], Bounds(length_max=ROBOTS_MAX)]
 
 
-Message = Hello | Items | Vector
-MESSAGE_TYPES = (Hello, Items, Vector)
+# (place of the partner, session of the sender on this link, boot and session of the partner that
+# the sender knows, all that has flowed to the partner in this session, mod 2^64)
+Share = tuple[
+    Place,
+    int,
+    Incarnation,
+    int,
+    Annotated[tuple[Annotated[int, SIGNED], ...], Bounds(length_max=WIDTH_MAX)],
+]
+
+
+@value
+class Shares:
+    """
+    What a robot has given to some of its partners in an average (averaging.py).
+
+    :param roster: as in `Hello`.
+    :param incarnation: boot of the sender.
+    :param sequence: counts the shares of this boot and topic, from 1.
+    :param root: the robot that the count refers to, as the sender knows it, with the newest of its
+        signs of life.
+    :param epoch: window of the time of the root that `oldest_us` is of.
+    :param oldest_us: age of the oldest input that the sender knows of in this window; -1: none.
+        Who does not take part begins to where there is one.
+    """
+
+    topic: str
+    roster: int
+    incarnation: Incarnation
+    sequence: int
+    root: Sign
+    epoch: int
+    oldest_us: Annotated[int, Bounds(minimum=-1, maximum=AGE_US_MAX)]
+    shares: Annotated[tuple[Share, ...], Bounds(length_max=SHARES_MAX)]
+
+
+RelayMessage = Hello | Items | Vector
+Message = RelayMessage | Shares
+MESSAGE_TYPES = (Hello, Items, Vector, Shares)

@@ -76,6 +76,8 @@ class Neighbours:
         self._near_ticks = near_ticks
         self._far_ticks = far_ticks
         self._near: dict[str, _Neighbour] = {}
+        # Counts up whenever it changes who is near or whom these hear.
+        self.changes = 0
         self._signs: dict[str, _Signs] = {}
 
     def greeted(self, sender: str, hello: Hello, now: int) -> bool:
@@ -86,7 +88,10 @@ class Neighbours:
         """
         same = hello.roster == self.roster
         hears = int.from_bytes(hello.heard, 'little') | 1 << self.places[sender] if same else 0
-        new = sender not in self._near
+        before = self._near.get(sender)
+        new = before is None
+        if before is None or before.hears != hears:
+            self.changes += 1
         self._near[sender] = _Neighbour(now, hears)
         self.sign(sender, hello.incarnation, hello.beat, now)
         if same:
@@ -115,7 +120,17 @@ class Neighbours:
         silent = [n for n, each in self._near.items() if now - each.at > self._near_ticks]
         for name in silent:
             del self._near[name]
+            self.changes += 1
         return bool(silent)
+
+    def heard(self, sender: str, now: int) -> None:
+        """Take note of any other message of a robot in reach."""
+        if sender in self._near:
+            self._near[sender].at = now
+
+    def is_near(self, robot: str) -> bool:
+        """Return whether a robot is in reach."""
+        return robot in self._near
 
     @property
     def near(self) -> frozenset[str]:
@@ -153,6 +168,10 @@ class Neighbours:
         for name, each in self._near.items():
             if name == speaker or each.hears & bit:
                 yield name
+
+    def hears(self) -> dict[int, int]:
+        """Return, by place, the masks of whom the robots in reach hear."""
+        return {self.places[name]: each.hears for name, each in self._near.items()}
 
     def signs_to_tell(self, now: int) -> tuple[Sign, ...]:
         """Return new signs of life of robots that some neighbour does not hear, each once."""

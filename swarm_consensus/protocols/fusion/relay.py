@@ -33,7 +33,7 @@ from swarm_consensus.protocols.fusion.messages import (
     Hello,
     Item,
     Items,
-    Message,
+    RelayMessage,
     Vector,
     Version,
 )
@@ -223,7 +223,7 @@ class Relay:
         known.relayed = self._now
         self._out.append(Send(Items((item,)), f'item {item.topic}'))
 
-    def receive(self, sender: str, message: Message) -> None:
+    def receive(self, sender: str, message: RelayMessage) -> None:
         """Take in a message; `sender` is in reach, and is who sent it."""
         if sender not in self.neighbours.places or sender == self._config.robot:
             self.dropped['STRANGER'] += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from random import Random
 from typing import Generic, TypeVar
@@ -44,11 +45,16 @@ class Radio(Generic[MessageT]):
         self._under_way: dict[int, list[tuple[int, int, MessageT]]] = defaultdict(list)
         self.sent = [0] * len(graph)
 
-    def send(self, sender: int, message: MessageT) -> None:
-        """Send something to all in range."""
+    def send(self, sender: int, message: MessageT, to: Collection[int] = ()) -> None:
+        """
+        Send something.
+
+        :param to: those in range that it is for; (): all.
+        """
         self.sent[sender] += 1
         faults, random = self._faults, self._random
-        for receiver in sorted(self.graph[sender]):
+        near = self.graph[sender]
+        for receiver in sorted(near.intersection(to) if to else near):
             if faults.loss and random.random() < faults.loss:
                 continue
             copies = 2 if faults.repeated and random.random() < faults.repeated else 1

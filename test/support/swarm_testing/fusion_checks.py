@@ -8,6 +8,8 @@ from swarm_consensus.msg import Decision
 from swarm_testing.swarm_probe import SwarmProbe
 
 WEATHER = ('dry', 'wet')
+# An answer is said anew when its confidence has moved by this much.
+STEP = 0.01
 
 
 def believe(probe: SwarmProbe, robot: str, subject: str, label: str, probability: float) -> None:
@@ -16,12 +18,17 @@ def believe(probe: SwarmProbe, robot: str, subject: str, label: str, probability
 
 
 def wait_until_fused(
-    probe: SwarmProbe, robot: str, subject: str, robots: Sequence[str], timeout: float
-) -> tuple[str, float, float]:
+    probe: SwarmProbe,
+    robot: str,
+    subject: str,
+    robots: Sequence[str],
+    expected: tuple[str, float],
+    timeout: float,
+) -> float:
     """
-    Wait until a robot has fused the evidence of exactly these.
+    Wait until a robot has fused the evidence of exactly these to a choice and its confidence.
 
-    :returns: (choice, confidence, oldest age in s) of what it published then.
+    :returns: age of the oldest of it, s, as it said.
     """
 
     def newest() -> Decision | None:
@@ -30,7 +37,12 @@ def wait_until_fused(
 
     def done() -> bool:
         decision = newest()
-        return decision is not None and list(decision.voters) == sorted(robots)
+        return (
+            decision is not None
+            and list(decision.voters) == sorted(robots)
+            and decision.choice == expected[0]
+            and abs(decision.confidence - expected[1]) <= STEP
+        )
 
     probe.wait_for(done, timeout)
     decision = newest()
@@ -38,7 +50,7 @@ def wait_until_fused(
     assert decision.level == Decision.LEVEL_FUSED
     assert decision.robots == len(robots)
     assert 0.0 <= decision.spread < 1.0
-    return decision.choice, decision.confidence, decision.oldest_age
+    return float(decision.oldest_age)
 
 
 def hears(probe: SwarmProbe, robot: str, robots: Sequence[str], timeout: float) -> None:

@@ -479,6 +479,16 @@ CASES = {
         'plurality, weighted_plurality, median, trimmed_mean, or package.module:function; '
         'did you mean "median"?',
     ),
+    'average at another level': (
+        with_policy('gossip: averaging'),
+        "swarm.yaml:6: subjects.sign.gossip is 'averaging', which only `level: fused` has; "
+        'leave it out',
+    ),
+    'average of what is no sum': (
+        with_policy('level: fused\n    fusion: median\n    gossip: averaging'),
+        "swarm.yaml:8: subjects.sign.gossip is 'averaging', which adds up what robots believe, "
+        'as `fusion: log_linear` or `fusion: linear` do; median needs `exact`',
+    ),
     'own rule that cannot be a name': (
         with_policy('level: agreed\n    fusion: my-rules:nearest'),
         "swarm.yaml:7: subjects.sign.fusion is 'my-rules:nearest', which cannot name a function; "

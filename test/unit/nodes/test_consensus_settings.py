@@ -55,6 +55,9 @@ def test_policy_of_the_level_agreed() -> None:
             {'fusion': 'plurality', 'level': 'committed'},
             r"^subject\.sign\.fusion is 'plurality', which only `level: agreed` has; use",
         ),
+        ({'gossip': 'averaging', 'level': 'committed', 'fusion': 'linear'}, 'only `level: fused`'),
+        ({'gossip': 'averaging', 'level': 'fused', 'fusion': 'median'}, 'median needs `exact`'),
+        ({'gossip': 'rumour'}, r"gossip is 'rumour', must be one of exact, averaging"),
         (
             {'fusion': 'no_such:rule'},
             r"^subject\.sign\.fusion is 'no_such:rule', but this robot has no module 'no_such'; ",
