@@ -82,8 +82,18 @@ SUBJECT_PARAMETERS: tuple[Parameter, ...] = (
         'gossip',
         'exact',
         'How evidence spreads: what each robot believes travels to all (`exact`, up to a few '
-        'hundred robots), or is added up on its way (`averaging`, level `fused` of any size).',
+        'hundred robots), or is added up on its way (`averaging`, swarms of any size); `robust` as '
+        '`exact`, and `liars` that lie are outvoted. Level `fused`, but for `exact`.',
         choices=tuple(each.value for each in Gossip),
+    ),
+    Parameter(
+        'liars',
+        0,
+        'With `gossip: robust`: how many robots may lie and are to be outvoted; 0: a quarter of '
+        'the others. The answer is NOT_ROBUST while too few robots hear each other for that.',
+        'robots',
+        minimum=0,
+        maximum=127,
     ),
     Parameter(
         'fusion',

@@ -47,6 +47,7 @@ class Policy:
     :param evidence_age_max_ns: older evidence does not count; 0: no limit.
     :param half_life_ns: age at which evidence counts half; 0: it does not fade.
     :param gossip: how evidence spreads.
+    :param liars: with robust gossip, how many robots may lie.
     :param fusion: name of the rule (rule_names.py); at the level AGREED also of an entry point.
     :param support: at the level AGREED, how many robots must stand behind what is proposed; 0: one
         more than may lie, or one where none does.
@@ -67,6 +68,7 @@ class Policy:
     support: int = 0
     half_life_ns: int = 0
     gossip: Gossip = Gossip.EXACT
+    liars: int = 0
 
 
 class Policies:

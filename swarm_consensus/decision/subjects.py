@@ -68,6 +68,7 @@ class Fused:
     :param voters: who they are, sorted; () where they are not known by name.
     :param oldest_ns: age of the oldest evidence in it.
     :param spread: how far the robots are apart, 0..1 (fusion.spread).
+    :param doubt: why robots that lie may not be outvoted, where that was asked for; '' else.
     """
 
     probabilities: Floats
@@ -75,6 +76,7 @@ class Fused:
     voters: tuple[str, ...]
     oldest_ns: int
     spread: float
+    doubt: str = ''
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,11 @@ class Subjects:
         limit_ns = current.policy.evidence_age_max_ns
         return None if limit_ns and age_ns > limit_ns else (held.contribution, age_ns)
 
+    def pooled(self, subject: str, now_ns: int) -> Fused | None:
+        """Return what the evidence held here says together; None: there is none."""
+        current = self._rounds.get(subject)
+        return None if current is None else _fused(current, now_ns)
+
     def depart(self, robots: Collection[str]) -> list[str]:
         """Let the evidence of robots go that are gone; returns the open subjects it was in."""
         left: list[str] = []
@@ -247,6 +254,8 @@ class Subjects:
             if not expired:
                 return None
             status = Status.LOW_CONFIDENCE if policy.decide_at_deadline else Status.UNDECIDED
+        if fused.doubt and status.answered:
+            status = Status.NOT_ROBUST
         return Verdict(
             status,
             policy.labels[best],
@@ -255,6 +264,7 @@ class Subjects:
             robots,
             fused.oldest_ns,
             fused.spread,
+            fused.doubt,
         )
 
 

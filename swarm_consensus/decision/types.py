@@ -34,6 +34,7 @@ class Gossip(Enum):
 
     EXACT = 'exact'
     AVERAGING = 'averaging'
+    ROBUST = 'robust'
 
 
 class Status(IntEnum):
@@ -45,6 +46,7 @@ class Status(IntEnum):
     NO_QUORUM = 4
     REFUSED = 5
     UNKNOWN = 6
+    NOT_ROBUST = 7
 
     @property
     def answered(self) -> bool:
@@ -85,6 +87,7 @@ class Verdict:
     :param robots: how many robots' evidence is in it.
     :param oldest_ns: age of the oldest of it.
     :param spread: how far the robots are apart (fusion.spread).
+    :param reason: in words, where it cannot be held for sure.
     """
 
     status: Status
@@ -94,6 +97,7 @@ class Verdict:
     robots: int = 0
     oldest_ns: int = 0
     spread: float = 0.0
+    reason: str = ''
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from swarm_consensus.composition.parameter import Value
 from swarm_consensus.decision.entry_point import load_rule
-from swarm_consensus.decision.gossip import gossip_problem
+from swarm_consensus.decision.gossip import gossip_problem, liars_problem
 from swarm_consensus.decision.policy import Policy, quorum_of
 from swarm_consensus.decision.rule_names import is_entry_point, rule_problem
 from swarm_consensus.decision.tolerance import Tolerance, tolerance
@@ -55,6 +55,7 @@ def policy_from(name: str, values: Mapping[str, Value], robots: int) -> Policy:
             f'subject.{name}.support is {support}, must be from 0 to the {robots} robots of the '
             'swarm'
         )
+    gossip = _gossip(f'subject.{name}.gossip', values, level)
     return Policy(
         name=name,
         labels=labels,
@@ -70,8 +71,17 @@ def policy_from(name: str, values: Mapping[str, Value], robots: int) -> Policy:
         fusion=_rule(f'subject.{name}.fusion', str(values['fusion']), level),
         support=support,
         half_life_ns=nanoseconds(values['half_life']),
-        gossip=_gossip(f'subject.{name}.gossip', values, level),
+        gossip=gossip,
+        liars=_liars(f'subject.{name}.liars', values, gossip, robots),
     )
+
+
+def _liars(place: str, values: Mapping[str, Value], gossip: Gossip, robots: int) -> int:
+    """Return how many robots may lie, where that many can be outvoted."""
+    liars = int(values['liars'])  # type: ignore[arg-type]
+    if problem := liars_problem(gossip, liars, robots):
+        raise ValueError(f'{place} {problem}')
+    return liars or (robots - 1) // 4
 
 
 def _gossip(place: str, values: Mapping[str, Value], level: Level) -> Gossip:

@@ -124,7 +124,7 @@ class Deciding:
         policy = self._subjects.policy(subject)
         if policy is None or not policy.labels or policy.level is Level.AGREED:
             return False
-        return policy.gossip is Gossip.EXACT and not self._is_final(subject)
+        return policy.gossip is not Gossip.AVERAGING and not self._is_final(subject)
 
     def give(self, subject: str, fused: Fused | None, now_ns: int) -> None:
         """
@@ -140,6 +140,10 @@ class Deciding:
     def evidence(self, subject: str, now_ns: int) -> tuple[Contribution, int] | None:
         """Return this robot's own evidence on a subject, while it counts, and its age in ns."""
         return self._subjects.evidence(subject, self._config.robot, now_ns)
+
+    def pooled(self, subject: str, now_ns: int) -> Fused | None:
+        """Return what the evidence held here says together; None: there is none."""
+        return self._subjects.pooled(subject, now_ns)
 
     def end(self, subject: str, now_ns: int) -> None:
         """End the round of a subject of which nothing is left in the swarm."""
@@ -260,7 +264,7 @@ class Deciding:
             proposer=self._config.robot,
             voters=verdict.voters,
             latency_s=0.0 if first_ns is None else (now_ns - first_ns) * 1e-9,
-            reason='',
+            reason=verdict.reason,
             robots=verdict.robots,
             oldest_age_s=verdict.oldest_ns * 1e-9,
             spread=verdict.spread,

@@ -16,6 +16,7 @@ from swarm_consensus.decision.types import Contribution, Gossip, Level
 from swarm_consensus.protocols.fusion.messages import (
     BODY_BYTES_MAX,
     MESSAGE_TYPES,
+    Estimate,
     Item,
     Items,
     Message,
@@ -33,6 +34,7 @@ from swarm_consensus.runtime.averages import Averages, hello_ticks, ticks
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.deciding import Deciding
 from swarm_consensus.runtime.post import Post
+from swarm_consensus.runtime.robusts import HEARS_TOPIC, Robusts
 from swarm_consensus.transport.codec import Codec
 from swarm_consensus.transport.errors import EncodeError, MalformedError
 from swarm_consensus.transport.frame import TrafficClass
@@ -123,21 +125,30 @@ class EvidenceWork:
             random,
             self._admit,
             self._vouch,
-            deciding.wants,
+            self._wants,
         )
         self._averages = Averages(config, incarnation, deciding, self._relay.neighbours, random)
+        self._robusts = Robusts(
+            config,
+            incarnation,
+            deciding,
+            self._relay.neighbours,
+            random,
+            hello_ticks(config, config.belief_resend_ns),
+        )
         self._present: frozenset[str] = frozenset()
 
     # -- in -------------------------------------------------------------------------------------
 
     def tune(self, resend_ns: int) -> None:
         """Set the time between two comparisons of what robots hold."""
-        self._relay.hello_ticks = self._averages.round_ticks = hello_ticks(self._config, resend_ns)
+        ticks = hello_ticks(self._config, resend_ns)
+        self._relay.hello_ticks = self._averages.round_ticks = self._robusts.round_ticks = ticks
 
     def put(self, contribution: Contribution) -> None:
         """Tell the others what this robot believes; it counts here already."""
         policy = self._deciding.policy(contribution.subject)
-        if policy is not None and policy.gossip is not Gossip.EXACT:
+        if policy is not None and policy.gossip is Gossip.AVERAGING:
             self._averages.begin(contribution.subject, policy)
             return
         item = _item(contribution)
@@ -153,6 +164,9 @@ class EvidenceWork:
         self._now_ns = now_ns
         if isinstance(message, Shares):
             self._averages.receive(sender, message)
+            return
+        if isinstance(message, Estimate):
+            self._robusts.receive(sender, message)
             return
         if not isinstance(message, Contribution):
             self._relay.receive(sender, message)
@@ -172,6 +186,7 @@ class EvidenceWork:
         """Let ticks pass."""
         self._relay.pass_time(ticks)
         self._averages.pass_time(ticks)
+        self._robusts.pass_time(ticks)
 
     def present(self, alive: Sequence[str]) -> tuple[str, ...]:
         """
@@ -185,6 +200,7 @@ class EvidenceWork:
         gone = self._present - present
         if present != self._present:
             self._present = present
+            self._robusts.present(present)
             self._relay.set_present(present)
         if gone:
             self._touched.update(self._deciding.depart(gone))
@@ -194,7 +210,9 @@ class EvidenceWork:
 
     def idle_ticks(self) -> int:
         """Return after how many ticks, at least 1, something is due by time alone."""
-        return min(self._relay.idle_ticks(), self._averages.idle_ticks())
+        return min(
+            self._relay.idle_ticks(), self._averages.idle_ticks(), self._robusts.idle_ticks()
+        )
 
     def carry_out(self, post: Post, now_ns: int) -> None:
         """Send what there is to send."""
@@ -202,9 +220,15 @@ class EvidenceWork:
             self._relay.forget(subject)
         if not self.used:
             return
-        self._touched.update(self._averages.step(now_ns))
-        held = post.waits(TrafficClass.BELIEF)
-        for effects in (self._relay.take_effects(held), *self._averages.take_effects()):
+        self._touched.update(self._averages.step(now_ns), self._robusts.step(now_ns))
+        hearing = self._robusts.hearing()
+        if hearing is not None:
+            self._relay.put(self._signed(hearing))
+        for effects in (
+            self._relay.take_effects(post.waits(TrafficClass.BELIEF)),
+            *self._averages.take_effects(),
+            *self._robusts.take_effects(),
+        ):
             for send in effects.send if effects is not None else ():
                 post.offer(send.message, send.to, send.key)
         if self._relay.dropped:
@@ -213,14 +237,19 @@ class EvidenceWork:
 
     # -- what the relay asks --------------------------------------------------------------------
 
+    def _wants(self, topic: str) -> bool:
+        return self._robusts.used if topic == HEARS_TOPIC else self._deciding.wants(topic)
+
     def _admit(self, item: Item) -> int:
+        if item.topic == HEARS_TOPIC and self._robusts.used:
+            return FOR_EVER if self._robusts.heard(item) else KNOWN
         try:
             body = BODIES.decode(item.body)
         except MalformedError:
             self._deciding.dropped['MALFORMED'] += 1
             return KNOWN
         policy = self._deciding.policy(item.topic)
-        if policy is not None and policy.gossip is not Gossip.EXACT:
+        if policy is not None and policy.gossip is Gossip.AVERAGING:
             self._deciding.dropped['NOT_EXACT'] += 1
             return REFUSED
         contribution = Contribution(

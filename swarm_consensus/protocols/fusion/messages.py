@@ -20,6 +20,8 @@ AGE_US_MAX = 2**53
 # A day; nothing that was under way for longer counts anywhere.
 TRAVEL_US_MAX = 86_400_000_000
 
+_VALUE = Bounds(minimum=-80, maximum=0)
+
 # As large as anybody may write it into the header of a frame.
 Incarnation = Annotated[int, UNSIGNED_64]
 Place = Annotated[int, Bounds(maximum=ROBOTS_MAX - 1)]
@@ -148,6 +150,21 @@ class Shares:
     shares: Annotated[tuple[Share, ...], Bounds(length_max=SHARES_MAX)]
 
 
+@value
+class Estimate:
+    """
+    What a robot takes for the log-likelihoods of the labels, in the robust mode (robust.py).
+
+    :param incarnation: boot of the sender.
+    :param sequence: counts the estimates of this boot and topic, from 1.
+    """
+
+    topic: str
+    incarnation: Incarnation
+    sequence: int
+    values: Annotated[tuple[Annotated[float, _VALUE], ...], Bounds(length_max=WIDTH_MAX)]
+
+
 RelayMessage = Hello | Items | Vector
-Message = RelayMessage | Shares
-MESSAGE_TYPES = (Hello, Items, Vector, Shares)
+Message = RelayMessage | Shares | Estimate
+MESSAGE_TYPES = (Hello, Items, Vector, Shares, Estimate)

@@ -214,10 +214,10 @@ class Relay:
         """
         Say something; whoever is in reach hears it at once.
 
-        :param item: of this robot and boot, with a larger sequence than all before it.
+        :param item: of this robot and boot, with a larger sequence than all before of its topic.
         :param life: for how many ticks it counts.
         """
-        self._own = item.version
+        self._own = max(self._own, item.version)
         known = self._keep(item, life)
         known.vouched = True
         known.relayed = self._now

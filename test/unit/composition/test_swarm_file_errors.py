@@ -489,6 +489,27 @@ CASES = {
         "swarm.yaml:8: subjects.sign.gossip is 'averaging', which adds up what robots believe, "
         'as `fusion: log_linear` or `fusion: linear` do; median needs `exact`',
     ),
+    'trimming of what is not trimmed': (
+        with_policy('level: fused\n    fusion: linear\n    gossip: robust'),
+        "swarm.yaml:8: subjects.sign.gossip is 'robust', which trims log-likelihoods; write "
+        '`fusion: log_linear`, not linear',
+        'swarm.yaml:8: subjects.sign.liars is 1, which takes 5 robots that all hear each other; '
+        'there are 3',
+    ),
+    'liars that nobody outvotes': (
+        with_policy('level: fused\n    liars: 1'),
+        'swarm.yaml:7: subjects.sign.liars has no effect without `gossip: robust`; leave it out',
+    ),
+    'more liars than robots can outvote': (
+        with_policy('level: fused\n    gossip: robust\n    liars: 2'),
+        'swarm.yaml:8: subjects.sign.liars is 2, which takes 9 robots that all hear each other; '
+        'there are 3',
+    ),
+    'robust with too few robots': (
+        with_policy('level: fused\n    gossip: robust'),
+        'swarm.yaml:7: subjects.sign.liars is 1, which takes 5 robots that all hear each other; '
+        'there are 3',
+    ),
     'own rule that cannot be a name': (
         with_policy('level: agreed\n    fusion: my-rules:nearest'),
         "swarm.yaml:7: subjects.sign.fusion is 'my-rules:nearest', which cannot name a function; "

@@ -57,7 +57,9 @@ def test_policy_of_the_level_agreed() -> None:
         ),
         ({'gossip': 'averaging', 'level': 'committed', 'fusion': 'linear'}, 'only `level: fused`'),
         ({'gossip': 'averaging', 'level': 'fused', 'fusion': 'median'}, 'median needs `exact`'),
-        ({'gossip': 'rumour'}, r"gossip is 'rumour', must be one of exact, averaging"),
+        ({'gossip': 'robust', 'level': 'fused'}, 'liars is 1, which takes 5 robots'),
+        ({'gossip': 'rumour'}, r"gossip is 'rumour', must be one of exact, averaging, robust"),
+        ({'gossip': 'robust', 'level': 'fused', 'fusion': 'linear'}, 'write `fusion: log_linear`'),
         (
             {'fusion': 'no_such:rule'},
             r"^subject\.sign\.fusion is 'no_such:rule', but this robot has no module 'no_such'; ",
