@@ -25,6 +25,7 @@ MODULES = (
     'lossy',
     'agreement_rounds',
     'shared_state',
+    'fusion_rounds',
 )
 OUTPUT = Path('build/bench.json')
 BUSY_SHARE = 0.5

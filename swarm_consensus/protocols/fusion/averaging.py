@@ -85,7 +85,7 @@ class AveragingConfig:
     width: int
     tick_us: int
     round_ticks: int = 10
-    shares_max: int = 12
+    shares_max: int = 8
 
     def __post_init__(self) -> None:
         if not 1 <= self.width <= WIDTH_MAX - 2 or not 1 <= self.shares_max <= SHARES_MAX:
@@ -294,7 +294,7 @@ class Averaging:
             self._unsettled_rounds += 1
             settled = self._quiet_rounds >= SETTLED_ROUNDS
             if settled or self._unsettled_rounds >= UNSETTLED_ROUNDS_MAX:
-                self._partners = partners(neighbours)
+                self._partners = partners(neighbours, self.config.shares_max)
                 self._partners_of = self._changes
                 self._unsettled_rounds = 0
         for robot in self._partners:

@@ -76,6 +76,7 @@ class Neighbours:
         self._near_ticks = near_ticks
         self._far_ticks = far_ticks
         self._near: dict[str, _Neighbour] = {}
+        self._near_mask = 0
         # Counts up whenever it changes who is near or whom these hear.
         self.changes = 0
         self._signs: dict[str, _Signs] = {}
@@ -93,10 +94,12 @@ class Neighbours:
         if before is None or before.hears != hears:
             self.changes += 1
         self._near[sender] = _Neighbour(now, hears)
+        self._near_mask |= 1 << self.places[sender]
         self.sign(sender, hello.incarnation, hello.beat, now)
         if same:
             for place, incarnation, beat in hello.signs:
-                if place < len(self.robots):
+                # Of those in reach this robot hears more than others can tell.
+                if place < len(self.robots) and not self._near_mask >> place & 1:
                     self.sign(self.robots[place], incarnation, beat, now)
         return new
 
@@ -120,6 +123,7 @@ class Neighbours:
         silent = [n for n, each in self._near.items() if now - each.at > self._near_ticks]
         for name in silent:
             del self._near[name]
+            self._near_mask &= ~(1 << self.places[name])
             self.changes += 1
         return bool(silent)
 
@@ -150,9 +154,7 @@ class Neighbours:
 
     def mask(self) -> bytes:
         """Return the robots in reach as a mask, as short as it can be."""
-        mask = 0
-        for name in self._near:
-            mask |= 1 << self.places[name]
+        mask = self._near_mask
         return mask.to_bytes((mask.bit_length() + 7) // 8, 'little')
 
     def deaf_to(self, speaker: str) -> Iterator[str]:

@@ -5,7 +5,9 @@ Each edge has a random weight that both its ends know. An edge is left out where
 lighter edges to both its ends: of each triangle the heaviest (the rule of the relative
 neighbourhood graph, Toussaint, 1980, with random weights for distances). The lightest spanning tree
 never has such an edge, so what was connected stays so. Of n robots that all hear each other each
-keeps about 0.9 sqrt(n), at random; on a grid, where there are no triangles, all.
+keeps about 0.9 sqrt(n), at random; on a grid, where there are no triangles, all. Where these are
+fewer than a robot can serve at once, the lightest of its other edges are kept as well: the more
+there are, the sooner an average comes to rest.
 """
 
 from __future__ import annotations
@@ -24,19 +26,25 @@ def edge_weight(first: int, second: int) -> int:
     return mixed ^ mixed >> 31
 
 
-def partners(neighbours: Neighbours) -> tuple[str, ...]:
-    """Return the neighbours that an average goes through, sorted."""
+def partners(neighbours: Neighbours, served: int) -> tuple[str, ...]:
+    """
+    Return the neighbours that an average goes through, sorted.
+
+    :param served: how many a robot serves at once.
+    """
     me = neighbours.places[neighbours.robot]
     hears = neighbours.hears()
     mutual = [place for place, mask in hears.items() if mask >> me & 1]
     mutual.sort(key=lambda place: edge_weight(me, place))
-    kept: list[str] = []
+    kept: list[int] = []
+    others: list[int] = []
     lighter = 0
     for place in mutual:
-        if not _closed(me, place, lighter & hears[place], hears):
-            kept.append(neighbours.robots[place])
+        closed = _closed(me, place, lighter & hears[place], hears)
+        (others if closed else kept).append(place)
         lighter |= 1 << place
-    return tuple(sorted(kept))
+    kept += others[: max(0, served - len(kept))]
+    return tuple(sorted(neighbours.robots[place] for place in kept))
 
 
 def _closed(me: int, place: int, common: int, hears: dict[int, int]) -> bool:

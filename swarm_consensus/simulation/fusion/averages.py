@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 import itertools
 from random import Random
 
@@ -19,6 +20,20 @@ TICK_US = 1_000
 TOPIC = 'sign'
 
 
+@dataclass(slots=True)
+class Weight:
+    """
+    What was sent, by the real codec, without the headers of frames.
+
+    :ivar shares: bytes of the shares of all robots.
+    :ivar hellos: bytes of their hellos.
+    """
+
+    shares: int = 0
+    hellos: int = 0
+    hello_count: int = 0
+
+
 class Averages:
     """
     Robots r0000, r0001, ...; each has a relay, for its hellos, and an average.
@@ -27,7 +42,6 @@ class Averages:
     :param weigh: count the bytes of everything that is sent.
     :ivar inputs: what each robot has put in, or None.
     :ivar up: which robots run.
-    :ivar bytes: that each robot has sent, by the real codec, without headers of frames.
     """
 
     def __init__(
@@ -39,7 +53,7 @@ class Averages:
         *,
         hello_ticks: int = 2,
         near_ticks: int = 30,
-        shares_max: int = 12,
+        shares_max: int = 8,
         weigh: bool = False,
     ) -> None:
         self.random = Random(seed)
@@ -50,7 +64,7 @@ class Averages:
         self.inputs: list[NDArray[np.float64] | None] = [None] * len(graph)
         self.boots = [1] * len(graph)
         self.up = [True] * len(graph)
-        self.bytes = [0] * len(graph)
+        self._weight = Weight()
         self._weigh = weigh
         self._ticks = (hello_ticks, near_ticks)
         self._shares_max = shares_max
@@ -119,9 +133,18 @@ class Averages:
             for send in effects.send if effects else ():
                 assert isinstance(send.message, (Hello, Shares))
                 if self._weigh:
-                    self.bytes[robot] += len(MESSAGES.encode(send.message, send.to))
+                    size = len(MESSAGES.encode(send.message, send.to))
+                    if isinstance(send.message, Shares):
+                        self._weight.shares += size
+                    else:
+                        self._weight.hellos += size
+                        self._weight.hello_count += 1
                 to = {self.places[name] for name in send.to}
                 self.radio.send(robot, send.message, to)
+
+    def weight(self) -> Weight:
+        """Return what was sent so far, where it is weighed."""
+        return replace(self._weight)
 
     def truth(self, robots: set[int]) -> NDArray[np.float64]:
         """Return the sums over some robots, and how many of them have an input."""

@@ -37,11 +37,11 @@ def geometric(robots: int, random: Random) -> Graph:
     """
     Return robots at random in a square, of whom those within radio range hear each other.
 
-    The range is 1.2 times that from which on such a graph is connected for a large number of robots
-    (Gupta and Kumar, 1998); places are drawn again until it is. Robots are numbered from left to
-    right, so that neighbouring numbers are near each other.
+    The range is 1.5 times that from which on such a graph is connected for a large number of robots
+    (Gupta and Kumar, 1998), so that each hears ten or fifteen others; places are drawn again until
+    it is. Robots are numbered from left to right, so that neighbouring numbers are near each other.
     """
-    reach = 1.2 * math.sqrt(math.log(max(robots, 2)) / (math.pi * robots))
+    reach = 1.5 * math.sqrt(math.log(max(robots, 2)) / (math.pi * robots))
     while True:
         places = sorted((random.random(), random.random()) for _ in range(robots))
         graph: Graph = [set() for _ in range(robots)]

@@ -1,0 +1,148 @@
+"""
+Belief fusion in the simulation: rounds until every robot has what a centre makes of the evidence.
+
+Rings, grids, robots at random in radio range, and all in reach of all; with 0, 10 and 30 % of the
+messages lost, and cut in two half of the time, each time elsewhere. Until every robot's probability
+of every label is within 0.001 of the centre's. The protocols are the real ones, and bytes are those
+of the real codec, without the headers of frames.
+
+The averaging mode counts rounds of `belief_resend`, the exact mode ticks, in each of which a
+message gets one hop further; the exact mode is for some hundreds of robots. Where the spectrum of a
+graph lets expect more rounds than are allowed, the figure is that expectation, and its name says
+so. The plot is build/fusion_rounds.png.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+import sys
+import time
+from typing import Any
+
+from bench.rows import row
+from swarm_consensus.simulation.fusion.experiment import Case, Found, Progress, average, relay
+from swarm_consensus.simulation.fusion.graphs import GRAPHS
+
+PLOT = Path('build/fusion_rounds.png')
+AVERAGED, RELAYED = (10, 100, 1000), (10, 100, 300)
+# Loss, and whether the swarm is cut in two now and then.
+TROUBLES = {'no loss': (0.0, False), '10 % loss': (0.1, False), '30 % loss': (0.3, False),
+            'a moving partition': (0.0, True)}  # fmt: skip
+# Most rounds: what takes longer is told by theory, as it would take hours.
+ROUNDS_MAX = {10: 2000, 100: 4000, 300: 2000, 1000: 4000}
+# The largest swarms take minutes each, so loss is tried where they come to their end soon.
+LARGE = 1000
+LARGE_CASES = {('full', '30 % loss'), *((graph, 'no loss') for graph in GRAPHS)}
+GROWTH_MAX, BYTES_MAX = 2.0, 1.25
+
+Key = tuple[str, str, int, str]
+
+
+class Line:
+    """A line on the terminal that says how far it is, at most twice a second."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def __call__(self, what: str, text: str) -> None:
+        """Say it."""
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + 0.5
+            print(f'\r  {what}: {text}'.ljust(100)[:100], end='', file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        """Leave a clean line."""
+        print('\r'.ljust(101), end='\r', file=sys.stderr, flush=True)
+
+
+def rows() -> list[dict[str, Any]]:
+    """Measure, draw, and return the rows."""
+    found = measure()
+    draw(found)
+    made: list[dict[str, Any]] = []
+    for (mode, graph, robots, trouble), each in found.items():
+        name = f'{mode}, {graph}, {robots} robots, {trouble}'
+        unit = 'rounds' if mode == 'averaging' else 'ticks'
+        if each.rounds is None:
+            made.append(row(f'{name}: {unit}, by theory alone', each.theory, unit))
+        else:
+            made.append(row(f'{name}: {unit}', each.rounds, unit))
+        if each.bytes_s:
+            made.append(row(f'{name}: a robot sends', each.bytes_s, 'bytes/s'))
+    large, small = (found['averaging', 'full', n, 'no loss'] for n in (LARGE, 100))
+    if large.rounds and small.rounds:
+        growth = large.rounds / small.rounds
+        name = 'averaging, all in reach: rounds of 1,000 to those of 100 robots'
+        made.append(row(name, growth, 'times', goal=GROWTH_MAX))
+    share = large.bytes_s / small.bytes_s
+    name = 'averaging, all in reach: bytes of 1,000 to those of 100 robots'
+    made.append(row(name, share, 'times', goal=BYTES_MAX))
+    return made
+
+
+def measure() -> dict[Key, Found]:
+    """Run every case."""
+    line = Line()
+    found: dict[Key, Found] = {}
+    modes: tuple[tuple[str, Callable[[Case, Progress], Found], tuple[int, ...]], ...] = (
+        ('averaging', average, AVERAGED),
+        ('exact', relay, RELAYED),
+    )
+    for mode, run, sizes in modes:
+        for graph in GRAPHS:
+            for robots in sizes:
+                for trouble, (loss, moving) in TROUBLES.items():
+                    if robots == LARGE and (graph, trouble) not in LARGE_CASES:
+                        continue
+                    what = f'{mode}, {graph}, {robots}, {trouble}'
+                    case = Case(graph, robots, loss, moving, 1, ROUNDS_MAX[robots])
+                    found[mode, graph, robots, trouble] = run(
+                        case, lambda text, what=what: line(what, text)  # type: ignore[misc]
+                    )
+    line.end()
+    return found
+
+
+def draw(found: dict[Key, Found]) -> None:
+    """Draw rounds and bytes by the size of the swarm."""
+    import matplotlib
+
+    matplotlib.use('Agg')
+    from matplotlib import pyplot
+
+    figure, panels = pyplot.subplots(2, 2, figsize=(13, 10))
+    colours = dict(zip(GRAPHS, ('tab:blue', 'tab:orange', 'tab:green', 'tab:red'), strict=True))
+    styles = dict(zip(TROUBLES, ('-o', '--s', ':^', '-.x'), strict=True))
+    for column, (mode, sizes) in enumerate((('averaging', AVERAGED), ('exact', RELAYED))):
+        rounds, sent = panels[0][column], panels[1][column]
+        for graph, colour in colours.items():
+            for trouble, style in styles.items():
+                keys = [(mode, graph, robots, trouble) for robots in sizes]
+                cases = [(key[2], found[key]) for key in keys if key in found]
+                drawn = [(n, each.rounds) for n, each in cases if each.rounds is not None]
+                label = f'{graph}, {trouble}'
+                rounds.plot(*_columns(drawn), style, color=colour, markersize=4, label=label)
+                weighed = [(n, each.bytes_s) for n, each in cases if each.bytes_s]
+                sent.plot(*_columns(weighed), style, color=colour, markersize=4, label=label)
+            theory = [(n, found[mode, graph, n, 'no loss'].theory) for n in sizes]
+            rounds.plot(*_columns(theory), color=colour, linewidth=6, alpha=0.15)
+        unit = 'rounds of 0.2 s' if mode == 'averaging' else 'ticks of 20 ms'
+        rounds.set(title=f'{mode}: {unit} until all are within 0.001 (wide: theory)', ylabel=unit)
+        sent.set(title=f'{mode}: what a robot sends', ylabel='bytes a second')
+        for axes in (rounds, sent):
+            axes.set(xlabel='robots', xscale='log', yscale='log')
+            axes.set_xticks(sizes, [str(n) for n in sizes])
+            axes.minorticks_off()
+            axes.grid(alpha=0.3)
+        rounds.legend(fontsize=6, ncols=2)
+    figure.suptitle('Belief fusion on radio graphs')
+    figure.tight_layout()
+    PLOT.parent.mkdir(exist_ok=True)
+    figure.savefig(PLOT, dpi=120)
+    pyplot.close(figure)
+
+
+def _columns(pairs: list[tuple[int, Any]]) -> tuple[list[int], list[Any]]:
+    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
