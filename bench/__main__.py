@@ -26,6 +26,8 @@ MODULES = (
     'agreement_rounds',
     'shared_state',
     'fusion_rounds',
+    'traffic',
+    'overload',
 )
 OUTPUT = Path('build/bench.json')
 BUSY_SHARE = 0.5

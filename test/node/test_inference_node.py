@@ -16,7 +16,7 @@ from lifecycle_msgs.msg import Transition
 import numpy as np
 from PIL import Image as Pillow
 import pytest
-from rclpy.qos import qos_profile_sensor_data
+from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image, LaserScan
 from std_msgs.msg import Float32MultiArray
 from swarm_testing.node_probe import NodeProbe
@@ -24,7 +24,7 @@ from swarm_testing.onnx_models import mean_colour_model, passing_model
 from swarm_testing.processes import Process, ProcessGroup
 
 from swarm_consensus.inference.model import hash_file
-from swarm_consensus.msg import Belief
+from swarm_consensus.msg import Belief, FlowControl
 from swarm_consensus.nodes.managed import EXIT_CONFIGURATION
 from swarm_consensus.transport.hashes import labels_hash
 
@@ -251,6 +251,41 @@ def test_of_a_burst_the_newest_wins_and_nothing_piles_up(processes, probe, model
     assert len(stamps()) <= 2 + 2 * (time.monotonic() - begun)
     said = sensor.wait_for_counter('superseded', 20)
     assert int(said['received']) == int(said['published']) + int(said['superseded'])
+
+
+def test_it_runs_no_more_often_than_the_byte_budget_of_its_robot_carries(processes, probe, model):
+    start(processes, model=str(model), rate_max=20.0).wait_for_output(READY)
+    sensor = Sensor(probe, Image)
+    sensor.ready()
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    flow = probe.publisher(FlowControl, 'flow', latched)
+    probe.wait_for_subscriber(flow)
+
+    def rate(seconds: float) -> float:
+        known, begun = len(sensor.beliefs), time.monotonic()
+        while time.monotonic() < begun + seconds:
+            sensor.send(image(solid(1, 2, 3)))
+            probe.turn(0.01)
+        return (len(sensor.beliefs) - known) / (time.monotonic() - begun)
+
+    free = rate(1.5)
+    assert free > 8.0
+    # Not meant for this robot, and no number: neither changes anything.
+    flow.publish(FlowControl(robot='robot_2', belief_rate_max=1.0))
+    flow.publish(FlowControl(robot='robot_1', belief_rate_max=math.nan))
+    flow.publish(FlowControl(robot='robot_1', belief_rate_max=2.0))
+    probe.turn(0.5)
+    assert rate(3.0) <= 2.5
+    said = sensor.wait_for_counter('rate_max_of_budget_hz', 2)
+    assert said['rate_max_hz'] == '20'
+    # A limit above its own is none.
+    flow.publish(FlowControl(robot='robot_1', belief_rate_max=50.0))
+    probe.turn(0.5)
+    assert 0.5 * free < rate(1.5) <= 22.0
+    # And one of which nothing more is heard ends.
+    flow.publish(FlowControl(robot='robot_1', belief_rate_max=0.2))
+    probe.turn(7.0)
+    assert rate(1.5) > 0.5 * free
 
 
 # -- what goes wrong while it runs ----------------------------------------------------------------
