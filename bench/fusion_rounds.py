@@ -16,13 +16,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 import sys
 import time
 from typing import Any
 
+import numpy as np
+
 from bench.rows import row
-from swarm_consensus.simulation.fusion.experiment import Case, Found, Progress, average, relay
-from swarm_consensus.simulation.fusion.graphs import GRAPHS
+from swarm_consensus.decision.fusion import fuse
+from swarm_consensus.simulation.fusion.experiment import (
+    ROUND_TICKS,
+    Case,
+    Found,
+    Progress,
+    average,
+    relay,
+)
+from swarm_consensus.simulation.fusion.graphs import GRAPHS, full
+from swarm_consensus.simulation.fusion.radio import RadioFaults
+from swarm_consensus.simulation.fusion.relays import Relays
 
 PLOT = Path('build/fusion_rounds.png')
 AVERAGED, RELAYED = (10, 100, 1000), (10, 100, 300)
@@ -35,6 +48,7 @@ ROUNDS_MAX = {10: 2000, 100: 4000, 300: 2000, 1000: 4000}
 LARGE = 1000
 LARGE_CASES = {('full', '30 % loss'), *((graph, 'no loss') for graph in GRAPHS)}
 GROWTH_MAX, BYTES_MAX = 2.0, 1.25
+CROWD, CPU_MS_MAX = 100, 2.0
 
 Key = tuple[str, str, int, str]
 
@@ -71,6 +85,8 @@ def rows() -> list[dict[str, Any]]:
             made.append(row(f'{name}: {unit}', each.rounds, unit))
         if each.bytes_s:
             made.append(row(f'{name}: a robot sends', each.bytes_s, 'bytes/s'))
+    name = f'exact, {CROWD} robots in reach of all: CPU of a robot in a round'
+    made.append(row(name, cpu_ms(), 'ms', goal=CPU_MS_MAX))
     large, small = (found['averaging', 'full', n, 'no loss'] for n in (LARGE, 100))
     if large.rounds and small.rounds:
         growth = large.rounds / small.rounds
@@ -80,6 +96,36 @@ def rows() -> list[dict[str, Any]]:
     name = 'averaging, all in reach: bytes of 1,000 to those of 100 robots'
     made.append(row(name, share, 'times', goal=BYTES_MAX))
     return made
+
+
+def cpu_ms() -> float:
+    """
+    Return the CPU that a robot of a crowd takes for 0.2 s of the exact mode.
+
+    Each robot says something new once a second, and hears all others; without codec and radio, but
+    with what it takes to fuse what it holds.
+    """
+    random = Random(1)
+    swarm = Relays(full(CROWD, random), 1, RadioFaults(), hello_ticks=ROUND_TICKS)
+    bodies = [bytes(random.getrandbits(8) for _ in range(50)) for _ in range(CROWD)]
+    evidence = np.log(np.array([[random.uniform(0.1, 1.0) for _ in range(3)] for _ in bodies]))
+    for robot, body in enumerate(bodies):
+        swarm.say(robot, body)
+    for _ in range(5 * ROUND_TICKS):
+        swarm.step()
+    rounds = 5
+    spent = 0.0
+    for tick in range(rounds * ROUND_TICKS):
+        for robot in range(tick % 50, CROWD, 50):
+            swarm.say(robot, bodies[robot])
+        began = time.process_time()
+        swarm.step()
+        spent += time.process_time() - began
+    began = time.process_time()
+    for _ in range(rounds):
+        fuse('log_linear', evidence, np.ones(CROWD))
+    fused = time.process_time() - began
+    return (spent / CROWD + fused) / rounds * 1e3
 
 
 def measure() -> dict[Key, Found]:

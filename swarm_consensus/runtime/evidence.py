@@ -117,6 +117,8 @@ class EvidenceWork:
         self._verifier = verifier
         self._touched = touched
         self._now_ns = 0
+        # Whether there may be something to do since it was last done.
+        self._stirred = True
         self.used = any(
             policy.labels and policy.level is not Level.AGREED for policy in config.policies
         )
@@ -137,6 +139,9 @@ class EvidenceWork:
             hello_ticks(config, config.belief_resend_ns),
         )
         self._present: frozenset[str] = frozenset()
+        # The same, sorted, and of what: the membership and the tick.
+        self._present_sorted: tuple[str, ...] = ()
+        self._present_of: tuple[Sequence[str], int] = ((), -1)
 
     # -- in -------------------------------------------------------------------------------------
 
@@ -147,6 +152,7 @@ class EvidenceWork:
 
     def put(self, contribution: Contribution) -> None:
         """Tell the others what this robot believes; it counts here already."""
+        self._stirred = True
         policy = self._deciding.policy(contribution.subject)
         if policy is not None and policy.gossip is Gossip.AVERAGING:
             self._averages.begin(contribution.subject, policy)
@@ -162,6 +168,7 @@ class EvidenceWork:
         if not self.used:
             return
         self._now_ns = now_ns
+        self._stirred = True
         if isinstance(message, Shares):
             self._averages.receive(sender, message)
             return
@@ -184,6 +191,7 @@ class EvidenceWork:
 
     def pass_time(self, ticks: int) -> None:
         """Let ticks pass."""
+        self._stirred = True
         self._relay.pass_time(ticks)
         self._averages.pass_time(ticks)
         self._robusts.pass_time(ticks)
@@ -196,6 +204,9 @@ class EvidenceWork:
         """
         if not self.used:
             return tuple(alive)
+        if (alive, self._relay.now) == self._present_of:
+            return self._present_sorted
+        self._present_of = (alive, self._relay.now)
         present = self._relay.reachable().union(alive)
         gone = self._present - present
         if present != self._present:
@@ -204,7 +215,8 @@ class EvidenceWork:
             self._relay.set_present(present)
         if gone:
             self._touched.update(self._deciding.depart(gone))
-        return tuple(sorted(present))
+        self._present_sorted = tuple(sorted(present))
+        return self._present_sorted
 
     # -- out ------------------------------------------------------------------------------------
 
@@ -216,10 +228,12 @@ class EvidenceWork:
 
     def carry_out(self, post: Post, now_ns: int) -> None:
         """Send what there is to send."""
-        for subject in self._deciding.take_closed():
-            self._relay.forget(subject)
-        if not self.used:
+        closed = self._deciding.take_closed()
+        if not self.used or not (self._stirred or closed):
             return
+        self._stirred = False
+        for subject in closed:
+            self._relay.forget(subject)
         self._touched.update(self._averages.step(now_ns), self._robusts.step(now_ns))
         hearing = self._robusts.hearing()
         if hearing is not None:

@@ -147,7 +147,7 @@ class RobotRuntime:
             deciding=self._deciding,
             signer=signer,
             verifier=verifier,
-            random=random,
+            random=Random(f'{nonce}/evidence'),
             touched=self._touched,
         )
         self._requests = Requests()

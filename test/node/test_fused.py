@@ -17,7 +17,14 @@ from swarm_testing.robot_processes import RobotProcesses
 from swarm_consensus.decision.fusion import fuse
 
 PARAMETERS = {
-    'subjects': ['weather'],
+    'subjects': ['weather', 'wind'],
+    'subject.wind.labels': list(WEATHER),
+    'subject.wind.level': 'fused',
+    'subject.wind.gossip': 'averaging',
+    'subject.wind.quorum': '1',
+    'subject.wind.confidence': 0.0,
+    'subject.wind.deadline': 3600.0,
+    'subject.wind.evidence_age_max': 0.0,
     'subject.weather.labels': list(WEATHER),
     'subject.weather.level': 'fused',
     'subject.weather.quorum': '1',
@@ -80,6 +87,12 @@ def test_robots_in_a_line_fuse_what_all_of_them_believe(processes, figure):
         wet['robot_1'] = 0.2
         believe(fleet, {'robot_1': 0.2})
         all_fused(fleet, fleet.names, wet)
+        # The same, added up on its way: nobody knows the names of the others, but their number.
+        for robot, probability in wet.items():
+            fleet.at(robot, fusion_checks.believe, 'wind', 'wet', probability)
+        expected = central(list(wet.values()))
+        for robot in fleet.names:
+            fleet.at(robot, fusion_checks.wait_until_averaged, 'wind', 4, expected, PATIENCE_S)
     figure(f'four robots in a line, 10 % loss: all evidence everywhere {took:.2f} s after the last')
 
 

@@ -53,6 +53,27 @@ def wait_until_fused(
     return float(decision.oldest_age)
 
 
+def wait_until_averaged(
+    probe: SwarmProbe,
+    robot: str,
+    subject: str,
+    robots: int,
+    expected: tuple[str, float],
+    timeout: float,
+) -> None:
+    """Wait until a robot says the average of so many robots, with a choice and its confidence."""
+
+    def done() -> bool:
+        published = probe.published(robot, subject)
+        return bool(published) and (
+            (published[-1].robots, published[-1].choice) == (robots, expected[0])
+            and abs(published[-1].confidence - expected[1]) <= STEP
+        )
+
+    probe.wait_for(done, timeout)
+    assert not probe.published(robot, subject)[-1].voters
+
+
 def hears(probe: SwarmProbe, robot: str, robots: Sequence[str], timeout: float) -> None:
     """Wait until a robot hears exactly these and itself, by its status."""
     wanted = sorted({robot, *robots})

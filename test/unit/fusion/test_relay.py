@@ -303,6 +303,24 @@ def test_a_stream_of_new_items_is_relayed_now_and_then() -> None:
     assert relayed == sorted(relayed)
 
 
+def test_while_the_radio_is_full_nothing_is_said_for_others() -> None:
+    """What is new of its own leaves, and hellos; the rest waits, and is not lost."""
+    one = relay()
+    one.receive('b', hello(one, 'a', digests=((TOPIC, 1),)))
+    one.receive('c', Items((item(),)))
+    one.put(item('a', 1, incarnation=5))
+    held: list[object] = []
+    for _ in range(40):
+        one.pass_time(1)
+        effects = one.take_effects(hold=True)
+        held += [send.message for send in effects.send] if effects else []
+    assert {type(message).__name__ for message in held} == {'Items', 'Hello'}
+    assert [m.items[0].origin for m in held if isinstance(m, Items)] == ['a']
+    later = sent(one, 5)
+    assert [m.items[0].origin for m in later if isinstance(m, Items)] == ['c']
+    assert any(isinstance(message, Vector) for message in later)
+
+
 def test_travel_is_bounded() -> None:
     """What travels for ever is not too old for the wire."""
     one = relay()
