@@ -98,7 +98,7 @@ def test_a_request_id_of_another_subject_is_refused() -> None:
         ({'choice': 'x', 'timeout': 0.0}, 'the timeout must be greater than 0 s'),
         ({'choice': 'x', 'value': bytes(32_769)}, 'the value has 32769 bytes'),
         ({'choice': 'x', 'request_id': 'é' * 51}, 'the request id has more than 100 bytes'),
-        ({'choice': 'x' * 5000}, 'of length <= 256'),
+        ({'choice': 'x' * 5000}, 'at most 256 are allowed'),
     ],
 )
 def test_what_cannot_be_proposed_is_refused_at_once(

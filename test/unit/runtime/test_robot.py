@@ -133,7 +133,7 @@ def test_a_request_repeated_at_its_robot_gets_its_first_outcome(robot: str, choi
         ('', 'x', b'', 'subject is empty'),
         ('animal', 'cow', b'', "'cow' is not a label of subject 'animal' (cat, dog, fox)"),
         ('target', 'x', b'v' * 40_000, 'value_bytes_max'),
-        ('target', 'x' * 300, b'', 'Command'),
+        ('target', 'x' * 300, b'', 'at most 256 are allowed'),
         ('mood', 'good', b'', 'decided from beliefs only'),
     ],
 )
