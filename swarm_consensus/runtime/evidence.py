@@ -261,7 +261,7 @@ class EvidenceWork:
             body = BODIES.decode(item.body)
         except MalformedError:
             self._deciding.dropped['MALFORMED'] += 1
-            return KNOWN
+            return KNOWN if self._deciding.wants(item.topic) else REFUSED
         policy = self._deciding.policy(item.topic)
         if policy is not None and policy.gossip is Gossip.AVERAGING:
             self._deciding.dropped['NOT_EXACT'] += 1
