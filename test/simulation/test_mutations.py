@@ -24,17 +24,17 @@ mutations = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(mutations)
 
 CAUGHT_AT = {
-    'commit_by_counting_an_old_term': 82,
+    'commit_by_counting_an_old_term': 57,
     'vote_not_durable': 432,
     'truncation_without_conflict': 6,
     'no_log_check_on_vote': 5,
     'stale_read_after_transfer': 21,
     'read_before_a_commit_of_the_term': 7,
-    'acknowledgement_before_sync': 42,
+    'acknowledgement_before_sync': 65,
     'no_match_check_on_append': 104,
     'two_votes_in_a_term': 1,
     'heartbeat_commits_what_may_not_match': 86,
-    'two_members_at_once': 218,
+    'two_members_at_once': 1838,
     'session_table_left_out_of_the_snapshot': 104,
     'requests_applied_again': 6,
     'a_lost_robot_votes': 18,
