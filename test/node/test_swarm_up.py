@@ -109,7 +109,7 @@ def test_no_node_outlives_a_killed_swarm_up(processes: ProcessGroup, swarm_file:
 def test_one_robot_of_the_file_runs_here_and_says_that_it_is_alone(
     processes: ProcessGroup, swarm_file: Path
 ) -> None:
-    swarm = up(processes, swarm_file, '--robots', 'beta', '--ready-timeout', '4')
+    swarm = up(processes, swarm_file, '--robots', 'beta', '--ready-timeout', '12')
     swarm.wait_for_output('no leader yet: 1 of 1 robots heard', SOON)
     assert swarm.interrupt(SOON) == 0
     assert len(pids(swarm)) == 1
