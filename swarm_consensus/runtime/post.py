@@ -12,7 +12,6 @@ from swarm_consensus.runtime.wire import MESSAGES, traffic_class
 from swarm_consensus.transport.budget import Budget
 from swarm_consensus.transport.compression import Compressor
 from swarm_consensus.transport.frame import FrameCounters, TrafficClass
-from swarm_consensus.transport.keys import Keys
 from swarm_consensus.transport.outbox import ClassTraffic, Offer, Outbox
 from swarm_consensus.transport.signing import Signer
 
@@ -26,7 +25,7 @@ def open_outbox(
     swarm: int,
     incarnation: int,
     nonce: int,
-    keys: Keys | None,
+    signer: Signer | None,
     counters: FrameCounters,
     now_ns: int,
 ) -> Outbox[object]:
@@ -41,7 +40,7 @@ def open_outbox(
         nonce=nonce,
         codec=MESSAGES,
         frame_bytes_max=config.frame_bytes_max,
-        signer=None if keys is None else Signer(keys.signing_key),
+        signer=signer,
         counters=counters,
         budget=budget,
         compressor=Compressor(config.compress_min_bytes) if config.compress_min_bytes else None,

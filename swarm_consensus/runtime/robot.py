@@ -190,7 +190,7 @@ class RobotRuntime:
             swarm=swarm,
             incarnation=incarnation,
             nonce=nonce,
-            keys=keys,
+            signer=signer,
             counters=self._counters,
             now_ns=now_ns,
         )
