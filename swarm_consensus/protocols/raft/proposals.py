@@ -115,10 +115,7 @@ class Proposals(Reads):
         if size > config.entry_bytes_max:
             self._refuse(request_id, Refusal.TOO_LARGE)
             return
-        if (
-            (under_way and under_way + size > config.uncommitted_bytes_max)
-            or len(self._proposals) >= config.proposals_max
-        ):
+        if not self._has_room(under_way, size) or len(self._proposals) >= config.proposals_max:
             self._refuse(request_id, Refusal.OVERLOADED)
             return
         proposal = _Proposal(request_id, data)
@@ -235,7 +232,7 @@ class Proposals(Reads):
             self._forward(held)
             return
         for proposal in held:
-            if self._has_room(len(proposal.data)):
+            if self._has_room(self._uncommitted, len(proposal.data)):
                 self._place_own(proposal)
             elif proposal.tries:
                 # An earlier try may be in the log, so it cannot be refused: wait for room.
@@ -243,9 +240,8 @@ class Proposals(Reads):
             else:
                 self._end(proposal, Outcome.REFUSED, Refusal.OVERLOADED)
 
-    def _has_room(self, size: int) -> bool:
-        """Return whether this leader may append so much more before something is committed."""
-        under_way = self._uncommitted
+    def _has_room(self, under_way: int, size: int) -> bool:
+        """Return whether so much more may be taken in beside what is under way."""
         return not under_way or under_way + size <= self._config.uncommitted_bytes_max
 
     def _forward(self, held: list[_Proposal]) -> None:
@@ -392,7 +388,7 @@ class Proposals(Reads):
             return Refusal.TRANSFERRING
         if len(data) > self._config.entry_bytes_max:
             return Refusal.TOO_LARGE
-        if not self._has_room(len(data)):
+        if not self._has_room(self._uncommitted, len(data)):
             return Refusal.OVERLOADED
         place = (self._append_own(_COMMAND, data), self._term)
         self._uncommitted += len(data) + ENTRY_OVERHEAD_BYTES
