@@ -18,27 +18,17 @@ from swarm_consensus.decision.policy import Policy
 from swarm_consensus.decision.subjects import Fused
 from swarm_consensus.decision.types import Gossip
 from swarm_consensus.protocols.fusion.averaging import Averaging, AveragingConfig
-from swarm_consensus.protocols.fusion.effects import Effects
 from swarm_consensus.protocols.fusion.messages import Shares
 from swarm_consensus.protocols.fusion.neighbours import Neighbours
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.deciding import Deciding
+from swarm_consensus.runtime.fused_subjects import FusedSubjects
 
 # Over so many rounds the count moves by less than this, of robots or of itself.
 STEADY_ROUNDS = 3
 STEADY_ROBOTS, STEADY_SHARE = 0.05, 0.0005
 # Rounds without anybody's evidence after which a subject is over here.
 EMPTY_ROUNDS = 50
-
-
-def ticks(config: RuntimeConfig, time_ns: int) -> int:
-    """Return a time in whole ticks, one at least."""
-    return max(1, time_ns // config.tick_ns)
-
-
-def hello_ticks(config: RuntimeConfig, resend_ns: int) -> int:
-    """Return the ticks between two hellos; they are signs of life, and as frequent as those."""
-    return ticks(config, min(resend_ns, config.presence_period_ns))
 
 
 @dataclass(slots=True)
@@ -50,13 +40,8 @@ class _Average:
     empty_rounds: int = 0
 
 
-class Averages:
-    """
-    The averages of one robot, by subject.
-
-    :param neighbours: who is in reach.
-    :ivar round_ticks: between two rounds.
-    """
+class Averages(FusedSubjects[_Average]):
+    """The averages of one robot, by subject; parameters as in `FusedSubjects`."""
 
     def __init__(
         self,
@@ -66,21 +51,14 @@ class Averages:
         neighbours: Neighbours,
         random: Random,
     ) -> None:
-        self._config = config
-        self._incarnation = incarnation
-        self._deciding = deciding
-        self._neighbours = neighbours
-        self._random = random
-        self._averages: dict[str, _Average] = {}
+        super().__init__(config, incarnation, deciding, neighbours, random)
         self._sessions = itertools.count(1)
-        self._now = 0
-        self.round_ticks = hello_ticks(config, config.belief_resend_ns)
 
     def begin(self, subject: str, policy: Policy) -> _Average | None:
         """Take part in the average of a subject; None: there are too many."""
-        found = self._averages.get(subject)
+        found = self._works.get(subject)
         if found is None:
-            if len(self._averages) >= self._config.subjects_open_max:
+            if len(self._works) >= self._config.subjects_open_max:
                 self._deciding.dropped['FULL'] += 1
                 return None
             config = AveragingConfig(
@@ -93,7 +71,7 @@ class Averages:
             protocol = Averaging(
                 config, self._neighbours, self._random, self._sessions, self._now
             )
-            found = self._averages[subject] = _Average(policy, protocol)
+            found = self._works[subject] = _Average(policy, protocol)
         return found
 
     def receive(self, sender: str, message: Shares) -> None:
@@ -102,7 +80,7 @@ class Averages:
         if policy is None or policy.gossip is not Gossip.AVERAGING:
             self._deciding.dropped['NOT_AVERAGED'] += 1
             return
-        found = self._averages.get(message.topic)
+        found = self._works.get(message.topic)
         if found is None and message.oldest_us >= 0:
             # Only where somebody believes something: else those that end would begin again by
             # what others say who have not ended yet.
@@ -110,20 +88,10 @@ class Averages:
         if found is not None:
             found.protocol.receive(sender, message)
 
-    def pass_time(self, ticks: int) -> None:
-        """Let ticks pass."""
-        self._now += ticks
-        for each in self._averages.values():
-            each.protocol.pass_time(ticks)
-
-    def idle_ticks(self) -> int:
-        """Return after how many ticks, at least 1, something is due by time alone."""
-        return min((each.protocol.idle_ticks() for each in self._averages.values()), default=2**62)
-
     def step(self, now_ns: int) -> list[str]:
         """Put in what this robot believes now; returns the subjects about which more is known."""
         news: list[str] = []
-        for subject, each in list(self._averages.items()):
+        for subject, each in list(self._works.items()):
             if each.protocol.idle_ticks() > 1 and each.protocol.rounds == each.round:
                 continue
             self._put(subject, each, now_ns)
@@ -132,16 +100,6 @@ class Averages:
                 self._judge(subject, each, now_ns)
                 news.append(subject)
         return news
-
-    def take_effects(self) -> list[Effects | None]:
-        """Return what is to be sent now."""
-        found: list[Effects | None] = []
-        for each in self._averages.values():
-            found.append(each.protocol.take_effects())
-            if each.protocol.dropped:
-                self._deciding.dropped.update(each.protocol.dropped)
-                each.protocol.dropped.clear()
-        return found
 
     def _put(self, subject: str, each: _Average, now_ns: int) -> None:
         own = self._deciding.evidence(subject, now_ns)
@@ -167,7 +125,7 @@ class Averages:
         ) < max(STEADY_ROBOTS, STEADY_SHARE * count)
         each.empty_rounds = each.empty_rounds + 1 if steady and not robots else 0
         if each.empty_rounds > EMPTY_ROUNDS:
-            del self._averages[subject]
+            del self._works[subject]
             self._deciding.end(subject, now_ns)
             return
         found = pooled(each.policy.fusion, sums[:-1], len(each.policy.labels))

@@ -30,9 +30,10 @@ from swarm_consensus.protocols.fusion.relay import (
     RelayConfig,
 )
 from swarm_consensus.protocols.values import value
-from swarm_consensus.runtime.averages import Averages, hello_ticks, ticks
+from swarm_consensus.runtime.averages import Averages
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.deciding import Deciding
+from swarm_consensus.runtime.fused_subjects import hello_ticks, ticks
 from swarm_consensus.runtime.post import Post
 from swarm_consensus.runtime.robusts import HEARS_TOPIC, Robusts
 from swarm_consensus.transport.codec import Codec
@@ -129,15 +130,9 @@ class EvidenceWork:
             self._vouch,
             self._wants,
         )
-        self._averages = Averages(config, incarnation, deciding, self._relay.neighbours, random)
-        self._robusts = Robusts(
-            config,
-            incarnation,
-            deciding,
-            self._relay.neighbours,
-            random,
-            hello_ticks(config, config.belief_resend_ns),
-        )
+        common = (config, incarnation, deciding, self._relay.neighbours, random)
+        self._averages = Averages(*common)
+        self._robusts = Robusts(*common)
         self._present: frozenset[str] = frozenset()
         # The same, sorted, and of what: the membership and the tick.
         self._present_sorted: tuple[str, ...] = ()

@@ -23,7 +23,6 @@ from swarm_consensus.decision.policy import Policy
 from swarm_consensus.decision.subjects import Fused
 from swarm_consensus.decision.types import Gossip
 from swarm_consensus.protocols.bounds import Bounds
-from swarm_consensus.protocols.fusion.effects import Effects
 from swarm_consensus.protocols.fusion.messages import ROBOTS_MAX, Estimate, Item
 from swarm_consensus.protocols.fusion.neighbours import Neighbours
 from swarm_consensus.protocols.fusion.robust import Robust, RobustConfig
@@ -31,6 +30,7 @@ from swarm_consensus.protocols.fusion.robustness import is_robust
 from swarm_consensus.protocols.values import value
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.deciding import Deciding
+from swarm_consensus.runtime.fused_subjects import FusedSubjects
 from swarm_consensus.transport.codec import Codec
 from swarm_consensus.transport.errors import MalformedError
 
@@ -65,11 +65,10 @@ class _Estimate:
     recent: deque[Floats] = field(default_factory=lambda: deque(maxlen=STEADY_ROUNDS))
 
 
-class Robusts:
+class Robusts(FusedSubjects[_Estimate]):
     """
-    The robust estimates of one robot, by subject.
+    The robust estimates of one robot, by subject; parameters as in `FusedSubjects`.
 
-    :ivar round_ticks: between two rounds.
     :ivar used: whether any subject is fused so.
     """
 
@@ -80,21 +79,13 @@ class Robusts:
         deciding: Deciding,
         neighbours: Neighbours,
         random: Random,
-        round_ticks: int,
     ) -> None:
-        self._config = config
-        self._incarnation = incarnation
-        self._deciding = deciding
-        self._neighbours = neighbours
-        self._random = random
-        self._estimates: dict[str, _Estimate] = {}
-        self._now = 0
-        self.round_ticks = round_ticks
+        super().__init__(config, incarnation, deciding, neighbours, random)
         self.used = any(policy.gossip is Gossip.ROBUST for policy in config.policies)
         # Masks of whom others hear, as they say; and what was last said of this robot.
         self._hears: dict[str, int] = {}
         self._said = b''
-        self._said_at = -round_ticks
+        self._said_at = -self.round_ticks
         self._sequence = 0
         self._present: frozenset[str] = frozenset()
         self._robust: dict[int, bool] = {}
@@ -156,34 +147,23 @@ class Robusts:
         if policy is None or policy.gossip is not Gossip.ROBUST:
             self._deciding.dropped['NOT_ROBUST'] += 1
             return
-        found = self._estimates.get(message.topic)
+        found = self._works.get(message.topic)
         if found is not None:
             found.protocol.receive(sender, message)
-
-    def pass_time(self, ticks: int) -> None:
-        """Let ticks pass."""
-        self._now += ticks
-        for each in self._estimates.values():
-            each.protocol.pass_time(ticks)
-
-    def idle_ticks(self) -> int:
-        """Return after how many ticks, at least 1, something is due by time alone."""
-        dues = (each.protocol.idle_ticks() for each in self._estimates.values())
-        return min(dues, default=2**62)
 
     def step(self, now_ns: int) -> list[str]:
         """Put in what this robot believes now; returns the subjects about which more is known."""
         if not self.used:
             return []
-        for subject in [each for each in self._estimates if each not in self._deciding.open]:
-            del self._estimates[subject]
+        for subject in [each for each in self._works if each not in self._deciding.open]:
+            del self._works[subject]
             self._deciding.give(subject, None, now_ns)
         for subject in self._deciding.open:
             policy = self._deciding.policy(subject)
             if policy is not None and policy.gossip is Gossip.ROBUST:
                 self._begin(subject, policy)
         news: list[str] = []
-        for subject, each in self._estimates.items():
+        for subject, each in self._works.items():
             own = self._deciding.evidence(subject, now_ns)
             if own is None:
                 each.protocol.put(None)
@@ -198,7 +178,7 @@ class Robusts:
         return news
 
     def _begin(self, subject: str, policy: Policy) -> None:
-        if subject in self._estimates:
+        if subject in self._works:
             return
         config = RobustConfig(
             subject,
@@ -209,17 +189,7 @@ class Robusts:
             max(1, self._config.peer_timeout_ns // self._config.tick_ns),
         )
         protocol = Robust(config, self._neighbours, self._random, self._now)
-        self._estimates[subject] = _Estimate(policy, protocol)
-
-    def take_effects(self) -> list[Effects | None]:
-        """Return what is to be sent now."""
-        found: list[Effects | None] = []
-        for each in self._estimates.values():
-            found.append(each.protocol.take_effects())
-            if each.protocol.dropped:
-                self._deciding.dropped.update(each.protocol.dropped)
-                each.protocol.dropped.clear()
-        return found
+        self._works[subject] = _Estimate(policy, protocol)
 
     def _judge(self, subject: str, each: _Estimate, now_ns: int) -> None:
         evidence = self._deciding.pooled(subject, now_ns)
