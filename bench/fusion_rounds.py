@@ -45,7 +45,7 @@ TROUBLES = {'no loss': (0.0, False), '10 % loss': (0.1, False), '30 % loss': (0.
 # Most rounds: what takes longer is told by theory, as it would take hours.
 ROUNDS_MAX = {10: 2000, 100: 4000, 300: 2000, 1000: 4000}
 # The largest swarms take minutes each, so loss is tried where they come to their end soon.
-LARGE = 1000
+LARGE, MEDIUM = 1000, 100
 LARGE_CASES = {('full', '30 % loss'), *((graph, 'no loss') for graph in GRAPHS)}
 GROWTH_MAX, BYTES_MAX = 2.0, 1.25
 CROWD, CPU_MS_MAX = 100, 2.0
@@ -87,7 +87,7 @@ def rows() -> list[dict[str, Any]]:
             made.append(row(f'{name}: a robot sends', each.bytes_s, 'bytes/s'))
     name = f'exact, {CROWD} robots in reach of all: CPU of a robot in a round'
     made.append(row(name, cpu_ms(), 'ms', goal=CPU_MS_MAX))
-    large, small = (found['averaging', 'full', n, 'no loss'] for n in (LARGE, 100))
+    large, small = (found['averaging', 'full', n, 'no loss'] for n in (LARGE, MEDIUM))
     if large.rounds and small.rounds:
         growth = large.rounds / small.rounds
         name = 'averaging, all in reach: rounds of 1,000 to those of 100 robots'
@@ -179,6 +179,8 @@ def draw(found: dict[Key, Found]) -> None:
         sent.set(title=f'{mode}: what a robot sends', ylabel='bytes a second')
         for axes in (rounds, sent):
             axes.set(xlabel='robots', xscale='log', yscale='log')
+            if axes is sent and mode == 'averaging':
+                axes.set(yscale='linear', ylim=(0, None))
             axes.set_xticks(sizes, [str(n) for n in sizes])
             axes.minorticks_off()
             axes.grid(alpha=0.3)
