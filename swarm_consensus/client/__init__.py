@@ -18,6 +18,7 @@ from swarm_consensus.client.errors import (
     SwarmClientError,
 )
 from swarm_consensus.client.keyvalue_values import KeyChange, KeyEvent, KeyEventKind, KeyRange
+from swarm_consensus.client.models import Contribution, Merged, ModelParameters
 from swarm_consensus.client.robot_client import SwarmClient
 from swarm_consensus.client.shared_values import SharedEvent, SharedOutcome, SharedReading
 from swarm_consensus.client.values import Decision, Leadership, Members, Progress, Reading
@@ -32,6 +33,7 @@ __all__ = [
     'ANY_REVISION',
     'AsyncioSwarmClient',
     'ClientClosedError',
+    'Contribution',
     'Decision',
     'Item',
     'KeyChange',
@@ -41,6 +43,8 @@ __all__ = [
     'Leadership',
     'Level',
     'Members',
+    'Merged',
+    'ModelParameters',
     'NoAnswerError',
     'OverrunError',
     'Progress',

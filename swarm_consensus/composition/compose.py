@@ -73,11 +73,30 @@ def _consensus(swarm: Swarm, robot: Robot) -> dict[str, Value]:
         parameters['storage_on_damage'] = swarm.storage_on_damage
     if swarm.keys_folder:
         parameters['keys_folder'] = swarm.keys_folder
+    parameters |= _models(robot)
     parameters['subjects'] = list(swarm.subjects)
     for subject, policy in swarm.subjects.items():
         for key, value in policy.items():
             parameters[subject_parameter_name(subject, key)] = value
     return parameters
+
+
+def _models(robot: Robot) -> dict[str, Value]:
+    """Return the models that the inference nodes of a robot share, each once."""
+    shared: dict[str, str] = {}
+    trials: list[str] = []
+    for inference in robot.inference:
+        name = str(inference.parameters.get('exchange', ''))
+        if name:
+            shared.setdefault(name, str(inference.parameters['model']))
+            trials.append(f'{name}/{inference.name}')
+    if not shared:
+        return {}
+    return {
+        'models': list(shared),
+        'model_files': list(shared.values()),
+        'model_trials': trials,
+    }
 
 
 def _inference(swarm: Swarm, robot: Robot, inference: Inference) -> dict[str, Value]:

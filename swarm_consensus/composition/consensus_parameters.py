@@ -43,6 +43,56 @@ CONSENSUS_PARAMETERS: tuple[Parameter, ...] = (
         'no keys, and its frames are not signed.',
     ),
     Parameter(
+        'models',
+        [],
+        'Names of the models whose parameters this robot shares with the others.',
+        element=str,
+    ),
+    Parameter(
+        'model_files',
+        [],
+        'Path of the ONNX file of each of them.',
+        element=str,
+    ),
+    Parameter(
+        'model_trials',
+        [],
+        'Inference nodes of this robot that try new parameters before they are proposed, each as '
+        '`<model>/<node>`; empty: none does.',
+        element=str,
+    ),
+    Parameter(
+        'model_encoding',
+        'float16',
+        'How updates of parameters are sent; what is rounded off goes with the next one.',
+        choices=('float32', 'float16', 'int8'),
+    ),
+    Parameter(
+        'model_merge',
+        'weighted_mean',
+        'How the contributions of robots become one model: the mean by their weights, or, in each '
+        'number, the mean without the `model_trim` largest and smallest.',
+        choices=('weighted_mean', 'trimmed_mean'),
+    ),
+    Parameter(
+        'model_trim',
+        0,
+        'With trimmed_mean: how many contributions are left out at each end, as many as may be '
+        'poisoned.',
+        'robots',
+        minimum=0,
+        maximum=100,
+    ),
+    Parameter(
+        'model_merge_at',
+        0,
+        'Contributions to the parameters in force at which the leader has them merged by itself; '
+        '0: only when somebody asks.',
+        'robots',
+        minimum=0,
+        maximum=256,
+    ),
+    Parameter(
         'tick',
         0.02,
         'Length of a tick, the unit of all protocol timers.',

@@ -57,6 +57,12 @@ INFERENCE_PARAMETERS: tuple[Parameter, ...] = (
         'SHA-256 that the file of the model must have, in hex; empty: any.',
     ),
     Parameter(
+        'exchange',
+        '',
+        'Name under which the robots share the parameters of this model; the parameters that the '
+        'swarm decides are then run. Empty: it stays as its file is.',
+    ),
+    Parameter(
         'held_out',
         '',
         'Path of a .npz with `inputs` and `labels`, a batch that no training saw: other parameters '

@@ -27,7 +27,8 @@ def parameter_tables() -> str:
         _table(
             '`consensus_node` (section `consensus`)',
             CONSENSUS.parameters,
-            'The first four, `weights`, `storage_...` and `keys_folder` are set by the '
+            'The first four, `weights`, `storage_...`, `keys_folder`, `models`, `model_files` and '
+            '`model_trials` are set by the '
             'composition.',
         ),
         _table(

@@ -61,6 +61,9 @@ CONSENSUS = Section(
         'storage_folder': 'storage.folder',
         'storage_on_damage': 'storage.on_damage',
         'keys_folder': 'keys.folder',
+        'models': 'inference.exchange',
+        'model_files': 'inference.exchange',
+        'model_trials': 'inference.exchange',
     },
 )
 INFERENCE = Section(

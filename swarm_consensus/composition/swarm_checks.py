@@ -110,6 +110,23 @@ def _nodes_differ(draft: SwarmDraft) -> Iterator[Problem]:
             taken.setdefault(name, f'the node in line {node.line}')
 
 
+def _shared_models_agree(draft: SwarmDraft) -> Iterator[Problem]:
+    """One name in the exchange is one model file at a robot."""
+    for robot in draft.robots:
+        files: dict[str, Setting] = {}
+        for node in robot.inference:
+            exchange, model = node.settings.get('exchange'), node.settings.get('model')
+            if exchange is None or model is None or not text(exchange):
+                continue
+            first = files.setdefault(text(exchange), model)
+            if text(first) != text(model):
+                yield Problem(
+                    model.line,
+                    f'{model.path} is "{text(model)}", but `exchange: {text(exchange)}` shares '
+                    f'"{text(first)}" in line {first.line}; give each model a name of its own',
+                )
+
+
 def _required_are_there(draft: SwarmDraft) -> Iterator[Problem]:
     for node in _nodes(draft):
         for parameter in INFERENCE.writable():
@@ -275,6 +292,7 @@ def _network_agrees(draft: SwarmDraft) -> Iterator[Problem]:
 _CHECKS: tuple[Callable[[SwarmDraft], Iterator[Problem]], ...] = (
     _robots_differ,
     _nodes_differ,
+    _shared_models_agree,
     _required_are_there,
     _timers_fit,
     _labels_will_do,

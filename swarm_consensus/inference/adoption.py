@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
-
-import numpy as np
 
 from swarm_consensus.inference.errors import ModelError
 from swarm_consensus.inference.initializers import Blueprint
 from swarm_consensus.inference.model import Model
+from swarm_consensus.inference.parameter_file import read_arrays
 from swarm_consensus.inference.spec import Spec
 from swarm_consensus.inference.trial import HeldOut, Score, load_held_out, objection, score
 from swarm_consensus.protocols.parameters.architecture import Vector, digest
@@ -79,12 +77,11 @@ class Adoption:
         :raises ParametersError: the file cannot be read, or does not fit the architecture.
         """
         try:
-            with np.load(Path(file).expanduser(), allow_pickle=False) as arrays:
-                return self._blueprint.architecture.flatten(dict(arrays), self._vector)
-        except ParametersError:
-            raise
-        except (OSError, ValueError, TypeError, BadZipFile) as error:
-            raise ParametersError(f'{file} is no .npz file of arrays: {error}') from error
+            with Path(file).expanduser().open('rb') as opened:
+                arrays = read_arrays(opened)
+        except (OSError, ParametersError) as error:
+            raise ParametersError(f'{file} cannot be read: {error}') from error
+        return self._blueprint.architecture.flatten(arrays, self._vector)
 
     def attempt(self, file: str, parameters_hash: str = '') -> Attempt:
         """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+ERROR_CHARACTERS_MAX = 400
+
 
 class ModelError(Exception):
     """The model, or what is declared about it, cannot be used; the text says what to change."""
@@ -17,3 +19,11 @@ class NonFiniteOutputError(Exception):
 
 class InvalidOutputError(Exception):
     """The model answered with something other than the declared kind of output."""
+
+
+def describe_error(error: BaseException) -> str:
+    """Shorten an error of a library to one readable line."""
+    text = ' '.join(str(error).split())
+    if len(text) > ERROR_CHARACTERS_MAX:
+        text = text[:ERROR_CHARACTERS_MAX] + ' ...'
+    return text

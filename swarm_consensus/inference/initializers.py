@@ -13,8 +13,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from swarm_consensus.inference.errors import ModelError
-from swarm_consensus.inference.model import describe_error
+from swarm_consensus.inference.errors import ModelError, describe_error
 from swarm_consensus.protocols.parameters.architecture import (
     DTYPES,
     Architecture,

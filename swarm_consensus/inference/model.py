@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 import onnxruntime
 
-from swarm_consensus.inference.errors import ModelError
+from swarm_consensus.inference.errors import ModelError, describe_error
 from swarm_consensus.inference.preprocess import (
     ImagePreprocessor,
     ScanPreprocessor,
@@ -41,7 +41,6 @@ INPUT_TYPES: dict[str, type] = {
 OUTPUT_TYPES = ('tensor(float)', 'tensor(float16)', 'tensor(double)')
 # onnxruntime's levels: only errors. What a user is to know is in our own words.
 LOG_ERRORS = 3
-ERROR_CHARACTERS_MAX = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +187,6 @@ def hash_file(path: Path) -> str:
 
 def _unreadable(path: Path, error: OSError) -> str:
     return f'model {path} cannot be read: {error.strerror}; make it readable for this user'
-
-
-def describe_error(error: BaseException) -> str:
-    """Shorten an error of onnxruntime to one readable line."""
-    text = ' '.join(str(error).split())
-    if len(text) > ERROR_CHARACTERS_MAX:
-        text = text[:ERROR_CHARACTERS_MAX] + ' ...'
-    return text
 
 
 def _open_session(

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +18,12 @@ from swarm_consensus.inference.errors import (
     InvalidOutputError,
     ModelError,
     NonFiniteOutputError,
+    describe_error,
 )
 from swarm_consensus.inference.likelihood import as_logits, log_softmax
-from swarm_consensus.inference.model import Model, describe_error
+from swarm_consensus.inference.model import Model
+from swarm_consensus.inference.parameter_file import read_arrays
+from swarm_consensus.protocols.parameters.errors import ParametersError
 
 INPUTS = 'inputs'
 LABELS = 'labels'
@@ -64,15 +66,15 @@ def load_held_out(path: Path, model: Model) -> HeldOut:
     """
     stated = f'held_out {path}'
     try:
-        # Objects in an .npz are pickles, which could be anything.
-        with np.load(path, allow_pickle=False) as file:
-            inputs, labels = file[INPUTS], file[LABELS]
+        with path.open('rb') as file:
+            arrays = read_arrays(file)
+        inputs, labels = arrays[INPUTS], arrays[LABELS]
     except FileNotFoundError:
         raise ModelError(f'{stated} does not exist: set it to a .npz file') from None
     except KeyError as error:
-        raise ModelError(f'{stated}: {error.args[0]}; it needs {INPUTS} and {LABELS}') from error
-    except (OSError, ValueError, TypeError, BadZipFile) as error:
-        raise ModelError(f'{stated} is no .npz file of arrays: {error}') from error
+        raise ModelError(f'{stated} has no {error}; it needs {INPUTS} and {LABELS}') from error
+    except (OSError, ParametersError) as error:
+        raise ModelError(f'{stated} cannot be read: {error}') from error
     buffer = model.preprocessor.buffer
     if labels.ndim != 1 or len(labels) == 0 or inputs.shape[:1] != labels.shape:
         raise ModelError(

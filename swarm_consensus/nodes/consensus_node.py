@@ -48,14 +48,18 @@ from swarm_consensus.nodes.consensus_settings import (
     config_from,
     folder_from,
     keys_from,
+    models_from,
     on_damage_from,
     policy_from,
+    trials_from,
     tuned_from,
 )
 from swarm_consensus.nodes.executor import run
 from swarm_consensus.nodes.frame_topics import FrameTopics
 from swarm_consensus.nodes.keyvalue_services import KeyValueServices
 from swarm_consensus.nodes.managed import ManagedNode, StartError
+from swarm_consensus.nodes.model_services import MODEL_OUTPUTS, ModelServices
+from swarm_consensus.nodes.model_workshop import Candidate
 from swarm_consensus.nodes.parameters import NodeParameters
 from swarm_consensus.nodes.serialized import belief_from_serialized
 from swarm_consensus.nodes.shared_services import SharedServices
@@ -76,6 +80,7 @@ from swarm_consensus.runtime.events import (
     Input,
     KeyValueAnswered,
     Misbehaved,
+    ModelMergeAnswered,
     NameTaken,
     Notice,
     Output,
@@ -124,6 +129,8 @@ Answer = (
     | ChangeAnswered
     | SharedAnswered
     | SharedReadAnswered
+    | ModelMergeAnswered
+    | Candidate
 )
 
 
@@ -159,6 +166,7 @@ class ConsensusNode(ManagedNode):
         self._frames: FrameTopics | None = None
         self._key_value: KeyValueServices | None = None
         self._shared: SharedServices | None = None
+        self._models: ModelServices | None = None
         # One group for the protocol, so that its callbacks never overlap; the action's
         # executions wait long and only wait, so they may overlap.
         self._group = MutuallyExclusiveCallbackGroup()
@@ -180,9 +188,23 @@ class ConsensusNode(ManagedNode):
             config = config_from(values, policies, has_keys=self._swarm_keys is not None)
             if self._swarm_keys is not None:
                 check_coin(self._swarm_keys, config)
+            models, trials = models_from(values), trials_from(values)
         except (ValueError, KeysError) as error:
             raise StartError(str(error)) from None
         self._create_entities(config)
+        if models:
+            self._models = ModelServices(
+                self,
+                self._waiting_group,
+                config.robot,
+                models,
+                trials,
+                self._answered,
+                self._answer,
+                self._failed,
+                inactive=INACTIVE,
+                nanoseconds=_nanoseconds,
+            )
         self._config = config
 
     def _policies(self, names: object, robots: int) -> tuple[Policy, ...]:
@@ -299,6 +321,8 @@ class ConsensusNode(ManagedNode):
         )  # fmt: skip
         assert config is not None and frames is not None
         assert key_value is not None and shared is not None
+        models = self._models
+        incarnation = 0
         sim_time = bool(self.get_parameter('use_sim_time').value)
         clock = RosClock(self) if sim_time else MonotonicClock()
         try:
@@ -308,12 +332,14 @@ class ConsensusNode(ManagedNode):
             raise StartError(str(error), lasting=True) from None
 
         def open_runtime() -> RobotRuntime:
+            nonlocal incarnation
             opened = open_recovering(
                 self.storage_place(folder),
                 robot=config.robot,
                 now_ms=time.time_ns() // 1_000_000,
                 on_damage=on_damage,
             )
+            incarnation = opened.incarnation
             if opened.notice:
                 self.get_logger().error(opened.notice)
             try:
@@ -328,6 +354,8 @@ class ConsensusNode(ManagedNode):
                     records=opened.records,
                     records_lost=opened.records_lost,
                     keys=self._swarm_keys,
+                    models=() if models is None else models.setups,
+                    chunks=None if models is None else models.open(folder / 'models'),
                 )
             except BaseException:
                 opened.storage.close()
@@ -337,11 +365,13 @@ class ConsensusNode(ManagedNode):
         self._driver = Driver(open_runtime, frames, self._deliver, self._failed)
         try:
             self._driver.start()
-        except (StorageError, TimeoutError) as error:
+        except (StorageError, TimeoutError, OSError) as error:
             self._driver = None
             raise StartError(str(error), lasting=isinstance(error, LASTING)) from None
         key_value.begin(self._driver.put)
         shared.begin(self._driver.put)
+        if models is not None:
+            models.begin(self._driver.put, incarnation)
 
     def storage_place(self, folder: Path) -> Place:
         """Return where this robot keeps its log; called in the thread of the runtime."""
@@ -355,6 +385,8 @@ class ConsensusNode(ManagedNode):
             self._shared.end()
         if driver is not None:
             driver.stop()
+        if self._models is not None:
+            self._models.end()
         self._hand_over()
         for key, future in tuple(self._futures.items()):
             future.set_result(None)
@@ -383,6 +415,9 @@ class ConsensusNode(ManagedNode):
         if self._shared is not None:
             self._shared.destroy()
             self._shared = None
+        if self._models is not None:
+            self._models.destroy()
+            self._models = None
         self._config = None
 
     @property
@@ -550,11 +585,19 @@ class ConsensusNode(ManagedNode):
             elif isinstance(output, SharedTold):
                 if self._shared is not None:
                     self._shared.tell(output)
+            elif isinstance(output, MODEL_OUTPUTS):
+                if self._models is not None:
+                    self._models.deliver(output)
             else:
                 self._answers.append(output)
                 answered = True
         if answered and self.executor is not None:
             # Futures wake their callbacks only in the executor's own thread.
+            self.executor.create_task(self._hand_over)
+
+    def _answer(self, answer: Answer) -> None:
+        self._answers.append(answer)
+        if self.executor is not None:
             self.executor.create_task(self._hand_over)
 
     def _tell(self, output: WatchTold | WatchEnded | WatchBegun) -> None:

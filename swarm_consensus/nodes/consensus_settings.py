@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+import re
 
 from swarm_consensus.composition.parameter import Value
 from swarm_consensus.decision.entry_point import load_rule
@@ -12,12 +13,22 @@ from swarm_consensus.decision.policy import Policy, quorum_of
 from swarm_consensus.decision.rule_names import is_entry_point, rule_problem
 from swarm_consensus.decision.tolerance import Tolerance, tolerance
 from swarm_consensus.decision.types import Gossip, Level
+from swarm_consensus.nodes.model_workshop import SharedModel
+from swarm_consensus.protocols.parameters.blobs import CHUNK_BYTES
+from swarm_consensus.protocols.parameters.errors import ParametersError
+from swarm_consensus.protocols.parameters.merge import Rule, RuleKind
+from swarm_consensus.protocols.parameters.quantise import Encoding
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.events import Tuned
+from swarm_consensus.runtime.model_messages import NAME_CHARACTERS_MAX
 from swarm_consensus.storage import OnDamage, default_folder, robot_folder
 from swarm_consensus.transport.hashes import labels_hash
 from swarm_consensus.transport.key_files import load_keys
 from swarm_consensus.transport.keys import Keys
+
+MODEL_NAME = re.compile(rf'[A-Za-z0-9][A-Za-z0-9_.-]{{0,{NAME_CHARACTERS_MAX - 1}}}')
+# Beside a chunk in its frame.
+CHUNK_OVERHEAD_BYTES = 500
 
 LEVELS = {'fused': Level.FUSED, 'agreed': Level.AGREED, 'committed': Level.COMMITTED}
 
@@ -217,6 +228,82 @@ def check_coin(keys: Keys, config: RuntimeConfig) -> None:
             f'bear {borne}: deal them again with `swarm keys FILE --force` and copy them to all '
             f'robots, or write `agreed_faults_max: {dealt}`'
         )
+
+
+def models_from(values: Mapping[str, Value]) -> tuple[SharedModel, ...]:
+    """
+    Return the models that the robot shares with the others, read from their files.
+
+    :raises ValueError: what to change.
+    """
+    names = [str(name) for name in values['models']]  # type: ignore[union-attr]
+    files = [str(file) for file in values['model_files']]  # type: ignore[union-attr]
+    if not names:
+        return ()
+    # Only robots that share a model need what reads it.
+    from swarm_consensus.inference.errors import ModelError
+    from swarm_consensus.inference.initializers import Blueprint
+
+    if len(files) != len(names) or len(set(names)) != len(names):
+        raise ValueError(
+            f'models names {len(names)} models and model_files {len(files)} files: give each model '
+            'a name of its own, and its file in the same place'
+        )
+    if int(values['frame_bytes_max']) < CHUNK_BYTES + CHUNK_OVERHEAD_BYTES:  # type: ignore[arg-type]
+        raise ValueError(
+            f'frame_bytes_max is {values["frame_bytes_max"]}, but models are sent in chunks: it '
+            f'must be at least {CHUNK_BYTES + CHUNK_OVERHEAD_BYTES}'
+        )
+    trim = int(values['model_trim'])  # type: ignore[arg-type]
+    try:
+        rule = Rule(RuleKind[str(values['model_merge']).upper()], trim)
+    except ParametersError:
+        raise ValueError(
+            f'model_merge is {values["model_merge"]!r} and model_trim is {trim}: trimmed_mean '
+            'leaves out at least 1 at each end, and weighted_mean 0'
+        ) from None
+    models = []
+    for name, file in zip(names, files, strict=True):
+        if not MODEL_NAME.fullmatch(name):
+            raise ValueError(
+                f"model name {name[:120]!r}: use 1 to {NAME_CHARACTERS_MAX} letters, digits, '_', "
+                "'-' or '.', with a letter or a digit in front"
+            )
+        try:
+            blueprint = Blueprint(Path(file).expanduser().absolute())
+        except ModelError as error:
+            raise ValueError(str(error)) from None
+        models.append(
+            SharedModel(
+                name,
+                blueprint.architecture,
+                blueprint.vector,
+                Encoding[str(values['model_encoding']).upper()],
+                rule,
+                int(values['model_merge_at']),  # type: ignore[arg-type]
+            )
+        )
+    return tuple(models)
+
+
+def trials_from(values: Mapping[str, Value]) -> dict[str, frozenset[str]]:
+    """
+    Return the names of the inference nodes of this robot that try versions of each model.
+
+    :raises ValueError: one of a model that the robot does not share.
+    """
+    nodes: dict[str, set[str]] = {
+        str(name): set() for name in values['models']  # type: ignore[union-attr]
+    }
+    for entry in values['model_trials']:  # type: ignore[union-attr]
+        model, _, node = str(entry).partition('/')
+        if model not in nodes or not node:
+            raise ValueError(
+                f'model_trials has {entry!r}: give <model>/<node>, with one of the models '
+                f'{", ".join(nodes) or "(there are none)"}'
+            )
+        nodes[model].add(node)
+    return {model: frozenset(names) for model, names in nodes.items()}
 
 
 def on_damage_from(values: Mapping[str, Value]) -> OnDamage:

@@ -33,9 +33,10 @@ from swarm_consensus.inference.errors import (
     InvalidOutputError,
     ModelError,
     NonFiniteOutputError,
+    describe_error,
 )
 from swarm_consensus.inference.likelihood import LikelihoodRule
-from swarm_consensus.inference.model import Model, describe_error
+from swarm_consensus.inference.model import Model
 from swarm_consensus.inference.spec import spec_from
 from swarm_consensus.inference.statistics import Counters, Window
 from swarm_consensus.inference.worker import Worker
@@ -44,6 +45,7 @@ from swarm_consensus.nodes.executor import run
 from swarm_consensus.nodes.inference_diagnostics import Diagnostics, Report
 from swarm_consensus.nodes.managed import ManagedNode, StartError
 from swarm_consensus.nodes.model_adoption import ModelAdoption, Request
+from swarm_consensus.nodes.model_following import ModelFollowing, accuracy
 from swarm_consensus.nodes.parameters import NodeParameters
 from swarm_consensus.nodes.sensors import TOPICS, Sensor, sensor_for, stamp_and_frame
 from swarm_consensus.nodes.usage import usage, wants_help
@@ -98,6 +100,7 @@ class InferenceNode(ManagedNode):
         self._loaded: Loaded | None = None
         self._adoption: ModelAdoption | None = None
         self._service: Any = None
+        self._following: ModelFollowing | None = None
         self._worker: Worker[Arrival] | None = None
         self._subscription: Any = None
         self._flow_subscription: Any = None
@@ -186,6 +189,9 @@ class InferenceNode(ManagedNode):
         if self._service is not None:
             self.destroy_service(self._service)
             self._service = None
+        if self._following is not None:
+            self._following.destroy()
+            self._following = None
         if self._timer is not None:
             self.destroy_timer(self._timer)
             self._timer = None
@@ -248,6 +254,11 @@ class InferenceNode(ManagedNode):
         self._service = self.create_service(
             AdoptModel, '~/adopt_model', self._on_adopt, callback_group=group
         )
+        if values['exchange']:
+            assert self._adoption is not None
+            self._following = ModelFollowing(
+                self, group, self._robot, values['exchange'], self._adoption, self._model_hash
+            )
         # On the machine's clock: a simulation that stands still is worth a diagnosis too.
         self._timer = self.create_timer(
             DIAGNOSTICS_PERIOD,
@@ -326,6 +337,8 @@ class InferenceNode(ManagedNode):
         if self._flow_rate and time.monotonic() - self._flow_told > FLOW_TIMEOUT:
             self._flow_rate = 0.0
             self._set_rate()
+        if self._following is not None:
+            self._following.try_again()
         self._counters.superseded = self._worker.superseded
         values: Mapping[str, Any] = self._settings.values
         report = Report(
@@ -368,11 +381,13 @@ class InferenceNode(ManagedNode):
         response.accepted = attempt.model is not None
         response.reason = attempt.reason
         response.parameters_hash = attempt.parameters_hash
-        response.accuracy = math.nan if attempt.score is None else attempt.score.accuracy
-        response.accuracy_before = math.nan if attempt.before is None else attempt.before.accuracy
-        if self._loaded is not None:
-            response.model_hash = self._loaded.model.info.sha256
+        response.accuracy = accuracy(attempt.score)
+        response.accuracy_before = accuracy(attempt.before)
+        response.model_hash = self._model_hash()
         return response
+
+    def _model_hash(self) -> str:
+        return '' if self._loaded is None else self._loaded.model.info.sha256
 
     # -- in the thread of the adoption ------------------------------------------------------------
 

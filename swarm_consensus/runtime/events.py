@@ -8,6 +8,10 @@ from swarm_consensus.decision.subjects import View
 from swarm_consensus.decision.types import Decision, Status
 from swarm_consensus.protocols import crdt
 from swarm_consensus.protocols.keyvalue import Event, Item, Operation, Result, WatchEnded
+from swarm_consensus.protocols.parameters.blobs import Blob
+from swarm_consensus.protocols.parameters.contributions import Manifest
+from swarm_consensus.protocols.parameters.effects import TransferCounters
+from swarm_consensus.protocols.parameters.exchange import Make, Ready
 from swarm_consensus.protocols.raft import Role
 from swarm_consensus.protocols.values import value
 from swarm_consensus.transport.frame import FrameCounters, FrameHeader
@@ -236,6 +240,55 @@ class SharedWatchCancelled:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelContributed:
+    """This robot has a contribution to a model, whose chunks are held."""
+
+    model: str
+    manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMergeAsked:
+    """
+    Somebody at this robot wants a new version made; ModelJob or ModelMergeAnswered follows.
+
+    :param contributions_min: without which none is made.
+    """
+
+    key: int
+    model: str
+    contributions_min: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMade:
+    """
+    What came of a ModelJob.
+
+    :param result: which is held now; None: it could not be made.
+    :param spoiled: contribution that it failed at.
+    """
+
+    model: str
+    make: Make
+    result: Blob | None
+    reason: str = ''
+    spoiled: Manifest | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDamaged:
+    """Chunks of a blob that was here turned out to be damaged when they were read."""
+
+    model: str
+    blob: Blob
+
+
+ModelInput = ModelContributed | ModelMergeAsked | ModelMade | ModelDamaged
+MODEL_INPUTS = (ModelContributed, ModelMergeAsked, ModelMade, ModelDamaged)
+
+
+@dataclass(frozen=True, slots=True)
 class Tuned:
     """New values of the settings that may change while the robot runs."""
 
@@ -275,6 +328,10 @@ Input = (
     | SharedWatchAsked
     | SharedWatchTaken
     | SharedWatchCancelled
+    | ModelContributed
+    | ModelMergeAsked
+    | ModelMade
+    | ModelDamaged
     | Tuned
 )
 
@@ -536,6 +593,87 @@ class FlowTold:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelJob:
+    """
+    A version of a model is to be made; ModelMade is to follow.
+
+    :param key: of the ModelMergeAsked; 0: nobody asked.
+    :param revision: of the decision in force.
+    """
+
+    model: str
+    make: Make
+    key: int
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReady:
+    """
+    The parameters in force are here.
+
+    :param used: the chunks that are of use at this robot, for all its models.
+    """
+
+    model: str
+    ready: Ready
+    used: frozenset[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelApplied:
+    """A contribution of this robot is part of the parameters in force."""
+
+    model: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStatus:
+    """
+    How the exchange of one model stands.
+
+    :param revision: of the decision in force; 0: none.
+    :param parameters: name of the parameters in force, hex.
+    :param ready: whether they are here.
+    :param known: robots with a contribution to them.
+    :param here: of how many of them the update is here.
+    :param refused: contributions and decisions that did not fit.
+    """
+
+    name: str
+    revision: int
+    parameters: str
+    ready: bool
+    known: tuple[str, ...]
+    here: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReport:
+    """
+    How the exchange of models stands at this robot, once a second.
+
+    :param wanted: blobs that are being fetched.
+    :param no_room: chunks that could not be kept.
+    """
+
+    models: tuple[ModelStatus, ...]
+    wanted: int
+    chunks: TransferCounters
+    no_room: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMergeAnswered:
+    """No version is made, and why."""
+
+    key: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class NameTaken:
     """Another robot of this name is in the swarm; this one has stopped taking part."""
 
@@ -584,6 +722,11 @@ Output = (
     | SharedTold
     | StatusReport
     | FlowTold
+    | ModelJob
+    | ModelReady
+    | ModelApplied
+    | ModelReport
+    | ModelMergeAnswered
     | NameTaken
     | Misbehaved
     | Notice

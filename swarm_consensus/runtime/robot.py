@@ -24,6 +24,7 @@ from swarm_consensus.runtime.deciding import Deciding
 from swarm_consensus.runtime.desk import Desk
 from swarm_consensus.runtime.events import (
     KEY_VALUE_INPUTS,
+    MODEL_INPUTS,
     SHARED_INPUTS,
     BeliefSeen,
     BeliefsRefused,
@@ -50,6 +51,8 @@ from swarm_consensus.runtime.lease_clock import LeaseClock
 from swarm_consensus.runtime.log_work import LogWork
 from swarm_consensus.runtime.members import Members, NameInUse, Presence
 from swarm_consensus.runtime.membership import Changes, begin
+from swarm_consensus.runtime.model_messages import MODEL_MESSAGES
+from swarm_consensus.runtime.models import ModelSetup, ModelWork
 from swarm_consensus.runtime.ports import Clock, Transport
 from swarm_consensus.runtime.post import Post, open_outbox
 from swarm_consensus.runtime.raft_settings import raft_config
@@ -61,6 +64,7 @@ from swarm_consensus.runtime.shared_records import split_records
 from swarm_consensus.runtime.snapshots import restore_state
 from swarm_consensus.runtime.wire import COMMANDS, MESSAGES
 from swarm_consensus.storage import Storage
+from swarm_consensus.storage.chunks import Chunks, MemoryChunks
 from swarm_consensus.transport.frame import FrameCounters, TrafficClass
 from swarm_consensus.transport.guard import Contact, Guard, Receipt, Verdict
 from swarm_consensus.transport.hashes import swarm_hash
@@ -83,6 +87,8 @@ class RobotRuntime:
         shared state.
     :param records_lost: whether that is not all.
     :param keys: of this robot in its swarm; None: the swarm has none, and nothing is signed.
+    :param models: that this robot shares with the others.
+    :param chunks: of these models; None: in memory.
     """
 
     def __init__(
@@ -98,6 +104,8 @@ class RobotRuntime:
         records: Sequence[Record] = (),
         records_lost: bool = False,
         keys: Keys | None = None,
+        models: Sequence[ModelSetup] = (),
+        chunks: Chunks | None = None,
     ) -> None:
         now_ns = clock.now_ns()
         self._config = config
@@ -217,6 +225,17 @@ class RobotRuntime:
             lease_clock=self._lease_clock,
         )
         self._reporter = Reporter(config, incarnation, self._post, now_ns)
+        self._models: ModelWork | None = None
+        if models:
+            self._models = ModelWork(
+                config,
+                models,
+                MemoryChunks() if chunks is None else chunks,
+                random,
+                # A snapshot brings another ledger.
+                lambda subject: self._state.ledger.current(subject),
+                self._post,
+            )
         self._origin_ns = now_ns
         self._ticks_done = 0
         self._planned_ticks = 1
@@ -255,6 +274,10 @@ class RobotRuntime:
                 self._work.carry_out(now_ns, outputs)
             self._agree(ticked, now_ns, outputs)
             self._shared.carry_out(self._post, now_ns, outputs)
+            if self._models is not None:
+                leads = self._raft.leader == self._config.robot
+                alive = self._members.alive
+                self._models.step(self._ticks_done, now_ns, alive, leads, outputs)
         self._touched.clear()
         if notice is not None and notice is self._post.notice:
             # Other work goes on and on, and no append came: it has waited long enough.
@@ -315,11 +338,14 @@ class RobotRuntime:
             or self._requests.any
             or self._keyvalue.any
             or self._handover.any
+            or (self._models is not None and not self._models.idle)
         ):
             return 1
         due_ns = min(self._members.presence_due_ns, self._reporter.due_ns)
         if self._lease_clock.due_ns is not None:
             due_ns = min(due_ns, self._lease_clock.due_ns)
+        if self._models is not None and self._models.due_ns is not None:
+            due_ns = min(due_ns, self._models.due_ns)
         due_ns -= now_ns
         due_ticks = min(self._raft.idle_ticks(), self._shared.idle_ticks)
         if self._evidence.used:
@@ -408,6 +434,8 @@ class RobotRuntime:
             self._changes.ask(item, outputs)
         elif isinstance(item, TransferAsked):
             self._handover.ask(item, now_ns, outputs)
+        elif isinstance(item, MODEL_INPUTS) and self._models is not None:
+            self._models.ask(item, now_ns, outputs)
 
     def _obstacle(self, of_class: TrafficClass) -> str:
         """Return why this robot takes no proposals that this class would carry; '' if it does."""
@@ -464,6 +492,11 @@ class RobotRuntime:
             self._handover.requested(message)
         elif isinstance(message, HandoverReply):
             self._handover.replied(message, outputs)
+        elif isinstance(message, MODEL_MESSAGES):
+            if self._models is not None:
+                problem = self._models.receive(sender, message)
+                if problem:
+                    self._deciding.dropped[problem] += 1
         else:
             self._raft.receive(message)  # type: ignore[arg-type]
 

@@ -4,6 +4,7 @@ Which types travel, and under which number. Numbers never change their meaning (
 1..31: Raft, in the order of its MESSAGE_TYPES. 32..47: evidence, from 33 on in the order of the
 MESSAGE_TYPES of protocols/fusion. 48..63: membership. 64..79: agreement, in the order of its
 MESSAGE_TYPES, then accusations. 96..103: shared state, in the order of its MESSAGE_TYPES.
+104..111: models.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from swarm_consensus.protocols.fusion import messages as fusion
 from swarm_consensus.runtime.accusations import Accusation
 from swarm_consensus.runtime.handover import HandoverReply, HandoverRequest
 from swarm_consensus.runtime.members import NameInUse, Presence
+from swarm_consensus.runtime.model_messages import MODEL_MESSAGES
 from swarm_consensus.transport.codec import Codec
 from swarm_consensus.transport.frame import TrafficClass
 
@@ -38,6 +40,7 @@ HANDOVER_REPLY_KIND = 51
 AGREEMENT_KINDS_FROM = 64
 ACCUSATION_KIND = 79
 SHARED_KINDS_FROM = 96
+MODEL_KINDS_FROM = 104
 
 MESSAGE_KINDS: dict[int, type[Any]] = {
     **dict(enumerate(raft.MESSAGE_TYPES, start=RAFT_KINDS_FROM)),
@@ -50,6 +53,7 @@ MESSAGE_KINDS: dict[int, type[Any]] = {
     **dict(enumerate(agreement.MESSAGE_TYPES, start=AGREEMENT_KINDS_FROM)),
     ACCUSATION_KIND: Accusation,
     **dict(enumerate(crdt.MESSAGE_TYPES, start=SHARED_KINDS_FROM)),
+    **dict(enumerate(MODEL_MESSAGES, start=MODEL_KINDS_FROM)),
 }
 
 # What stands in the data of COMMAND entries; on disk for years, so the same rule holds.
@@ -74,6 +78,7 @@ _BULK = (
     raft.BULK_TYPES
     | {Accusation, *agreement.MESSAGE_TYPES} - _AGREEMENT
     | {crdt.Pull, crdt.Dots, crdt.Pulled}
+    | {*MODEL_MESSAGES}
 )
 _BELIEF = {Contribution, *fusion.MESSAGE_TYPES, crdt.Delta, crdt.Digest}
 _URGENT = raft.ELECTION_TYPES | {Presence, NameInUse, HandoverRequest, HandoverReply}

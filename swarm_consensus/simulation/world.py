@@ -15,10 +15,12 @@ from random import Random
 from swarm_consensus.protocols.raft import Persist
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.events import FrameArrived, Input, Output
+from swarm_consensus.runtime.models import ModelSetup
 from swarm_consensus.runtime.robot import RobotRuntime
 from swarm_consensus.simulation.fuse import CrashPoint, Fuse
 from swarm_consensus.simulation.network import Faults, Network
 from swarm_consensus.simulation.observer import Observer
+from swarm_consensus.storage.chunks import MemoryChunks
 from swarm_consensus.storage.errors import StorageFull
 from swarm_consensus.storage.memory import DurabilityPoint, MemoryDisk, SimulatedCrash
 from swarm_consensus.storage.recovery import open_recovering
@@ -64,6 +66,8 @@ class _Host:
         self.place = place
         self.config = config
         self.keys = keys
+        # What survives a crash of the models, as the disk does.
+        self.chunks = MemoryChunks()
         self.clock = _Clock(world)
         self.disk: MemoryDisk
         self.use(MemoryDisk())
@@ -122,6 +126,7 @@ class World:
     :param overhear: whether a frame for one robot also reaches the others, which drop it unread,
         as DDS does. Without it a run is faster, and name probes are not heard.
     :param keys: what each robot holds, by its name; a robot that is not among them has none.
+    :param models: that all robots share.
     """
 
     def __init__(
@@ -133,6 +138,7 @@ class World:
         observer: Observer | None = None,
         overhear: bool = True,
         keys: Mapping[str, Keys] | None = None,
+        models: Sequence[ModelSetup] = (),
     ) -> None:
         self.now_ns = 0
         self.steps = 0
@@ -142,6 +148,7 @@ class World:
         self._listener = listener
         self._overhear = overhear
         self._keys = dict(keys or {})
+        self._models = tuple(models)
         self._agenda: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
         self._hosts: dict[str, _Host] = {}
@@ -216,6 +223,8 @@ class World:
                 records=opened.records,
                 records_lost=opened.records_lost,
                 keys=host.keys,
+                models=self._models,
+                chunks=host.chunks,
             )
         except StorageFull:
             opened.storage.close()
@@ -255,6 +264,10 @@ class World:
             host.stalled = False
             waiting, host.waiting = host.waiting, []
             self._step(host, waiting)
+
+    def chunks(self, robot: str) -> MemoryChunks:
+        """Return the chunks of models that a robot holds."""
+        return self._hosts[robot].chunks
 
     def put(self, robot: str, item: Input) -> None:
         """Give an input to a robot now; a robot that is down does not get it."""

@@ -15,7 +15,7 @@ well.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from swarm_consensus.protocols.parameters.architecture import Architecture
@@ -412,7 +412,9 @@ class Exchange:
             self._fetching.discard(blob)
             self._effects.append(Forget(blob))
 
-    def take(self) -> list[Effect]:
+    def take(self) -> Sequence[Effect]:
         """Return what is to be done since the last time, in order."""
+        if not self._effects:
+            return ()
         effects, self._effects = self._effects, []
         return effects

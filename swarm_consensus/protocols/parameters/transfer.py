@@ -43,6 +43,7 @@ WINDOW_FIRST = 4.0
 PATIENCE_MAX = 64
 # Chunks that cannot be asked for now, after which the rest is left for the next tick.
 PASSED_OVER_MAX = 256
+_NOTHING = Batch()
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,6 +380,8 @@ class Transfer:
 
     def take(self) -> Batch:
         """Return what is to be done; everything in `keep` is held afterwards."""
+        if not (self._fresh or self._send or self._serve or self._tell):
+            return _NOTHING
         batch = Batch(
             tuple(Keep(chunk, data) for chunk, data in self._fresh.items()),
             tuple(self._send),

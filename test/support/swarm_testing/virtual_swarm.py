@@ -34,6 +34,7 @@ from swarm_consensus.runtime.events import (
     WatchAsked,
     WatchTold,
 )
+from swarm_consensus.runtime.models import ModelSetup
 from swarm_consensus.simulation.network import Faults
 from swarm_consensus.simulation.observer import Observer
 from swarm_consensus.simulation.world import World
@@ -80,6 +81,7 @@ class Swarm:
         *,
         observer: Observer | None = None,
         keys: Mapping[str, Keys] | None = None,
+        models: Sequence[ModelSetup] = (),
         **changes: object,
     ) -> None:
         self.robots = names(robots)
@@ -105,6 +107,7 @@ class Swarm:
             lambda t, r, o: self.told.append((t, r, o)),
             observer=observer,
             keys=keys,
+            models=models,
         )
 
     def run(self, seconds: float) -> None:

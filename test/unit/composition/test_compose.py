@@ -176,6 +176,24 @@ def test_network_becomes_environment() -> None:
     }
 
 
+def test_models_that_inference_nodes_share_are_known_to_their_consensus_node(
+    tmp_path: Path,
+) -> None:
+    for name in ('a.onnx', 'b.onnx'):
+        (tmp_path / name).touch()
+    swarm = read(
+        SMALL + 'inference:\n  - {name: left, subject: sign, model: a.onnx, exchange: signs}\n'
+        '  - {name: right, subject: sign, model: a.onnx, exchange: signs}\n'
+        '  - {name: other, subject: sign/1, model: b.onnx, exchange: walls}\n'
+        '  - {name: alone, subject: sign/2, model: b.onnx}\n',
+        tmp_path,
+    )
+    parameters = compose(swarm)[0].parameters
+    assert parameters['models'] == ['signs', 'walls']
+    assert parameters['model_files'] == [str(tmp_path / 'a.onnx'), str(tmp_path / 'b.onnx')]
+    assert parameters['model_trials'] == ['signs/left', 'signs/right', 'walls/other']
+
+
 def test_cyclone_is_held_on_loopback_by_default() -> None:
     uri = environment_of('{middleware: rmw_cyclonedds_cpp}')['CYCLONEDDS_URI']
     interfaces = ElementTree.fromstring(uri).findall('Domain/General/Interfaces/NetworkInterface')

@@ -340,6 +340,14 @@ CASES = {
         'swarm.yaml:7: inference[1].name: "eye" is the name of the node in line 6 already; '
         'give each node a `name` of its own',
     ),
+    'two models of one name in the exchange': (
+        with_section(
+            'inference:\n  - {subject: sign, model: m.onnx, exchange: signs, name: eye}\n'
+            '  - {subject: sign, model: ./m.onnx, exchange: signs, name: ear}\n'
+        ),
+        'swarm.yaml:7: inference[1].model is "./m.onnx", but `exchange: signs` shares "m.onnx" in '
+        'line 6; give each model a name of its own',
+    ),
     'node named like the consensus node': (
         with_section('inference: [{subject: sign, model: m.onnx, name: consensus_node}]\n'),
         'swarm.yaml:5: inference[0].name: "consensus_node" is the name of the consensus node of '

@@ -243,6 +243,6 @@ def test_parameters_of_another_name_than_asked_for_are_refused(tmp_path, path):
 
 def test_a_file_that_is_not_there_is_said(tmp_path, path):
     adoption = Adoption(spec_of(path), '', 0.02)
-    assert 'no .npz file' in adoption.attempt(str(tmp_path / 'none.npz')).reason
+    assert 'cannot be read' in adoption.attempt(str(tmp_path / 'none.npz')).reason
     (tmp_path / 'text.npz').write_text('weights')
     assert 'no .npz file' in adoption.attempt(str(tmp_path / 'text.npz')).reason
