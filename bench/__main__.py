@@ -28,6 +28,7 @@ MODULES = (
     'fusion_rounds',
     'traffic',
     'overload',
+    'models',
 )
 OUTPUT = Path('build/bench.json')
 BUSY_SHARE = 0.5

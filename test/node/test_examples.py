@@ -6,12 +6,14 @@ import asyncio
 from pathlib import Path
 import sys
 
+import numpy as np
 from std_msgs.msg import String
 from swarm_testing.node_probe import NodeProbe
 from swarm_testing.processes import ProcessGroup
 from swarm_testing.swarm_processes import SwarmProcesses
 
 from swarm_consensus.client import AsyncioSwarmClient, SwarmClient
+from swarm_consensus.examples._small_network import accuracy, first_parameters, write_onnx
 
 YAML = """
 swarm: examples_test
@@ -84,3 +86,52 @@ def test_a_program_proposes_and_prints_what_is_decided(
     nobody = processes.start([*watcher, 'robot_9'], 'nobody')
     assert nobody.wait(40.0) == 1
     assert 'no consensus_node answers in /robot_9' in nobody.output
+
+
+ADAPTING = """
+swarm: adapting
+robots: 3
+network: {transport: udp}
+consensus: {name_probe: 0.2, model_encoding: int8}
+inference:
+  - {subject: sign, model: model.onnx, input: tensor, exchange: signs, held_out: held_out.npz}
+subjects:
+  sign: {labels: [a, b, c]}
+"""
+
+
+def test_robots_that_know_one_class_each_learn_all_of_them(
+    processes: ProcessGroup, tmp_path: Path
+) -> None:
+    random = np.random.default_rng(5)
+    centres = random.normal(size=(3, 12))
+    labels = np.repeat(np.arange(3), 60)
+    inputs = centres[labels] + 0.3 * random.normal(size=(180, 12))
+    begun = first_parameters(12, 16, 3, random)
+    write_onnx(tmp_path / 'model.onnx', begun)
+    np.savez(tmp_path / 'held_out.npz', inputs=inputs[::2], labels=labels[::2])
+    swarm = SwarmProcesses(processes, tmp_path, ADAPTING)
+    swarm.start()
+    swarm.wait_for_quorum()
+    adapting = []
+    for number, robot in enumerate(swarm.robots):
+        own = (labels == number) & (np.arange(180) % 2 == 1)
+        data = tmp_path / f'{robot}.npz'
+        np.savez(data, inputs=inputs[own], labels=labels[own])
+        command = [sys.executable, '-m', 'swarm_consensus.examples.adapt_model', robot, 'signs']
+        command += [str(data), '--rounds', '8', '--steps', '3', '--rate', '0.2']
+        if number == 0:
+            command += ['--merge', '3']
+        adapting.append(processes.start(command, f'{robot}/adapt'))
+    for each in adapting:
+        assert each.wait(120.0) == 0
+        assert 'revision 8:' in each.output, each.output
+
+    async def learnt() -> float:
+        async with SwarmClient.connect(robot='robot_3') as client:
+            model = await client.read_model('signs')
+        assert model.revision == 8
+        return accuracy(model.arrays, inputs[::2], labels[::2])
+
+    # One class alone would be a third.
+    assert asyncio.run(learnt()) > 0.9
