@@ -29,6 +29,7 @@ MODULES = (
     'traffic',
     'overload',
     'models',
+    'membership',
 )
 OUTPUT = Path('build/bench.json')
 BUSY_SHARE = 0.5

@@ -2,9 +2,9 @@
 Which types travel, and under which number. Numbers never change their meaning (docs/wire.md).
 
 1..31: Raft, in the order of its MESSAGE_TYPES. 32..47: evidence, from 33 on in the order of the
-MESSAGE_TYPES of protocols/fusion. 48..63: membership. 64..79: agreement, in the order of its
-MESSAGE_TYPES, then accusations. 96..103: shared state, in the order of its MESSAGE_TYPES.
-104..111: models.
+MESSAGE_TYPES of protocols/fusion. 48..63: membership, from 52 on that of SWIM in the order of its
+MESSAGE_TYPES. 64..79: agreement, in the order of its MESSAGE_TYPES, then accusations. 96..103:
+shared state, in the order of its MESSAGE_TYPES. 104..111: models.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from swarm_consensus.protocols import crdt, raft
 from swarm_consensus.protocols.agreement import messages as agreement
 from swarm_consensus.protocols.agreement.effects import KEPT_TYPES
 from swarm_consensus.protocols.fusion import messages as fusion
+from swarm_consensus.protocols.gossip.swim import messages as swim
 from swarm_consensus.runtime.accusations import Accusation
 from swarm_consensus.runtime.handover import HandoverReply, HandoverRequest
 from swarm_consensus.runtime.members import NameInUse, Presence
@@ -37,6 +38,7 @@ PRESENCE_KIND = 48
 NAME_IN_USE_KIND = 49
 HANDOVER_REQUEST_KIND = 50
 HANDOVER_REPLY_KIND = 51
+SWIM_KINDS_FROM = 52
 AGREEMENT_KINDS_FROM = 64
 ACCUSATION_KIND = 79
 SHARED_KINDS_FROM = 96
@@ -50,6 +52,7 @@ MESSAGE_KINDS: dict[int, type[Any]] = {
     NAME_IN_USE_KIND: NameInUse,
     HANDOVER_REQUEST_KIND: HandoverRequest,
     HANDOVER_REPLY_KIND: HandoverReply,
+    **dict(enumerate(swim.MESSAGE_TYPES, start=SWIM_KINDS_FROM)),
     **dict(enumerate(agreement.MESSAGE_TYPES, start=AGREEMENT_KINDS_FROM)),
     ACCUSATION_KIND: Accusation,
     **dict(enumerate(crdt.MESSAGE_TYPES, start=SHARED_KINDS_FROM)),
@@ -77,11 +80,12 @@ _AGREEMENT = {agreement.Piece, agreement.PiecesWanted, agreement.Statement}
 _BULK = (
     raft.BULK_TYPES
     | {Accusation, *agreement.MESSAGE_TYPES} - _AGREEMENT
-    | {crdt.Pull, crdt.Dots, crdt.Pulled}
+    | {crdt.Pull, crdt.Dots, crdt.Pulled, swim.Roll}
     | {*MODEL_MESSAGES}
 )
 _BELIEF = {Contribution, *fusion.MESSAGE_TYPES, crdt.Delta, crdt.Digest}
 _URGENT = raft.ELECTION_TYPES | {Presence, NameInUse, HandoverRequest, HandoverReply}
+_URGENT |= {*swim.MESSAGE_TYPES} - _BULK
 
 
 def traffic_class(message: object) -> TrafficClass:
