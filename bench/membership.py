@@ -6,9 +6,9 @@ robot is asked, also where it was just heard. Bytes are those of the codec, of w
 the headers of frames, of what a robot sends; on DDS every other robot hears it.
 
 Without Lifeguard there is no local health, a suspect has the shortest time from the beginning, and
-it is not told by who asks it. Robots that stall do nothing for 1 to 8 s, then a little, as when the
-processor is taken from them; they do not notice it, so what came meanwhile is read after the time
-has passed. The plot is build/membership.png.
+it is not told by who asks it. Robots that stall do nothing for 1 to 8 s, then wake for up to 0.1 s,
+as when the processor is taken from them; they do not notice it, so what came meanwhile is read
+after the time has passed. The plot is build/membership.png.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ NAMES = tuple(f'robot_{number}' for number in range(1, ROBOTS + 1))
 PROBE = SECOND // 2
 # Das, Gupta, Motivala 2002, section 3: periods until somebody asks the one that died.
 THEORY = math.e / (math.e - 1)
-DEATHS = 30
-FALSE_SPAN_S = 90
+DEATHS = 20
+FALSE_SPAN_S = 60
 STALLING = ROBOTS // 20
 SETTLE_S = 5
 
@@ -180,7 +180,7 @@ def mistakes(config: str, trouble: str) -> Mistakes:
 
     def resume(robot: str) -> None:
         air.resume(robot)
-        air.after(random.randint(1, SECOND // 2), lambda: stall(robot))
+        air.after(random.randint(1, SECOND // 10), lambda: stall(robot))
 
     for robot in sorted(ill):
         stall(robot)

@@ -57,6 +57,12 @@ def generate_launch_description() -> LaunchDescription:
                 description='Names of the robots to run here, joined by commas; empty: all.',
             ),
             DeclareLaunchArgument(
+                'guests',
+                default_value='',
+                description='Names of robots to run here that the swarm.yaml does not name, joined '
+                'by commas, where it says `membership: open`; without `robots` these alone.',
+            ),
+            DeclareLaunchArgument(
                 'use_sim_time',
                 default_value='false',
                 choices=['true', 'false'],
@@ -85,8 +91,14 @@ def _nodes(context: LaunchContext) -> list[Action]:
     def argument(name: str) -> str:
         return LaunchConfiguration(name).perform(context)
 
-    wanted = [name.strip() for name in argument('robots').split(',') if name.strip()]
-    swarm = load_swarm(argument('swarm_file'), robots=wanted or None)
+    def names(argument_name: str) -> list[str]:
+        return [name.strip() for name in argument(argument_name).split(',') if name.strip()]
+
+    robots, guests = names('robots'), names('guests')
+    swarm = load_swarm(
+        argument('swarm_file'), robots=robots if robots or guests else None, guests=guests
+    )
+    wanted = robots + guests
     folder = Path(tempfile.mkdtemp(prefix='swarm_'))
     actions: list[Action] = [
         RegisterEventHandler(

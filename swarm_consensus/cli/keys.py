@@ -33,6 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f'{DEFAULT_FOLDER}/ beside it)',
     )
     parser.add_argument(
+        '--guests',
+        nargs='+',
+        default=[],
+        metavar='NAME',
+        help='robots that the file does not name and that may join it (`membership: open`)',
+    )
+    parser.add_argument(
         '--force', action='store_true', help='replace keys that are there, of all robots'
     )
 
@@ -51,7 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
         folder = Path(arguments.out).expanduser().absolute()
     faults_max = _faults_max(swarm)
     try:
-        dealt = deal(swarm.name, [robot.name for robot in swarm.robots], faults_max)
+        names = [robot.name for robot in swarm.robots]
+        dealt = deal(swarm.name, names + arguments.guests, faults_max)
         write_keys(folder, dealt, replace=arguments.force)
     except (KeysError, ValueError) as error:
         print(error, file=sys.stderr)

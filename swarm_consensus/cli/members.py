@@ -1,4 +1,4 @@
-"""Show who leads, votes and learns, or change who votes."""
+"""Show who is there, leads, votes and learns, or change who votes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from swarm_consensus.cli._asking import add_robot_arguments, ask
 
 if TYPE_CHECKING:
     from swarm_consensus.client import AsyncioSwarmClient
-    from swarm_consensus.runtime.events import RobotStatus
+    from swarm_consensus.runtime.events import Peer, RobotStatus
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,14 +63,29 @@ def describe(status: RobotStatus) -> list[str]:
         f'{"has a quorum" if status.has_quorum else "NO QUORUM"}'
         f'{", changing its membership" if status.changing_membership else ""}'
     ]
-    for robot in (*status.voters, *status.learners):
-        words = ['leader' if robot == status.leader else '']
-        words.append('voter' if robot in status.voters else 'learner')
-        words.append('' if robot in alive else 'not heard')
+    members = (*status.voters, *status.learners)
+    others = sorted({*peers, status.robot} - {*members})
+    for robot in (*members, *others):
         peer = peers.get(robot)
+        words = ['leader' if robot == status.leader else '']
+        if robot in members:
+            words.append('voter' if robot in status.voters else 'learner')
+        elif status.guest if peer is None else peer.guest:
+            words.append('guest')
+        words.append(_state(peer, robot in alive))
         words.append(f'log {peer.match_index}' if peer is not None and peer.match_index else '')
         lines.append(f'  {robot:<16} {", ".join(word for word in words if word)}')
     return lines
+
+
+def _state(peer: Peer | None, alive: bool) -> str:
+    """Return how a robot is, in words; None is the one that was asked."""
+    if peer is None:
+        return 'alive'
+    if peer.state is None:
+        return 'never heard'
+    state = peer.state.name.lower()
+    return f'{state}, not heard' if peer.state.there and not alive else state
 
 
 def run(arguments: argparse.Namespace) -> int:

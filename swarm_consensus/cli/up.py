@@ -35,6 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--robots', help='names of the robots to run here, joined by commas (default: all)'
     )
+    parser.add_argument(
+        '--guests',
+        help='names of robots to run here that the file does not name, joined by commas, where it '
+        'says `membership: open`; without --robots these alone',
+    )
     parser.add_argument('--log-level', choices=LOG_LEVELS, default='', help='of the nodes')
     parser.add_argument(
         '--respawn',
@@ -57,18 +62,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
-    robots = None
-    if arguments.robots is not None:
-        robots = [name.strip() for name in arguments.robots.split(',')]
+    guests = _names(arguments.guests) or []
+    robots = _names(arguments.robots)
+    if robots is None and guests:
+        robots = []
     try:
-        swarm = load_swarm(arguments.file, robots=robots)
+        swarm = load_swarm(arguments.file, robots=robots, guests=guests)
     except SwarmFileError as error:
         print(error, file=sys.stderr)
         return 2
     specs = [
         spec
         for spec in compose(swarm, use_sim_time=arguments.use_sim_time)
-        if robots is None or spec.robot in robots
+        if robots is None or spec.robot in (*robots, *guests)
     ]
     with tempfile.TemporaryDirectory(prefix='swarm_') as folder:
         commands = node_commands(
@@ -81,6 +87,10 @@ def run(arguments: argparse.Namespace) -> int:
         os.environ.update(commands[0].environment)
         respawn = Respawn() if arguments.respawn else None
         return _Run(swarm, specs, commands, respawn, arguments.ready_timeout).run()
+
+
+def _names(joined: str | None) -> list[str] | None:
+    return None if joined is None else [name.strip() for name in joined.split(',')]
 
 
 def _log_variables(color: bool) -> dict[str, str]:

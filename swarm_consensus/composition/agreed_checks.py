@@ -18,7 +18,11 @@ from swarm_consensus.decision.tolerance import tolerance, too_many
 from swarm_consensus.decision.types import Level
 
 # All robots must count alike, or they wait for each other in vain.
-_ALIKE = tuple(p.name for p in CONSENSUS.parameters if p.name.startswith('agreed_'))
+_ALIKE = tuple(
+    p.name
+    for p in CONSENSUS.parameters
+    if p.name.startswith('agreed_') or p.name == 'membership'
+)
 
 
 def _level(draft: SwarmDraft, subject: SubjectDraft) -> Level | None:

@@ -23,13 +23,14 @@ def compose(
     swarm: Swarm, only_robot: str | None = None, *, use_sim_time: bool = False
 ) -> list[NodeSpec]:
     """
-    Return the nodes of a swarm, robot by robot, the consensus node of each first.
+    Return the nodes of a swarm and its guests, robot by robot, the consensus node of each first.
 
     :param only_robot: the nodes of this robot alone; it still knows all the others.
     :param use_sim_time: have the nodes take their time from `/clock`.
     :raises KeyError: the swarm has no robot of that name.
     """
-    robots = swarm.robots if only_robot is None else (swarm.robot(only_robot),)
+    everybody = (*swarm.robots, *swarm.guests)
+    robots = everybody if only_robot is None else (swarm.robot(only_robot),)
     clock: dict[str, Value] = {'use_sim_time': True} if use_sim_time else {}
     specs = []
     for robot in robots:

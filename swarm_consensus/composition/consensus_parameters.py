@@ -13,7 +13,12 @@ CONSENSUS_PARAMETERS: tuple[Parameter, ...] = (
         required=True,
     ),
     Parameter('robot', '', 'Name of this robot, unique in the swarm.', required=True),
-    Parameter('robots', [], 'Names of all robots of the swarm, this one included.', required=True),
+    Parameter(
+        'robots',
+        [],
+        'Names of all robots of the swarm; this one is among them, or a guest.',
+        required=True,
+    ),
     Parameter(
         'subjects',
         [],
@@ -190,10 +195,76 @@ CONSENSUS_PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         'peer_timeout',
         2.0,
-        'Silence after which a robot counts as gone.',
+        'Silence after which nothing is expected of a robot that others do not reach either.',
         's',
         minimum=0.1,
         maximum=600.0,
+    ),
+    Parameter(
+        'membership',
+        'closed',
+        '`open`: robots that swarm.yaml does not name may join as guests, where the swarm has keys '
+        'only such as have one. They take part at level `fused`, and in nothing else. The same for '
+        'all robots.',
+        choices=('closed', 'open'),
+    ),
+    Parameter(
+        'members_max',
+        256,
+        'Robots that are remembered, guests and those that are gone included; more are refused.',
+        'robots',
+        minimum=1,
+        maximum=1_000,
+    ),
+    Parameter(
+        'member_keep',
+        600.0,
+        'How long a guest that is dead or has left is remembered.',
+        's',
+        minimum=10.0,
+        maximum=86_400.0,
+    ),
+    Parameter(
+        'probe_period',
+        0.5,
+        'Time between two probes: a robot that is not heard for half of `peer_timeout` is asked '
+        'whether it lives, and others are asked to ask it.',
+        's',
+        minimum=0.05,
+        maximum=60.0,
+    ),
+    Parameter(
+        'probe_timeout',
+        0.15,
+        'How long the answer to a probe may take before others are asked for help; less than half '
+        'of probe_period.',
+        's',
+        minimum=0.01,
+        maximum=29.0,
+    ),
+    Parameter(
+        'suspicion_multiplier',
+        4,
+        'Probe periods that a suspect has at least to say that it is there, before it is taken for '
+        'dead; with more than 10 robots times the logarithm of their number.',
+        'periods',
+        minimum=1,
+        maximum=100,
+    ),
+    Parameter(
+        'suspicion_stretch',
+        6,
+        'How many times longer a suspect has that only one robot does not reach.',
+        minimum=1,
+        maximum=100,
+    ),
+    Parameter(
+        'sync_period',
+        30.0,
+        'Time between two comparisons with another robot of what both know of all.',
+        's',
+        minimum=0.5,
+        maximum=3_600.0,
     ),
     Parameter(
         'name_probe',

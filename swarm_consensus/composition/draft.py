@@ -62,6 +62,7 @@ class SwarmDraft:
     """
     The whole file.
 
+    :param common: what is said for all robots, as if it were a robot.
     :param unread: places whose value is wrong and was said to be; they are not missing.
     """
 
@@ -72,6 +73,7 @@ class SwarmDraft:
     keys: Settings
     topics: Mapping[str, Settings]
     subjects: tuple[SubjectDraft, ...]
+    common: RobotDraft
     unread: frozenset[str]
 
 

@@ -64,6 +64,7 @@ class Swarm:
     :param keys_folder: absolute; '' for a swarm without keys.
     :param topics: what the file says of `TOPIC_PARAMETERS`, by `topics.Name.key`.
     :param subjects: what the file says of `SUBJECT_PARAMETERS`, by subject.
+    :param guests: robots that the file does not name, with what it says for all robots.
     """
 
     name: str
@@ -75,11 +76,12 @@ class Swarm:
     keys_folder: str
     topics: Mapping[str, Mapping[str, Value]]
     subjects: Mapping[str, Mapping[str, Value]]
+    guests: tuple[Robot, ...] = ()
 
     def robot(self, name: str) -> Robot:
         """
-        Return a robot by its name.
+        Return a robot, or a guest, by its name.
 
         :raises KeyError: the swarm has no such robot.
         """
-        return {robot.name: robot for robot in self.robots}[name]
+        return {robot.name: robot for robot in (*self.robots, *self.guests)}[name]

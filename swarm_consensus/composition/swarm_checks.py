@@ -172,6 +172,7 @@ def _timers_fit(draft: SwarmDraft) -> Iterator[Problem]:
             'peer_timeout',
             'signs of life must come more often than robots count as gone',
         )
+        yield from _probes_fit(robot.consensus)
         yield from _ordered(
             robot.consensus,
             CONSENSUS,
@@ -180,6 +181,19 @@ def _timers_fit(draft: SwarmDraft) -> Iterator[Problem]:
             f'a frame must hold the largest value and {_FRAME_RESERVE} bytes more',
             reserve=_FRAME_RESERVE,
         )
+
+
+def _probes_fit(settings: Settings) -> Iterator[Problem]:
+    timeout = _number(settings, CONSENSUS, 'probe_timeout')
+    period = _number(settings, CONSENSUS, 'probe_period')
+    given = [s for name in ('probe_timeout', 'probe_period') if (s := settings.get(name))]
+    if given and 2 * timeout >= period:
+        message = (
+            f'is {format_number(timeout)} s, must be less than half of probe_period '
+            f'({format_number(period)} s): who is asked for help waits as long again'
+        )
+        place = given[0].path.rpartition('.')[0]
+        yield Problem(max(s.line for s in given), f'{place}.probe_timeout {message}')
 
 
 def _labels_will_do(draft: SwarmDraft) -> Iterator[Problem]:

@@ -44,14 +44,18 @@ class SwarmReader(SectionReader):
         for field in tree:
             if field.key not in TOP_KEYS:
                 self.unknown(field, '', TOP_KEYS)
+        consensus = self._section(tree, 'consensus', CONSENSUS)
+        inference = self._inference(tree.get('inference'), 'inference')
+        nameless = Setting('', tree.line, 'robots')
         return SwarmDraft(
             name=self._swarm_name(tree),
-            robots=self._robots(tree),
+            robots=self._robots(tree, consensus, inference),
             network=self._section(tree, 'network', NETWORK),
             storage=self._section(tree, 'storage', STORAGE),
             keys=self._section(tree, 'keys', KEYS),
             topics=self._topics(tree.get('topics')),
             subjects=self._subjects(tree),
+            common=RobotDraft(nameless, nameless, consensus, inference),
             unread=frozenset(self.unread),
         )
 
@@ -118,9 +122,9 @@ class SwarmReader(SectionReader):
             found.append(SubjectDraft(Setting(entry.key, entry.line, path), settings))
         return tuple(found)
 
-    def _robots(self, tree: Fields) -> tuple[RobotDraft, ...]:
-        consensus = self._section(tree, 'consensus', CONSENSUS)
-        inference = self._inference(tree.get('inference'), 'inference')
+    def _robots(
+        self, tree: Fields, consensus: Settings, inference: tuple[InferenceDraft, ...]
+    ) -> tuple[RobotDraft, ...]:
         field = tree.get('robots')
         if field is None:
             message = 'robots: missing; say how many (`robots: 3`), or name them in a list'

@@ -130,6 +130,15 @@ NAMES: tuple[Name, ...] = (
         overridable=True,
     ),
     Name(
+        'member_events',
+        'member_events',
+        Kind.TOPIC,
+        _MESSAGES + 'MemberEvent',
+        ((CONSENSUS_NODE, End.PUBLISHER),),
+        'Robots that join, leave, die and return, as this robot learns of it.',
+        overridable=True,
+    ),
+    Name(
         'misbehaviour',
         'misbehaviour',
         Kind.TOPIC,

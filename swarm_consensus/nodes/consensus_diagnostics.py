@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
+from swarm_consensus.protocols.gossip.swim.messages import State
 from swarm_consensus.runtime.events import RobotStatus
 
 
@@ -20,12 +21,18 @@ def _traffic(status: RobotStatus) -> dict[str, str]:
     }
 
 
+def _in_state(status: RobotStatus, state: State) -> str:
+    return ' '.join(peer.robot for peer in status.peers if peer.state is state)
+
+
 def diagnosis(status: RobotStatus, node: str) -> DiagnosticStatus:
     """Return the state of the swarm as one diagnostic status, WARN without quorum."""
     frames = status.frames
     has_leader = bool(status.leader)
     level, text = DiagnosticStatus.OK, f'{status.leader} leads in term {status.term}'
-    if not status.has_quorum:
+    if status.guest:
+        text = f'a guest among {len(status.alive)} robots'
+    elif not status.has_quorum:
         level = DiagnosticStatus.WARN
         text = (
             f'no quorum: {len(status.alive)} of {len(status.peers) + 1} robots heard, '
@@ -55,6 +62,11 @@ def diagnosis(status: RobotStatus, node: str) -> DiagnosticStatus:
         'voters': ' '.join(status.voters),
         'learners': ' '.join(status.learners),
         'alive': ' '.join(status.alive),
+        'suspects': _in_state(status, State.SUSPECT),
+        'dead': _in_state(status, State.DEAD),
+        'left': _in_state(status, State.LEFT),
+        'guests': ' '.join(peer.robot for peer in status.peers if peer.guest),
+        'health': status.health,
         'agreed quorum': status.agreed_quorum_size,
         'agreed epochs under way': status.agreed_open,
         'robots that lied': ' '.join(status.accused),

@@ -40,7 +40,14 @@ from swarm_consensus.composition.subject_parameters import (
 )
 from swarm_consensus.decision.policy import Policy
 from swarm_consensus.decision.types import Level, Status, no_answer
-from swarm_consensus.msg import Belief, Decision, FlowControl, Misbehaviour, SwarmStatus
+from swarm_consensus.msg import (
+    Belief,
+    Decision,
+    FlowControl,
+    MemberEvent,
+    Misbehaviour,
+    SwarmStatus,
+)
 from swarm_consensus.nodes import convert
 from swarm_consensus.nodes.consensus_diagnostics import diagnosis
 from swarm_consensus.nodes.consensus_settings import (
@@ -79,6 +86,7 @@ from swarm_consensus.runtime.events import (
     FlowTold,
     Input,
     KeyValueAnswered,
+    MemberChanged,
     Misbehaved,
     ModelMergeAnswered,
     NameTaken,
@@ -116,6 +124,8 @@ from swarm_consensus.transport.keys import Keys
 INACTIVE = 'the node is not active'
 # Inputs that wait for the runtime beyond which beliefs are dropped.
 INPUTS_WAITING_MAX = 1_000
+# What happened to robots last, for subscribers that come late.
+MEMBER_EVENTS_DEPTH = 100
 # What is wrong with a storage for good. A lock or a full disk may be gone a moment later.
 LASTING = (StorageDamaged, StorageForeign, StorageVersionError)
 
@@ -261,6 +271,16 @@ class ConsensusNode(ManagedNode):
             DiagnosticArray, '/diagnostics', reliable_qos
         )
         self._frames = FrameTopics(self, frames_qos)
+        self._member_events = self.create_lifecycle_publisher(
+            MemberEvent,
+            'member_events',
+            QoSProfile(
+                depth=MEMBER_EVENTS_DEPTH,
+                reliability=ReliabilityPolicy.RELIABLE,
+                durability=DurabilityPolicy.TRANSIENT_LOCAL,
+            ),
+            qos_overriding_options=overridable,
+        )
         self._misbehaviour = self.create_lifecycle_publisher(
             Misbehaviour, 'misbehaviour', latched_qos, qos_overriding_options=overridable
         )
@@ -270,6 +290,7 @@ class ConsensusNode(ManagedNode):
             self._flow,
             self._diagnostics,
             self._misbehaviour,
+            self._member_events,
         ):
             self._entities.append(('publisher', publisher))
         beliefs = self.create_subscription(
@@ -573,6 +594,10 @@ class ConsensusNode(ManagedNode):
             elif isinstance(output, Notice):
                 # A line of its own: rclpy ties each calling line to one severity for ever.
                 self.get_logger().info(output.text)
+            elif isinstance(output, MemberChanged):
+                self._member_events.publish(
+                    convert.member_event_to_message(output, self._stamp())
+                )
             elif isinstance(output, Misbehaved):
                 self._misbehaviour.publish(convert.misbehaviour_to_message(output, self._stamp()))
             elif isinstance(output, FlowTold):

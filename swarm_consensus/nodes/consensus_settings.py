@@ -171,6 +171,14 @@ def config_from(
         shared_bytes_max=int(values['shared_bytes_max']),  # type: ignore[arg-type]
         shared_retire_ns=nanoseconds(values['shared_retire_after']),
         shared_ahead_ns=nanoseconds(values['shared_clock_ahead_max']),
+        open_membership=values['membership'] == 'open',
+        members_max=int(values['members_max']),  # type: ignore[arg-type]
+        member_keep_ns=nanoseconds(values['member_keep']),
+        probe_period_ns=nanoseconds(values['probe_period']),
+        probe_timeout_ns=nanoseconds(values['probe_timeout']),
+        suspicion_multiplier=int(values['suspicion_multiplier']),  # type: ignore[arg-type]
+        suspicion_stretch=int(values['suspicion_stretch']),  # type: ignore[arg-type]
+        sync_period_ns=nanoseconds(values['sync_period']),
     )
 
 

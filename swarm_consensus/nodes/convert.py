@@ -22,9 +22,11 @@ from swarm_consensus.msg import Frame as FrameMessage
 from swarm_consensus.msg import FrameCounters as FrameCountersMessage
 from swarm_consensus.msg import KeyEvent as KeyEventMessage
 from swarm_consensus.msg import KeyValueItem as KeyValueItemMessage
+from swarm_consensus.msg import MemberEvent as MemberEventMessage
 from swarm_consensus.msg import Misbehaviour as MisbehaviourMessage
 from swarm_consensus.msg import PeerStatus as PeerStatusMessage
 from swarm_consensus.msg import SwarmStatus as SwarmStatusMessage
+from swarm_consensus.protocols.gossip.swim.messages import State
 from swarm_consensus.protocols.keyvalue import (
     KEY_CHARACTERS_MAX,
     TTL_MS_MAX,
@@ -46,6 +48,7 @@ from swarm_consensus.runtime.events import (
     FlowTold,
     FrameArrived,
     KeyValueAnswered,
+    MemberChanged,
     Misbehaved,
     Peer,
     RangeAnswered,
@@ -357,6 +360,8 @@ def status_to_message(status: RobotStatus, stamp: Time) -> SwarmStatusMessage:
             silence=peer.silence_ns * 1e-9 if peer.silence_ns >= 0 else -1.0,
             incarnation=peer.incarnation,
             match_index=peer.match_index,
+            state=PeerStatusMessage.STATE_UNKNOWN if peer.state is None else int(peer.state),
+            guest=peer.guest,
         )
         for peer in status.peers
     ]
@@ -369,6 +374,8 @@ def status_to_message(status: RobotStatus, stamp: Time) -> SwarmStatusMessage:
         for count in status.traffic
     ]
     message.bytes_per_second = status.bytes_per_second
+    message.guest = status.guest
+    message.health = status.health
     return message
 
 
@@ -380,6 +387,17 @@ def flow_to_message(told: FlowTold, robot: str, stamp: Time) -> FlowControlMessa
     message.belief_rate_max = told.belief_rate_max_hz
     message.pressure = array('f', told.pressure)
     return message
+
+
+def member_event_to_message(changed: MemberChanged, stamp: Time) -> MemberEventMessage:
+    """Return the message that tells what has happened to a robot; the numbers are the same."""
+    return MemberEventMessage(
+        stamp=stamp,
+        event=int(changed.news),
+        robot=changed.robot,
+        incarnation=changed.incarnation,
+        accuser=changed.accuser,
+    )
 
 
 def misbehaviour_to_message(misbehaved: Misbehaved, stamp: Time) -> MisbehaviourMessage:
@@ -404,7 +422,7 @@ def status_from_message(message: SwarmStatusMessage) -> RobotStatus:
     """
     Return a robot's view of the swarm in a message; why evidence was dropped is not in it.
 
-    :raises ValueError: a role or a traffic class that this version does not know.
+    :raises ValueError: a role, a traffic class or a state that this version does not know.
     """
     roles = {number: role for role, number in ROLES.items()}
     if message.role not in roles:
@@ -435,6 +453,8 @@ def status_from_message(message: SwarmStatusMessage) -> RobotStatus:
                 silence_ns=round(peer.silence * 1e9) if peer.silence >= 0 else -1,
                 incarnation=peer.incarnation,
                 match_index=peer.match_index,
+                state=State(peer.state) if peer.state else None,
+                guest=peer.guest,
             )
             for peer in message.peers
         ),
@@ -451,6 +471,8 @@ def status_from_message(message: SwarmStatusMessage) -> RobotStatus:
             for count in message.traffic
         ),
         bytes_per_second=message.bytes_per_second,
+        guest=message.guest,
+        health=message.health,
     )
 
 

@@ -87,7 +87,7 @@ class Agreed:
         weights = config.weights or (1.0,) * len(config.robots)
         by_robot = dict(zip(config.robots, weights, strict=True))
         self._robots = agreement.robots
-        self._weights = tuple(by_robot[robot] for robot in self._robots)
+        self._weights = tuple(by_robot.get(robot, 1.0) for robot in self._robots)
         for subject in agreement.settled_subjects:
             _, outcome = agreement.standing(subject)
             self._outcomes[subject] = OUTCOMES.decode(outcome)

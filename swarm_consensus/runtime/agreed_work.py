@@ -65,7 +65,8 @@ def agreement_config(config: RuntimeConfig, lost: bool) -> AgreementConfig:
     frame_bytes = batch_bytes_max(TrafficClass.AGREEMENT, config.frame_bytes_max)
     return AgreementConfig(
         robot=config.robot,
-        robots=config.robots,
+        # A guest has a place of its own in an agreement that nobody holds.
+        robots=config.robots + ((config.robot,) if config.guest else ()),
         faults_max=config.agreed_faults,
         lies=config.agreed_lies,
         resend_ticks=max(1, config.agreed_resend_ns // config.tick_ns),
@@ -150,7 +151,9 @@ class AgreedWork:
         # When the oldest of what waits for company was said; -1: nothing waits.
         self._said_ns = -1
         # A swarm that decides nothing at this level says nothing about it either.
-        self.used = any(policy.level is Level.AGREED for policy in config.policies)
+        self.used = not config.guest and any(
+            policy.level is Level.AGREED for policy in config.policies
+        )
         self.look_around()
 
     def _serves(self, subject: str) -> bool:

@@ -34,6 +34,16 @@ class RuntimeConfig:
         listen.
     :param time_period_ns: distance of the commands by which the leader moves committed time, while
         there are leases; a lease ends by up to two of it later than its ttl.
+    :param open_membership: robots that are not in `robots` may join, and this robot may be one of
+        them: a guest, which takes part at the level FUSED and decides nothing else.
+    :param members_max: robots that are remembered, guests and those that are gone included.
+    :param member_keep_ns: how long a guest that is dead or has left is remembered.
+    :param probe_period_ns: how often this robot asks one that it does not hear whether it lives.
+    :param probe_timeout_ns: how long the answer may take before others are asked for help.
+    :param suspicion_multiplier: least time that a suspect has to answer, in probe periods; in a
+        swarm of more than 10 robots times the logarithm of their number.
+    :param suspicion_stretch: how many times longer it has where only one robot does not reach it.
+    :param sync_period_ns: how often this robot compares with another one what both know of all.
     :param propose_patience_ns: how long robots other than the leader leave a decision from
         beliefs to the leader.
     :param priority: rank of this robot as leader, 0 the lowest; the swarm prefers the highest.
@@ -112,12 +122,26 @@ class RuntimeConfig:
     shared_bytes_max: int = 16 << 20
     shared_retire_ns: int = 86_400 * SECOND
     shared_ahead_ns: int = 60 * SECOND
+    open_membership: bool = False
+    members_max: int = 256
+    member_keep_ns: int = 600 * SECOND
+    probe_period_ns: int = SECOND // 2
+    probe_timeout_ns: int = 150 * MILLISECOND
+    suspicion_multiplier: int = 4
+    suspicion_stretch: int = 6
+    sync_period_ns: int = 30 * SECOND
 
     def __post_init__(self) -> None:
-        if self.robot not in self.robots:
+        if self.guest and not self.open_membership:
             raise ValueError(
                 f"robot '{self.robot}' is not among the robots of swarm '{self.swarm}' "
-                f'({", ".join(self.robots)}); add it to `robots`'
+                f'({", ".join(self.robots)}); add it to `robots`, or write `membership: open` for '
+                'all robots, so that others may join'
+            )
+        if 2 * self.probe_timeout_ns >= self.probe_period_ns:
+            raise ValueError(
+                f'probe_timeout ({self.probe_timeout_ns * 1e-9:g} s) must be less than half of '
+                f'probe_period ({self.probe_period_ns * 1e-9:g} s)'
             )
         if len(set(self.robots)) != len(self.robots):
             raise ValueError(f'`robots` names a robot twice: {", ".join(self.robots)}')
@@ -150,20 +174,25 @@ class RuntimeConfig:
                 )
 
     @property
+    def guest(self) -> bool:
+        """Return whether swarm.yaml does not name this robot."""
+        return self.robot not in self.robots
+
+    @property
     def budget_burst_bytes(self) -> int:
         """Return the burst of the byte budget."""
         return self.burst_bytes or self._least_burst
 
     @property
     def _least_burst(self) -> int:
-        name_bytes = max(len(robot.encode()) for robot in self.robots)
+        name_bytes = max(len(robot.encode()) for robot in (*self.robots, self.robot))
         frame = wire_bytes(name_bytes, name_bytes, self.frame_bytes_max, SIGNATURE_BYTES)
         return least_burst(self.bytes_per_second, frame)
 
     @property
     def _least_rate(self) -> int:
         """Return the least byte budget with which a robot can lead."""
-        name_bytes = max(len(robot.encode()) for robot in self.robots)
+        name_bytes = max(len(robot.encode()) for robot in (*self.robots, self.robot))
         heartbeat = wire_bytes(name_bytes, 0, HEARTBEAT_BYTES + name_bytes, 0)
         return max(RATE_MIN, 2 * heartbeat * SECOND // (self.tick_ns * self.heartbeat_ticks))
 

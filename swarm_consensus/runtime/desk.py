@@ -128,6 +128,8 @@ class Desk:
                 f'the value has {len(asked.value)} bytes, value_bytes_max allows '
                 f'{self._config.value_bytes_max}'
             )
+        if reason := self._guest_reason(asked.subject):
+            return reason
         if obstacle:
             return obstacle
         if reason := self._cannot_wait(asked.timeout_ns):
@@ -151,7 +153,7 @@ class Desk:
         if not asked.linearizable:
             outputs.append(self.answer_read(asked))
             return
-        reason = self._cannot_wait(asked.timeout_ns)
+        reason = self._guest_reason(asked.subject) or self._cannot_wait(asked.timeout_ns)
         if reason:
             outputs.append(ReadAnswered(asked.key, Status.REFUSED, reason, 0, '', ()))
             return
@@ -189,7 +191,7 @@ class Desk:
         if current is not None and current.revision >= asked.revision_min:
             outputs.append(DecideAnswered(asked.key, current))
             return False
-        reason = self._cannot_wait(asked.timeout_ns)
+        reason = self._guest_reason(asked.subject) or self._cannot_wait(asked.timeout_ns)
         if not asked.subject:
             reason = 'the subject is empty'
         if reason:
@@ -203,6 +205,15 @@ class Desk:
         if self._deciding.level(subject) is Level.AGREED:
             return self._agreed.current(subject)
         return self._deciding.current(subject)
+
+    def _guest_reason(self, subject: str) -> str:
+        """Return why a guest of the swarm cannot serve a subject; '' where it can."""
+        if not self._config.guest or self._deciding.level(subject) is Level.FUSED:
+            return ''
+        return (
+            f"this robot is a guest of swarm '{self._config.swarm}' and takes part at the level "
+            'fused only; ask one of the robots that swarm.yaml names'
+        )
 
     def _cannot_wait(self, timeout_ns: int) -> str:
         """Return why a request may not wait for its outcome; '' if it may."""

@@ -42,8 +42,11 @@ class Steppable(Protocol):
     def sleep_ns(self) -> int:
         """Return how long nothing is due unless an input comes."""
 
+    def farewell(self) -> None:
+        """Tell the others that this robot leaves; only `close` follows."""
+
     def close(self) -> None:
-        """Say farewell and release the storage."""
+        """Release the storage."""
 
 
 class Driver:
@@ -124,6 +127,7 @@ class Driver:
         self._opened.set()
         try:
             self._loop(runtime)
+            runtime.farewell()
         except Exception as error:  # noqa: BLE001 -- a broken invariant: stop at once and say so
             self._failed(error)
         finally:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from swarm_consensus.decision.subjects import View
 from swarm_consensus.decision.types import Decision, Status
 from swarm_consensus.protocols import crdt
+from swarm_consensus.protocols.gossip.swim.effects import News
+from swarm_consensus.protocols.gossip.swim.messages import State
 from swarm_consensus.protocols.keyvalue import Event, Item, Operation, Result, WatchEnded
 from swarm_consensus.protocols.parameters.blobs import Blob
 from swarm_consensus.protocols.parameters.contributions import Manifest
@@ -519,6 +521,8 @@ class Peer:
 
     :param silence_ns: since last heard; -1: never heard.
     :param match_index: log known to be stored there; 0 where this robot does not lead.
+    :param state: of its membership; None: nobody has told of it.
+    :param guest: swarm.yaml does not name it.
     """
 
     robot: str
@@ -526,6 +530,8 @@ class Peer:
     silence_ns: int
     incarnation: int
     match_index: int
+    state: State | None = None
+    guest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -542,6 +548,9 @@ class RobotStatus:
     :param accused: robots that are proved to have lied.
     :param traffic: what became of the messages of each class, in their order.
     :param bytes_per_second: budget of this robot; 0: none.
+    :param guest: this robot takes part, and swarm.yaml does not name it.
+    :param health: 0 where this robot is well; each point more is one probe time that it gives the
+        others more, because it is slow itself.
     """
 
     swarm: str
@@ -570,6 +579,8 @@ class RobotStatus:
     accused: tuple[str, ...]
     traffic: tuple[ClassTraffic, ...]
     bytes_per_second: int
+    guest: bool = False
+    health: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -697,6 +708,21 @@ class Misbehaved:
 
 
 @dataclass(frozen=True, slots=True)
+class MemberChanged:
+    """
+    Something has happened to a robot, as seen from here (msg/MemberEvent.msg).
+
+    :param incarnation: of the boot that it has happened to.
+    :param accuser: who did not reach it, where it is SUSPECTED or DIED.
+    """
+
+    news: News
+    robot: str
+    incarnation: int
+    accuser: str
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something a person should read in the log of the robot."""
 
@@ -729,5 +755,6 @@ Output = (
     | ModelMergeAnswered
     | NameTaken
     | Misbehaved
+    | MemberChanged
     | Notice
 )

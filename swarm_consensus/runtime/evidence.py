@@ -137,6 +137,7 @@ class EvidenceWork:
         # The same, sorted, and of what: the membership and the tick.
         self._present_sorted: tuple[str, ...] = ()
         self._present_of: tuple[Sequence[str], int] = ((), -1)
+        self._named = frozenset(config.robots)
 
     # -- in -------------------------------------------------------------------------------------
 
@@ -191,20 +192,24 @@ class EvidenceWork:
         self._averages.pass_time(ticks)
         self._robusts.pass_time(ticks)
 
-    def present(self, alive: Sequence[str]) -> tuple[str, ...]:
+    def present(
+        self, alive: Sequence[str], left: frozenset[str] = frozenset()
+    ) -> tuple[str, ...]:
         """
         Return the robots whose evidence counts and is worth waiting for, sorted.
 
         :param alive: robots that the membership knows to be there.
+        :param left: robots that have left.
         """
         if not self.used:
             return tuple(alive)
         if (alive, self._relay.now) == self._present_of:
             return self._present_sorted
         self._present_of = (alive, self._relay.now)
-        present = self._relay.reachable().union(alive)
+        present = self._relay.reachable().difference(left).union(alive)
         gone = self._present - present
         if present != self._present:
+            self._seat_guests(present - self._present, gone)
             self._present = present
             self._robusts.present(present)
             self._relay.set_present(present)
@@ -212,6 +217,28 @@ class EvidenceWork:
             self._touched.update(self._deciding.depart(gone))
         self._present_sorted = tuple(sorted(present))
         return self._present_sorted
+
+    def _seat_guests(self, came: frozenset[str], gone: frozenset[str]) -> None:
+        """Let guests of the swarm have a place among the robots around this one."""
+        if self._config.open_membership:
+            for robot in sorted(gone - self._named):
+                self._relay.neighbours.leave(robot)
+            for robot in sorted(came - self._named):
+                self._relay.neighbours.join(robot)
+
+    def serves(self, robot: str, subject: str) -> bool:
+        """
+        Return whether evidence of a robot counts at this one, as far as they are guests.
+
+        Guests have no part in the log and in agreements, and none in sums and in trimmed means,
+        where all robots must be known to all.
+        """
+        if robot in self._named and not self._config.guest:
+            return True
+        policy = self._deciding.policy(subject)
+        return policy is None or (
+            policy.level is Level.FUSED and policy.gossip is Gossip.EXACT
+        )
 
     # -- out ------------------------------------------------------------------------------------
 
@@ -230,7 +257,7 @@ class EvidenceWork:
         for subject in closed:
             self._relay.forget(subject)
         self._touched.update(self._averages.step(now_ns), self._robusts.step(now_ns))
-        hearing = self._robusts.hearing()
+        hearing = None if self._config.guest else self._robusts.hearing()
         if hearing is not None:
             self._relay.put(self._signed(hearing))
         for effects in (
@@ -250,6 +277,11 @@ class EvidenceWork:
         return self._robusts.used if topic == HEARS_TOPIC else self._deciding.wants(topic)
 
     def _admit(self, item: Item) -> int:
+        if not self.serves(item.origin, item.topic) or (
+            item.topic == HEARS_TOPIC and item.origin not in self._named
+        ):
+            self._deciding.dropped['GUEST'] += 1
+            return REFUSED
         if item.topic == HEARS_TOPIC and self._robusts.used:
             return FOR_EVER if self._robusts.heard(item) else KNOWN
         try:

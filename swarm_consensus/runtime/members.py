@@ -1,5 +1,7 @@
 """
-Who is there: when each robot was last heard, and whether another one bears our name.
+Who is heard: when each robot was last, and whether another one bears our name.
+
+That a robot is not heard here does not make it gone: the membership asks others (swim_work.py).
 
 Two robots of one name would share a vote, so a robot listens before it takes part. An active
 robot that hears its own name asked for answers at once, and so does every other robot that hears
@@ -15,6 +17,7 @@ And of the robots that hear both, some may lie, so more than these must say so.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -74,6 +77,8 @@ class Members:
     :param signed: whether the swarm has keys; all frames told of here are then signed.
     :param liars: how many robots may lie.
     :ivar presence_due_ns: when the next sign of life is to be sent.
+    :ivar certain: robots that are there by the membership, and no suspects.
+    :ivar left: robots that have left.
     """
 
     def __init__(
@@ -90,7 +95,10 @@ class Members:
         self._signed = signed
         self._liars = liars
         self._heard: dict[str, _Heard] = {}
-        alone = len(config.robots) == 1
+        self.certain: frozenset[str] = frozenset()
+        self.left: frozenset[str] = frozenset()
+        self._named = frozenset(config.robots)
+        alone = config.robots == (config.robot,) and not config.open_membership
         self._probe_until_ns = now_ns + config.name_probe_ns * (1 if alone else LONELY_PROBES)
         self._probing = config.name_probe_ns > 0
         self._in_contact = alone
@@ -121,10 +129,34 @@ class Members:
         return before is None or now_ns - before.at_ns > self._config.peer_timeout_ns
 
     def alive(self, now_ns: int) -> tuple[str, ...]:
-        """Return the robots heard within the peer timeout and this one, sorted."""
+        """
+        Return the robots that are there, and this one, sorted.
+
+        Whoever was heard here within the peer timeout is, whatever others say, unless it has left.
+        Of the others those are that the membership holds for alive; of a suspect that is silent
+        here, too, nobody should expect anything.
+        """
         limit = self._config.peer_timeout_ns
         peers = {robot for robot, heard in self._heard.items() if now_ns - heard.at_ns <= limit}
-        return tuple(sorted(peers | {self._config.robot}))
+        return tuple(sorted((peers - self.left) | self.certain | {self._config.robot}))
+
+    def named(self, robots: tuple[str, ...]) -> tuple[str, ...]:
+        """Return those of some robots that swarm.yaml names."""
+        if not self._config.open_membership:
+            return robots
+        return tuple(robot for robot in robots if robot in self._named)
+
+    def heard_since(self, since_ns: int) -> Iterator[tuple[str, int, int]]:
+        """Return (robot, incarnation, time in ns) of all that were heard after a time."""
+        return (
+            (robot, heard.incarnation, heard.at_ns)
+            for robot, heard in self._heard.items()
+            if heard.at_ns > since_ns
+        )
+
+    def forget(self, robot: str) -> None:
+        """Keep nothing of a robot that is long gone."""
+        self._heard.pop(robot, None)
 
     def silence(self, robot: str, now_ns: int) -> tuple[int, int]:
         """Return (nanoseconds since last heard or -1, incarnation or 0) of a peer."""

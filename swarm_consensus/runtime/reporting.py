@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from swarm_consensus.decision.replicated import ReplicatedState
 from swarm_consensus.protocols.agreement.agreement import Agreement
+from swarm_consensus.protocols.gossip.swim.swim import MemberView
 from swarm_consensus.protocols.raft import Membership, Raft, RaftStatus
 from swarm_consensus.runtime.belief_flow import BeliefFlow
 from swarm_consensus.runtime.config import RuntimeConfig
@@ -13,6 +14,7 @@ from swarm_consensus.runtime.deciding import SUBJECT_CHARACTERS_MAX
 from swarm_consensus.runtime.events import FlowTold, Notice, Output, Peer, RobotStatus, StatusReport
 from swarm_consensus.runtime.members import Members
 from swarm_consensus.runtime.post import Post
+from swarm_consensus.runtime.swim_work import SwimWork
 from swarm_consensus.transport.frame import FrameCounters, TrafficClass
 
 
@@ -46,6 +48,7 @@ class Reporter:
             'BELIEFS_REFUSED': 'beliefs were dropped: they came faster than this robot takes them '
             'in; lower rate_max of inference_node',
         }
+        self._changes = 0
         self.period_ns = config.status_period_ns
 
     @property
@@ -68,6 +71,7 @@ class Reporter:
         agreement: Agreement,
         shared: Mapping[str, int],
         accused: tuple[str, ...],
+        swim: SwimWork,
     ) -> None:
         """Append notices and a status where something changed or the period came round."""
         changed = (raft.role, raft.leader, raft.term) != self._last
@@ -81,16 +85,19 @@ class Reporter:
         alive = members.alive(now_ns)
         changed |= alive != self._alive or status.has_quorum != self._had_quorum
         changed |= status.membership != self._membership or status.lost != self._lost
+        changed |= swim.changes != self._changes
         if not changed and now_ns < self._due_ns:
             return
-        self._notices(status, alive, outputs)
+        self._notices(status, alive, members.left, outputs)
         self._notices_of_losses(dropped, outputs)
+        self._changes = swim.changes
         self._last = (status.role, status.leader, status.term)
         self._alive = alive
         self._due_ns = now_ns + self.period_ns
+        known = {member.robot: member for member in swim.members}
         peers = tuple(
-            self._peer(robot, alive, status, members, now_ns)
-            for robot in sorted(self._config.robots)
+            self._peer(robot, alive, status, members, known.get(robot), now_ns)
+            for robot in sorted(known.keys() | set(self._config.robots))
             if robot != self._config.robot
         )
         outputs.append(
@@ -118,21 +125,41 @@ class Reporter:
                     frames=counters.copy(),
                     evidence_dropped=dict(dropped)
                     | {f'AGREEMENT_{name}': n for name, n in agreement.dropped.items()}
-                    | {f'SHARED_{name}': n for name, n in shared.items()},
+                    | {f'SHARED_{name}': n for name, n in shared.items()}
+                    | {f'MEMBERSHIP_{name}': n for name, n in swim.dropped.items()},
                     agreed_quorum_size=agreement.config.thresholds.heard,
                     agreed_open=agreement.under_way,
                     accused=accused,
                     traffic=self._post.traffic(),
                     bytes_per_second=self._config.bytes_per_second,
+                    guest=self._config.guest,
+                    health=swim.health,
                 )
             )
         )
 
     def _peer(
-        self, robot: str, alive: tuple[str, ...], status: RaftStatus, members: Members, now_ns: int
+        self,
+        robot: str,
+        alive: tuple[str, ...],
+        status: RaftStatus,
+        members: Members,
+        known: MemberView | None,
+        now_ns: int,
     ) -> Peer:
         silence_ns, incarnation = members.silence(robot, now_ns)
-        return Peer(robot, robot in alive, silence_ns, incarnation, status.match.get(robot, 0))
+        if known is not None:
+            # Others may know of a later boot than was heard here.
+            incarnation = max(incarnation, known.incarnation)
+        return Peer(
+            robot=robot,
+            alive=robot in alive,
+            silence_ns=silence_ns,
+            incarnation=incarnation,
+            match_index=status.match.get(robot, 0),
+            state=None if known is None else known.state,
+            guest=robot not in self._config.robots,
+        )
 
     def _notices_of_losses(self, dropped: Mapping[str, int], outputs: list[Output]) -> None:
         """Say aloud what this robot's own producers made too large, once a status at most."""
@@ -144,9 +171,13 @@ class Reporter:
                 outputs.append(Notice(f'{new} {text}', warning=True))
 
     def _notices(
-        self, status: RaftStatus, alive: tuple[str, ...], outputs: list[Output]
+        self,
+        status: RaftStatus,
+        alive: tuple[str, ...],
+        left: frozenset[str],
+        outputs: list[Output],
     ) -> None:
-        for robot in sorted(set(self._alive) - set(alive)):
+        for robot in sorted(set(self._alive) - set(alive) - left):
             seconds = self._config.peer_timeout_ns * 1e-9
             outputs.append(Notice(f'{robot} not heard for {seconds:g} s', warning=True))
         if status.leader and status.leader != self._leader:

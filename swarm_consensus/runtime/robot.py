@@ -62,7 +62,8 @@ from swarm_consensus.runtime.requests import Requests
 from swarm_consensus.runtime.shared import SHARED_MESSAGES, Shared
 from swarm_consensus.runtime.shared_records import split_records
 from swarm_consensus.runtime.snapshots import restore_state
-from swarm_consensus.runtime.wire import COMMANDS, MESSAGES
+from swarm_consensus.runtime.swim_work import SWIM_TYPES, SwimWork
+from swarm_consensus.runtime.wire import COMMANDS, MESSAGES, NAMED_ONLY
 from swarm_consensus.storage import Storage
 from swarm_consensus.storage.chunks import Chunks, MemoryChunks
 from swarm_consensus.transport.frame import FrameCounters, TrafficClass
@@ -125,6 +126,7 @@ class RobotRuntime:
             frame_bytes_max=config.frame_bytes_max,
             verifier=verifier,
             counters=self._counters,
+            guests_max=config.members_max if config.open_membership else 0,
         )
         new = restored.snapshot is None and not restored.entries
         restored = begin(config, storage, incarnation, restored)
@@ -144,6 +146,18 @@ class RobotRuntime:
             now_ns,
             signed=keys is not None,
             liars=0 if keys is None else keys.public.faults_max,
+        )
+        admitted = None if keys is None else frozenset(keys.public.robots)
+        if not config.open_membership:
+            admitted = frozenset(config.robots)
+        self._named = frozenset(config.robots)
+        self._swim = SwimWork(
+            config,
+            incarnation,
+            self._members,
+            admitted,
+            Random(nonce),
+            self._guard.forget,
         )
         self._deciding = Deciding(config, self._state, incarnation, self._request_ids)
         signer = None if keys is None else Signer(keys.signing_key)
@@ -267,6 +281,7 @@ class RobotRuntime:
         if self._handover.any:
             self._handover.step(now_ns, outputs)
         if not self._members.probing:
+            self._swim.carry_out(self._post, now_ns, outputs)
             self._evidence.carry_out(self._post, now_ns)
             self._judge(self._deciding.open if ticked else self._touched, now_ns, outputs)
             self._work.carry_out(now_ns, outputs)
@@ -297,12 +312,13 @@ class RobotRuntime:
             agreement=self._agreed.agreement,
             shared=self._shared.replica.dropped,
             accused=self._agreed.accusations.accused,
+            swim=self._swim,
         )
         return outputs
 
     def _expire(self, now_ns: int, outputs: list[Output]) -> None:
         """End the requests whose deadline has passed."""
-        alive = self._members.alive(now_ns)
+        alive = self._members.named(self._members.alive(now_ns))
         has_quorum = self._raft.status().has_quorum
         agreed = self._agreed.subjects
         no_quorum = {
@@ -346,16 +362,24 @@ class RobotRuntime:
             due_ns = min(due_ns, self._lease_clock.due_ns)
         if self._models is not None and self._models.due_ns is not None:
             due_ns = min(due_ns, self._models.due_ns)
-        due_ns -= now_ns
-        due_ticks = min(self._raft.idle_ticks(), self._shared.idle_ticks)
+        ticks = min(-(-(due_ns - now_ns) // self._config.tick_ns), self._swim.idle_ticks)
+        ticks = min(ticks, self._shared.idle_ticks)
         if self._evidence.used:
-            due_ticks = min(due_ticks, self._evidence.idle_ticks())
-        return max(1, min(due_ticks, -(-due_ns // self._config.tick_ns)))
+            ticks = min(ticks, self._evidence.idle_ticks())
+        if not self._config.guest:
+            ticks = min(ticks, self._raft.idle_ticks())
+        return max(1, ticks)
 
     def flush(self) -> None:
         """Send what waited for more to go with it; to be called before the thread sleeps."""
         if not self._stopped and self._post.notice is not None:
             self._post.send_notice()
+
+    def farewell(self) -> None:
+        """Tell the others that this robot leaves; only `close` may be called afterwards."""
+        if not self._stopped and not self._members.probing:
+            self._swim.leave(self._post)
+        self._stopped = True
 
     def close(self) -> None:
         """Release the storage; nothing else may be called afterwards."""
@@ -370,6 +394,7 @@ class RobotRuntime:
         self._ticks_done = due
         if self._members.probing:
             return True
+        self._swim.pass_time(passed, self._planned_ticks)
         self._work.pass_time(passed, self._planned_ticks + self._config.heartbeat_ticks)
         self._agreed.pass_time(passed, self._raft, self._post.waits(TrafficClass.AGREEMENT))
         self._shared.pass_time(passed, self._planned_ticks + self._config.heartbeat_ticks)
@@ -388,7 +413,7 @@ class RobotRuntime:
             # A probe is for namesakes only. To the others it would be a later boot of the robot
             # that bears the name, and they would take no more of its frames.
             self._post.offer(presence, (self._config.robot,) if presence.probing else ())
-        self._evidence.present(self._members.alive(now_ns))
+        self._evidence.present(self._members.alive(now_ns), self._members.left)
         if not self._members.probing:
             leads = self._raft.role is Role.LEADER
             asked = self._shared.look(self._state.keyvalue, leads, self._members, now_ns)
@@ -460,16 +485,27 @@ class RobotRuntime:
             self._post.offer(in_use, (receipt.sender,))
         if self._members.heard(receipt.sender, frame.header.incarnation, now_ns):
             outputs.append(Notice(f'{receipt.sender} is there'))
+            self._swim.heard(receipt.sender, frame.header.incarnation, now_ns)
             self._agreed.look_around()
             self._shared.look_around()
         elif receipt.contact is Contact.REBOOTED:
             outputs.append(Notice(f'{receipt.sender} has rebooted', warning=True))
+            self._swim.heard(receipt.sender, frame.header.incarnation, now_ns)
         for message in receipt.messages:
             if isinstance(message, NameInUse):
                 if self._members.told_in_use(message, receipt.sender):
                     self._give_way(message.incarnation, outputs)
             elif self._members.probing:
                 continue
+            elif type(message) in SWIM_TYPES:
+                self._swim.receive(
+                    receipt.sender,
+                    frame.header.incarnation,
+                    message,  # type: ignore[arg-type]
+                    now_ns,
+                )
+            elif self._config.open_membership and self._guests(receipt.sender, message):
+                self._deciding.dropped['GUEST'] += 1
             elif isinstance(message, AGREEMENT_MESSAGES):
                 self._agreed.receive(receipt.sender, message, receipt.frame, outputs)
             elif isinstance(message, SHARED_MESSAGES):
@@ -477,6 +513,12 @@ class RobotRuntime:
                 self._shared.receive(receipt.sender, message, waits, now_ns)
             elif not self._work.held:
                 self._message(receipt.sender, message, now_ns, outputs)
+
+    def _guests(self, sender: str, message: object) -> bool:
+        """Return whether a message is out of place, as one of the two robots is a guest."""
+        if {sender, self._config.robot} <= self._named:
+            return False
+        return type(message) is Presence or type(message) in NAMED_ONLY
 
     def _message(
         self, sender: str, message: object, now_ns: int, outputs: list[Output]
@@ -529,6 +571,9 @@ class RobotRuntime:
 
     def _belief(self, belief: BeliefSeen, now_ns: int) -> None:
         self._reporter.flow.seen()
+        if not self._evidence.serves(self._config.robot, belief.subject):
+            self._deciding.dropped['GUEST'] += 1
+            return
         if self._deciding.level(belief.subject) is Level.AGREED:
             self._agreed.subjects.belief(belief, now_ns)
             return
@@ -554,7 +599,7 @@ class RobotRuntime:
         waited_for = [each for each in self._requests.waited_for() if subjects.serves(each)]
         if not looked_at and not waited_for:
             return
-        alive = self._members.alive(now_ns)
+        alive = self._members.named(self._members.alive(now_ns))
         while looked_at:
             room = self._post.room(TrafficClass.AGREEMENT)
             subjects.judge(looked_at, now_ns, alive, outputs, room)
@@ -570,7 +615,8 @@ class RobotRuntime:
     def _judge(self, subjects: Collection[str], now_ns: int, outputs: list[Output]) -> None:
         if not subjects:
             return
-        alive = self._evidence.present(self._members.alive(now_ns))
+        members = self._members
+        alive = members.named(self._evidence.present(members.alive(now_ns), members.left))
         leads = self._raft.leader == self._config.robot
         proposals, decisions = self._deciding.evaluate(subjects, now_ns, alive, leads)
         for command in proposals:

@@ -123,7 +123,7 @@ class Robusts(FusedSubjects[_Estimate]):
 
     def _bears(self, liars: int) -> bool:
         """Return whether the graph of those that are there is known to bear so many liars."""
-        robots = sorted(self._present & self._neighbours.places.keys())
+        robots = sorted(self._present.intersection(self._neighbours.robots))
         hears = dict(self._hears)
         hears[self._config.robot] = int.from_bytes(self._neighbours.mask(), 'little')
         masks = tuple(hears.get(robot, 0) for robot in robots)

@@ -312,9 +312,11 @@ class Shared:
         retire_ns = self._config.shared_retire_ns
 
         def is_gone(robot: str) -> bool:
-            if robot not in self._config.robots:
-                return True
             silence_ns, _ = members.silence(robot, now_ns)
+            if robot not in self._config.robots:
+                # A guest that was never heard here, or is forgotten, or no guest at all.
+                if not self._config.open_membership or silence_ns < 0:
+                    return True
             return 0 < retire_ns < silence_ns
 
         record = self.replica.propose(is_gone)

@@ -68,6 +68,19 @@ RECORD_KINDS: dict[int, type[Any]] = {
     ACCUSATION_KIND: Accusation,
 }
 
+# What only robots say to each other that swarm.yaml names: guests have no part in it.
+NAMED_ONLY: frozenset[type[Any]] = frozenset(
+    {
+        *raft.MESSAGE_TYPES,
+        HandoverRequest,
+        HandoverReply,
+        Accusation,
+        *agreement.MESSAGE_TYPES,
+        fusion.Shares,
+        fusion.Estimate,
+    }
+)
+
 MESSAGES: Codec[Any] = Codec(MESSAGE_KINDS)
 COMMANDS: Codec[AnyCommand] = Codec(COMMAND_KINDS)
 RECORDS: Codec[Any] = Codec(RECORD_KINDS)

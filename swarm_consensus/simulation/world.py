@@ -245,6 +245,14 @@ class World:
         host.disk.crash()
         self.observer.crashed(self.now_ns, robot, where)
 
+    def leave(self, robot: str) -> None:
+        """Shut a robot down in order: it says farewell."""
+        host = self._hosts[robot]
+        if host.runtime is not None:
+            host.runtime.farewell()
+            host.runtime.close()
+            self.crash(robot)
+
     def arm(self, robot: str, fuse: Fuse | None) -> None:
         """Let the power of a robot fail at a point of its steps; None: not any more."""
         self._hosts[robot].fuse = fuse

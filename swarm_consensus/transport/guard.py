@@ -31,6 +31,8 @@ from swarm_consensus.transport.window import ReplayWindow
 
 _CLASSES = len(TrafficClass)
 _MARK = bytes((MARK,))
+# As many as a message may hold (transport/schema.py).
+NAME_CHARACTERS_MAX = 256
 
 
 class Verdict(Enum):
@@ -108,6 +110,8 @@ class Guard(Generic[MessageT]):
     :param frame_bytes_max: largest batch that is looked at.
     :param counters: counted up here; shared with the outbox.
     :param verifier: knows the keys of the swarm; None: it has none, and frames bear no signature.
+    :param guests_max: how many other robots may take part as well; where the swarm has keys, only
+        such as have one.
     """
 
     def __init__(
@@ -121,8 +125,10 @@ class Guard(Generic[MessageT]):
         frame_bytes_max: int,
         counters: FrameCounters,
         verifier: Verifier | None = None,
+        guests_max: int = 0,
     ) -> None:
         self.counters = counters
+        self._guests_max = guests_max
         self._robot = robot
         self._nonce = nonce
         self._swarm = swarm
@@ -143,6 +149,11 @@ class Guard(Generic[MessageT]):
         """
         self._robots = frozenset(robots) - {self._robot}
 
+    def forget(self, robot: str) -> None:
+        """Keep nothing of a robot that is none of the swarm's, so that others find room."""
+        if robot not in self._robots:
+            self._peers.pop(robot, None)
+
     def incarnation(self, robot: str) -> int | None:
         """Return the newest boot seen of a robot; None before its first accepted frame."""
         peer = self._peers.get(robot)
@@ -162,7 +173,7 @@ class Guard(Generic[MessageT]):
             return self._drop(Verdict.FOREIGN)
         if own_name:
             return self._impostor(header, batch, signature)
-        if header.sender not in self._robots:
+        if header.sender not in self._robots and not self._admits(header.sender):
             return self._drop(Verdict.STRANGER)
         # Nearly all are below the smallest of the limits.
         size = len(batch)
@@ -197,6 +208,16 @@ class Guard(Generic[MessageT]):
                 raise MalformedError('batches of the class AGREEMENT are never compressed')
             batch = self._expander.expand(batch)
         return self._codec.decode_batch(batch, self._robot)
+
+    def _admits(self, sender: str) -> bool:
+        """Return whether a robot that nobody has named may take part."""
+        if not self._guests_max or not 0 < len(sender) <= NAME_CHARACTERS_MAX:
+            return False
+        if self._verifier is not None and not self._verifier.knows(sender):
+            return False
+        if sender in self._peers:
+            return True
+        return sum(robot not in self._robots for robot in self._peers) < self._guests_max
 
     def _bytes_max(self, traffic_class: int) -> int:
         if traffic_class == TrafficClass.AGREEMENT:

@@ -179,6 +179,10 @@ class Verifier:
             robot: Ed25519PublicKey.from_public_bytes(key) for robot, key in public_keys.items()
         }
 
+    def knows(self, robot: str) -> bool:
+        """Return whether the key of a robot is known."""
+        return robot in self._keys
+
     def signed(self, header: FrameHeader, batch: bytes, signature: bytes) -> bool:
         """
         Return whether the robot that a frame names as its sender has signed all of it.

@@ -58,7 +58,8 @@ class Neighbours:
     """
     The robots around one robot.
 
-    :param robots: names of all robots of the swarm.
+    :param robots: names of all robots of the swarm. Only these have a place in masks on the wire;
+        another one, this robot itself included, is a guest, with a place here alone.
     :param near_ticks: silence after which one in reach counts as out of reach.
     :param far_ticks: time without a new sign of life after which a robot counts as gone.
     :raises ValueError: more robots than a mask holds.
@@ -73,6 +74,8 @@ class Neighbours:
         self.robots = tuple(sorted(robots))
         self.places = {name: place for place, name in enumerate(self.robots)}
         self.roster = roster_hash(self.robots)
+        self._named_mask = (1 << len(self.robots)) - 1
+        self.join(robot)
         self._near_ticks = near_ticks
         self._far_ticks = far_ticks
         self._near: dict[str, _Neighbour] = {}
@@ -81,6 +84,23 @@ class Neighbours:
         self.changes = 0
         self._signs: dict[str, _Signs] = {}
 
+    def join(self, robot: str) -> None:
+        """Give a place to a robot, where it has none."""
+        if robot not in self.places:
+            taken = set(self.places.values())
+            self.places[robot] = next(n for n in range(len(taken) + 1) if n not in taken)
+
+    def leave(self, robot: str) -> None:
+        """Forget a robot that is none of the swarm."""
+        place = self.places.get(robot, 0)
+        if robot == self.robot or place < len(self.robots):
+            return
+        del self.places[robot]
+        self._signs.pop(robot, None)
+        if self._near.pop(robot, None) is not None:
+            self._near_mask &= ~(1 << place)
+            self.changes += 1
+
     def greeted(self, sender: str, hello: Hello, now: int) -> bool:
         """
         Take in a hello.
@@ -88,7 +108,8 @@ class Neighbours:
         :returns: whether its sender was not in reach before.
         """
         same = hello.roster == self.roster
-        hears = int.from_bytes(hello.heard, 'little') | 1 << self.places[sender] if same else 0
+        heard = int.from_bytes(hello.heard, 'little') & self._named_mask
+        hears = heard | 1 << self.places[sender] if same else 0
         before = self._near.get(sender)
         new = before is None
         if before is None or before.hears != hears:
@@ -154,7 +175,7 @@ class Neighbours:
 
     def mask(self) -> bytes:
         """Return the robots in reach as a mask, as short as it can be."""
-        mask = self._near_mask
+        mask = self._near_mask & self._named_mask
         return mask.to_bytes((mask.bit_length() + 7) // 8, 'little')
 
     def deaf_to(self, speaker: str) -> Iterator[str]:
@@ -172,8 +193,12 @@ class Neighbours:
                 yield name
 
     def hears(self) -> dict[int, int]:
-        """Return, by place, the masks of whom the robots in reach hear."""
-        return {self.places[name]: each.hears for name, each in self._near.items()}
+        """Return, by place, the masks of whom the robots of the swarm in reach hear."""
+        return {
+            place: each.hears
+            for name, each in self._near.items()
+            if (place := self.places[name]) < len(self.robots)
+        }
 
     def signs_to_tell(self, now: int) -> tuple[Sign, ...]:
         """Return new signs of life of robots that some neighbour does not hear, each once."""
@@ -184,7 +209,8 @@ class Neighbours:
             (signs.told_at, place, signs)
             for robot, signs in self._signs.items()
             if (signs.incarnation, signs.beat) > signs.told
-            and not everybody_hears >> (place := self.places[robot]) & 1
+            and (place := self.places[robot]) < len(self.robots)
+            and not everybody_hears >> place & 1
         ]
         # Those first that waited longest: with many robots not all fit into one hello.
         news.sort(key=lambda each: each[:2])

@@ -11,6 +11,7 @@ from swarm_consensus.composition import middleware
 from swarm_consensus.composition.compose import compose
 from swarm_consensus.composition.middleware import crowded
 from swarm_consensus.composition.node_spec import NodeSpec
+from swarm_consensus.composition.problems import SwarmFileError
 from swarm_consensus.composition.swarm import Swarm
 from swarm_consensus.composition.swarm_file import parse_swarm
 
@@ -283,3 +284,30 @@ def test_environment_decides_where_the_file_says_so() -> None:
     assert environment_of('{discovery: system_default}') == {
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SYSTEM_DEFAULT'
     }
+
+
+OPEN = SMALL + 'consensus: {membership: open, weight: 2}\n'
+
+
+def test_a_guest_is_composed_of_what_the_file_says_for_all_robots() -> None:
+    swarm = parse_swarm(OPEN, Path('/somewhere/swarm.yaml'), robots=[], guests=['scout'])
+    (spec,) = (spec for spec in compose(swarm) if spec.robot == 'scout')
+    assert (spec.namespace, spec.parameters['robot']) == ('/scout', 'scout')
+    assert (spec.parameters['membership'], spec.parameters['weight']) == ('open', 2.0)
+    # It is in nobody's list, its own included.
+    assert all(spec.parameters['robots'] == ['a', 'b'] for spec in compose(swarm))
+    assert all(len(spec.parameters['weights']) == 2 for spec in compose(swarm))  # type: ignore[arg-type]
+    assert [spec.robot for spec in compose(swarm, 'scout')] == ['scout']
+
+
+@pytest.mark.parametrize(
+    ('content', 'guest', 'message'),
+    [
+        (SMALL, 'scout', 'consensus.membership must be "open" where guests are to join'),
+        (OPEN, 'a', '"a" is a robot of the swarm, and no guest'),
+        (OPEN, 'no name', 'guest'),
+    ],
+)
+def test_guests_that_cannot_join_are_refused(content: str, guest: str, message: str) -> None:
+    with pytest.raises(SwarmFileError, match=message):
+        parse_swarm(content, Path('/somewhere/swarm.yaml'), guests=[guest])

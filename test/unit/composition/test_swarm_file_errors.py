@@ -106,6 +106,11 @@ CASES = {
         'swarm: team\nrobots:\n  - name: a\n    namespase: b\nsubjects: {sign: {}}\n',
         'swarm.yaml:4: robots[0].namespase: unknown key; did you mean "namespace"?',
     ),
+    'a probe without time for help': (
+        with_section('consensus: {probe_timeout: 0.3}\n'),
+        'swarm.yaml:5: consensus.probe_timeout is 0.3 s, must be less than half of probe_period '
+        '(0.5 s): who is asked for help waits as long again',
+    ),
     'unknown topic': (
         with_section('topics: {decisions: /d}\n'),
         'swarm.yaml:5: topics.decisions: unknown key; did you mean "decision"?',

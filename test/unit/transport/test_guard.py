@@ -14,6 +14,7 @@ from swarm_consensus.transport.codec import Codec
 from swarm_consensus.transport.frame import VERSION, FrameCounters, FrameHeader, TrafficClass
 from swarm_consensus.transport.guard import Contact, Guard, Receipt, Verdict
 from swarm_consensus.transport.hashes import swarm_hash
+from swarm_consensus.transport.signing import Signer, Verifier
 from swarm_consensus.transport.window import WINDOW
 
 
@@ -230,3 +231,51 @@ def test_whatever_comes_the_counters_add_up(frames: list[tuple[FrameHeader, byte
     counts(g.counters)
     assert g.counters.received == len(frames) - own
     assert g.counters.accepted == len(accepted)
+
+
+def open_guard(guests_max: int, verifier: Verifier | None = None) -> Guard[Any]:
+    return Guard(
+        robot='r1', nonce=OWN_NONCE, swarm=SWARM, robots=ROBOTS, codec=CODEC,
+        frame_bytes_max=BYTES_MAX, counters=FrameCounters(), guests_max=guests_max,
+        verifier=verifier,
+    )  # fmt: skip
+
+
+BATCH = CODEC.encode_batch([Note('hello')])
+
+
+def test_guests_are_heard_where_there_is_room_for_them() -> None:
+    it = open_guard(2)
+    for name in ('g1', 'g2'):
+        assert it.receive(header(sender=name), BATCH).verdict is Verdict.ACCEPTED
+    assert it.receive(header(sender='g3'), BATCH).verdict is Verdict.STRANGER
+    # Those of the swarm need no room, and who is known keeps its own.
+    assert it.receive(header(sender='r3'), BATCH).verdict is Verdict.ACCEPTED
+    assert it.receive(header(sender='g1', sequence=2), BATCH).verdict is Verdict.ACCEPTED
+    assert it.receive(header(sender='g1', sequence=2), BATCH).verdict is Verdict.REPLAYED
+    it.forget('g2')
+    assert it.receive(header(sender='g3'), BATCH).verdict is Verdict.ACCEPTED
+    # What was seen of a robot of the swarm stays.
+    it.forget('r3')
+    assert it.receive(header(sender='r3'), BATCH).verdict is Verdict.REPLAYED
+
+
+def test_garbage_takes_no_room_of_guests() -> None:
+    it = open_guard(1)
+    for number in range(50):
+        assert it.receive(header(sender=f'g{number}'), b'garbage').verdict is Verdict.MALFORMED
+    assert it.receive(header(sender='g1'), BATCH).verdict is Verdict.ACCEPTED
+
+
+@pytest.mark.parametrize('name', ['', 'x' * 257])
+def test_a_guest_has_a_name(name: str) -> None:
+    assert open_guard(9).receive(header(sender=name), BATCH).verdict is Verdict.STRANGER
+
+
+def test_a_guest_has_a_key_where_the_swarm_has_keys() -> None:
+    signer = Signer(bytes(32))
+    it = open_guard(9, Verifier({'g1': signer.public_key}))
+    head = header(sender='g1')
+    assert it.receive(head, BATCH, signer.sign(head, BATCH)).verdict is Verdict.ACCEPTED
+    assert it.receive(header(sender='g1', sequence=2), BATCH).verdict is Verdict.FORGED
+    assert it.receive(header(sender='g2'), BATCH).verdict is Verdict.STRANGER
