@@ -202,7 +202,10 @@ class ConsensusNode(ManagedNode):
         except (ValueError, KeysError) as error:
             raise StartError(str(error)) from None
         self._create_entities(config)
-        if models:
+        if models and config.guest:
+            # Which version is in force is in the log.
+            self.get_logger().info('a guest of the swarm has no part in its models')
+        elif models:
             self._models = ModelServices(
                 self,
                 self._waiting_group,

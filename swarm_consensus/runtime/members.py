@@ -146,6 +146,10 @@ class Members:
             return robots
         return tuple(robot for robot in robots if robot in self._named)
 
+    def named_alive(self, now_ns: int) -> tuple[str, ...]:
+        """Return the robots that are there and that swarm.yaml names."""
+        return self.named(self.alive(now_ns))
+
     def heard_since(self, since_ns: int) -> Iterator[tuple[str, int, int]]:
         """Return (robot, incarnation, time in ns) of all that were heard after a time."""
         return (

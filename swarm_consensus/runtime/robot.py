@@ -291,7 +291,7 @@ class RobotRuntime:
             self._shared.carry_out(self._post, now_ns, outputs)
             if self._models is not None:
                 leads = self._raft.leader == self._config.robot
-                alive = self._members.alive
+                alive = self._members.named_alive
                 self._models.step(self._ticks_done, now_ns, alive, leads, outputs)
         self._touched.clear()
         if notice is not None and notice is self._post.notice:
@@ -318,7 +318,7 @@ class RobotRuntime:
 
     def _expire(self, now_ns: int, outputs: list[Output]) -> None:
         """End the requests whose deadline has passed."""
-        alive = self._members.named(self._members.alive(now_ns))
+        alive = self._members.named_alive(now_ns)
         has_quorum = self._raft.status().has_quorum
         agreed = self._agreed.subjects
         no_quorum = {
@@ -599,7 +599,7 @@ class RobotRuntime:
         waited_for = [each for each in self._requests.waited_for() if subjects.serves(each)]
         if not looked_at and not waited_for:
             return
-        alive = self._members.named(self._members.alive(now_ns))
+        alive = self._members.named_alive(now_ns)
         while looked_at:
             room = self._post.room(TrafficClass.AGREEMENT)
             subjects.judge(looked_at, now_ns, alive, outputs, room)

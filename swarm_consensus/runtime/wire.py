@@ -78,6 +78,7 @@ NAMED_ONLY: frozenset[type[Any]] = frozenset(
         *agreement.MESSAGE_TYPES,
         fusion.Shares,
         fusion.Estimate,
+        *MODEL_MESSAGES,
     }
 )
 
