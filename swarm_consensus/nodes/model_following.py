@@ -51,6 +51,10 @@ class ModelFollowing:
         self._asked = ''
         # Ones that found no room among the trials yet.
         self._waiting: ModelVersion | None = None
+        # The candidate that was tried last or is being tried, and what came of it. It is sent again
+        # until the answer has arrived.
+        self._candidate: ModelVersion | None = None
+        self._answer: ModelTrial | None = None
         reliable = QoSProfile(depth=TRIAL_DEPTH, reliability=ReliabilityPolicy.RELIABLE)
         latched = QoSProfile(
             depth=VERSIONS_DEPTH,
@@ -92,6 +96,10 @@ class ModelFollowing:
             if version.revision == 0 or version.parameters_hash == self._asked:
                 # Those of the file, which run already, or told again for the sake of another model.
                 return
+        elif version == self._candidate:
+            if self._answer is not None:
+                self._trials.publish(self._answer)
+            return
         executor = self._node.executor
 
         def done(attempt: Attempt) -> None:
@@ -101,9 +109,10 @@ class ModelFollowing:
         request = Request(version.file, version.parameters_hash, version.candidate, done)
         taken = self._adoption.put(request)
         if version.candidate:
-            # One that is not taken is not answered, and not proposed.
-            return
-        if taken:
+            # One that is not taken is sent again.
+            if taken:
+                self._candidate, self._answer = version, None
+        elif taken:
             self._asked = version.parameters_hash
         else:
             self._waiting = version
@@ -117,22 +126,23 @@ class ModelFollowing:
                 f'{version.parameters_hash[:12]} of model {version.model} refused: '
                 f'{attempt.reason}'
             )
-        self._trials.publish(
-            ModelTrial(
-                stamp=self._node.get_clock().now().to_msg(),
-                robot=self._robot,
-                node=self._node.get_fully_qualified_name(),
-                model=version.model,
-                candidate=version.candidate,
-                revision=version.revision,
-                parameters_hash=version.parameters_hash,
-                accepted=attempt.model is not None,
-                reason=attempt.reason,
-                model_hash=self._model_hash(),
-                accuracy=accuracy(attempt.score),
-                accuracy_before=accuracy(attempt.before),
-            )
+        trial = ModelTrial(
+            stamp=self._node.get_clock().now().to_msg(),
+            robot=self._robot,
+            node=self._node.get_fully_qualified_name(),
+            model=version.model,
+            candidate=version.candidate,
+            revision=version.revision,
+            parameters_hash=version.parameters_hash,
+            accepted=attempt.model is not None,
+            reason=attempt.reason,
+            model_hash=self._model_hash(),
+            accuracy=accuracy(attempt.score),
+            accuracy_before=accuracy(attempt.before),
         )
+        if version == self._candidate:
+            self._answer = trial
+        self._trials.publish(trial)
 
 
 def accuracy(score: Score | None) -> float:

@@ -42,6 +42,7 @@ from swarm_consensus.storage.chunks import FolderChunks
 
 # Of a decision that nobody at this robot asked for.
 MERGE_TIMEOUT_S = 10.0
+TRIAL_RESEND_S = 1.0
 CHOICE_CHARACTERS = 16
 # Contributions that are worked on at once; each may be megabytes.
 CONTRIBUTIONS_MAX = 4
@@ -417,23 +418,27 @@ class ModelServices:
                     f'{timeout:g} s'
                 )
 
-        timer = self._node.create_timer(max(timeout, 0.001), late)
-        self._candidates.publish(
-            ModelVersion(
-                stamp=self._node.get_clock().now().to_msg(),
-                model=candidate.model,
-                candidate=True,
-                revision=candidate.revision,
-                parameters_hash=name,
-                architecture_hash=version.architecture.hex(),
-                file=str(candidate.file),
-                contributors=[each.robot for each in version.contributions],
-            )
+        message = ModelVersion(
+            stamp=self._node.get_clock().now().to_msg(),
+            model=candidate.model,
+            candidate=True,
+            revision=candidate.revision,
+            parameters_hash=name,
+            architecture_hash=version.architecture.hex(),
+            file=str(candidate.file),
+            contributors=[each.robot for each in version.contributions],
         )
+        # What is published before two nodes have found each other is lost, and so is an answer.
+        timers = [
+            self._node.create_timer(TRIAL_RESEND_S, lambda: self._candidates.publish(message)),
+            self._node.create_timer(max(timeout, 0.001), late),
+        ]
+        self._candidates.publish(message)
         try:
             return await trials.outcome
         finally:
-            self._node.destroy_timer(timer)
+            for timer in timers:
+                self._node.destroy_timer(timer)
             self._trials.pop(name, None)
 
     def _on_trial(self, trial: ModelTrial) -> None:
