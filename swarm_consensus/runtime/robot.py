@@ -13,12 +13,8 @@ from random import Random
 from swarm_consensus.decision.replicated import ReplicatedState
 from swarm_consensus.decision.types import Level
 from swarm_consensus.protocols.agreement.records import RECORDS_LOST_KEY, Record
-from swarm_consensus.protocols.raft import (
-    Raft,
-    Restored,
-    Role,
-)
-from swarm_consensus.runtime.agreed_work import AGREEMENT_MESSAGES, AgreedWork
+from swarm_consensus.protocols.raft import Raft, Restored, Role
+from swarm_consensus.runtime.agreed_work import AgreedWork
 from swarm_consensus.runtime.config import SECOND, RuntimeConfig
 from swarm_consensus.runtime.deciding import Deciding
 from swarm_consensus.runtime.desk import Desk
@@ -36,22 +32,20 @@ from swarm_consensus.runtime.events import (
     FrameArrived,
     FrameUnreadable,
     Input,
-    NameTaken,
-    Notice,
     Output,
     ProposeAsked,
     ReadAsked,
     TransferAsked,
     Tuned,
 )
-from swarm_consensus.runtime.evidence import EVIDENCE_MESSAGES, EvidenceWork
-from swarm_consensus.runtime.handover import Handover, HandoverReply, HandoverRequest
+from swarm_consensus.runtime.evidence import EvidenceWork
+from swarm_consensus.runtime.handover import Handover
+from swarm_consensus.runtime.intake import Intake
 from swarm_consensus.runtime.keyvalue_desk import KeyValueDesk
 from swarm_consensus.runtime.lease_clock import LeaseClock
 from swarm_consensus.runtime.log_work import LogWork
-from swarm_consensus.runtime.members import Members, NameInUse, Presence
+from swarm_consensus.runtime.members import Members
 from swarm_consensus.runtime.membership import Changes, begin
-from swarm_consensus.runtime.model_messages import MODEL_MESSAGES
 from swarm_consensus.runtime.models import ModelSetup, ModelWork
 from swarm_consensus.runtime.ports import Clock, Transport
 from swarm_consensus.runtime.post import Post, open_outbox
@@ -59,15 +53,15 @@ from swarm_consensus.runtime.raft_settings import raft_config
 from swarm_consensus.runtime.reporting import Reporter
 from swarm_consensus.runtime.request_ids import RequestIds
 from swarm_consensus.runtime.requests import Requests
-from swarm_consensus.runtime.shared import SHARED_MESSAGES, Shared
+from swarm_consensus.runtime.shared import Shared
 from swarm_consensus.runtime.shared_records import split_records
 from swarm_consensus.runtime.snapshots import restore_state
-from swarm_consensus.runtime.swim_work import SWIM_TYPES, SwimWork
-from swarm_consensus.runtime.wire import COMMANDS, MESSAGES, NAMED_ONLY
+from swarm_consensus.runtime.swim_work import SwimWork
+from swarm_consensus.runtime.wire import COMMANDS, MESSAGES
 from swarm_consensus.storage import Storage
 from swarm_consensus.storage.chunks import Chunks, MemoryChunks
 from swarm_consensus.transport.frame import FrameCounters, TrafficClass
-from swarm_consensus.transport.guard import Contact, Guard, Receipt, Verdict
+from swarm_consensus.transport.guard import Guard
 from swarm_consensus.transport.hashes import swarm_hash
 from swarm_consensus.transport.keys import Keys
 from swarm_consensus.transport.signing import Signer, Verifier
@@ -150,7 +144,6 @@ class RobotRuntime:
         admitted = None if keys is None else frozenset(keys.public.robots)
         if not config.open_membership:
             admitted = frozenset(config.robots)
-        self._named = frozenset(config.robots)
         self._swim = SwimWork(
             config,
             incarnation,
@@ -250,6 +243,22 @@ class RobotRuntime:
                 lambda subject: self._state.ledger.current(subject),
                 self._post,
             )
+        self._intake = Intake(
+            config,
+            incarnation,
+            self._guard,
+            self._post,
+            members=self._members,
+            swim=self._swim,
+            agreed=self._agreed,
+            shared=self._shared,
+            evidence=self._evidence,
+            handover=self._handover,
+            models=self._models,
+            raft=self._raft,
+            work=self._work,
+            deciding=self._deciding,
+        )
         self._origin_ns = now_ns
         self._ticks_done = 0
         self._planned_ticks = 1
@@ -424,7 +433,8 @@ class RobotRuntime:
 
     def _take(self, item: Input, now_ns: int, outputs: list[Output]) -> None:
         if isinstance(item, FrameArrived):
-            self._frame(item, now_ns, outputs)
+            self._intake.frame(item, now_ns, outputs)
+            self._stopped = self._intake.name_taken
         elif isinstance(item, KEY_VALUE_INPUTS) and not self._members.probing:
             self._keyvalue.ask(item, now_ns, self._obstacle(TrafficClass.LOG), outputs)
         elif isinstance(item, SHARED_INPUTS) and not self._members.probing:
@@ -468,106 +478,6 @@ class RobotRuntime:
         if self._agreed.held if agreed else self._work.held:
             return 'the disk of this robot is full'
         return self._post.overloaded(of_class)
-
-    def _frame(self, frame: FrameArrived, now_ns: int, outputs: list[Output]) -> None:
-        receipt = self._guard.receive(frame.header, frame.batch, frame.signature)
-        if receipt.verdict is Verdict.IMPOSTOR:
-            self._impostor(frame, receipt, now_ns, outputs)
-        elif receipt.verdict is Verdict.NOT_FOR_US and receipt.vouched:
-            self._members.contact(now_ns)
-            if frame.header.to == frame.header.sender:
-                self._members.probe_heard(frame.header, now_ns)
-        if receipt.verdict is not Verdict.ACCEPTED:
-            return
-        self._members.contact(now_ns)
-        in_use = self._members.name_in_use(frame.header, now_ns)
-        if in_use is not None and not self._members.probing:
-            self._post.offer(in_use, (receipt.sender,))
-        if self._members.heard(receipt.sender, frame.header.incarnation, now_ns):
-            outputs.append(Notice(f'{receipt.sender} is there'))
-            self._swim.heard(receipt.sender, frame.header.incarnation, now_ns)
-            self._agreed.look_around()
-            self._shared.look_around()
-        elif receipt.contact is Contact.REBOOTED:
-            outputs.append(Notice(f'{receipt.sender} has rebooted', warning=True))
-            self._swim.heard(receipt.sender, frame.header.incarnation, now_ns)
-        for message in receipt.messages:
-            if isinstance(message, NameInUse):
-                if self._members.told_in_use(message, receipt.sender):
-                    self._give_way(message.incarnation, outputs)
-            elif self._members.probing:
-                continue
-            elif type(message) in SWIM_TYPES:
-                self._swim.receive(
-                    receipt.sender,
-                    frame.header.incarnation,
-                    message,  # type: ignore[arg-type]
-                    now_ns,
-                )
-            elif self._config.open_membership and self._guests(receipt.sender, message):
-                self._deciding.dropped['GUEST'] += 1
-            elif isinstance(message, AGREEMENT_MESSAGES):
-                self._agreed.receive(receipt.sender, message, receipt.frame, outputs)
-            elif isinstance(message, SHARED_MESSAGES):
-                waits = self._post.waits(TrafficClass.BULK)
-                self._shared.receive(receipt.sender, message, waits, now_ns)
-            elif not self._work.held:
-                self._message(receipt.sender, message, now_ns, outputs)
-
-    def _guests(self, sender: str, message: object) -> bool:
-        """Return whether a message is out of place, as one of the two robots is a guest."""
-        if {sender, self._config.robot} <= self._named:
-            return False
-        return type(message) is Presence or type(message) in NAMED_ONLY
-
-    def _message(
-        self, sender: str, message: object, now_ns: int, outputs: list[Output]
-    ) -> None:
-        if isinstance(message, Presence):
-            self._agreed.compare(sender, message.standing)
-            return
-        if isinstance(message, EVIDENCE_MESSAGES):
-            self._evidence.receive(sender, message, now_ns)
-        elif getattr(message, 'sender', sender) != sender:
-            self._deciding.dropped['FORGED'] += 1
-        elif isinstance(message, HandoverRequest):
-            self._handover.requested(message)
-        elif isinstance(message, HandoverReply):
-            self._handover.replied(message, outputs)
-        elif isinstance(message, MODEL_MESSAGES):
-            if self._models is not None:
-                problem = self._models.receive(sender, message)
-                if problem:
-                    self._deciding.dropped[problem] += 1
-        else:
-            self._raft.receive(message)  # type: ignore[arg-type]
-
-    def _impostor(
-        self, frame: FrameArrived, receipt: Receipt[object], now_ns: int, outputs: list[Output]
-    ) -> None:
-        if not receipt.claims:
-            # Noise: only somebody who speaks our language can have been given our name.
-            return
-        presence = next((m for m in receipt.claims if isinstance(m, Presence)), None)
-        in_use = self._members.answer(frame.header, presence)
-        if in_use is not None:
-            self._post.offer(in_use)
-        told = [
-            self._members.told_in_use(message, self._config.robot)
-            for message in receipt.claims
-            if isinstance(message, NameInUse)
-        ]
-        if any(told) or self._members.impostor(frame.header, presence, now_ns):
-            self._give_way(frame.header.incarnation, outputs)
-
-    def _give_way(self, their_incarnation: int, outputs: list[Output]) -> None:
-        self._stopped = True
-        reason = (
-            f"another robot named '{self._config.robot}' is in swarm '{self._config.swarm}' "
-            f'(its boot {their_incarnation}, ours {self._incarnation}); '
-            'give each robot its own name in swarm.yaml'
-        )
-        outputs.append(NameTaken(reason))
 
     def _belief(self, belief: BeliefSeen, now_ns: int) -> None:
         self._reporter.flow.seen()

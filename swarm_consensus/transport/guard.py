@@ -74,6 +74,7 @@ class Receipt(Generic[MessageT]):
         witness; None where the swarm has no keys, as what nobody signed is no witness.
     :param vouched: False where the frame is for another robot, and not even its header may be
         believed, because nobody has looked whether its sender has signed it.
+    :param incarnation: of the boot that sent it; 0 unless accepted.
     """
 
     verdict: Verdict
@@ -84,6 +85,7 @@ class Receipt(Generic[MessageT]):
     reason: str = ''
     frame: Frame | None = None
     vouched: bool = True
+    incarnation: int = 0
 
 
 class _Peer:
@@ -251,7 +253,14 @@ class Guard(Generic[MessageT]):
             peer = self._peers[header.sender] = _Peer(header.incarnation, header.nonce)
         peer.windows[header.traffic_class].mark(header.sequence)
         self.counters.accepted += 1
-        return Receipt(Verdict.ACCEPTED, header.sender, messages, contact, (), '', witness)
+        return Receipt(
+            Verdict.ACCEPTED,
+            header.sender,
+            messages,
+            contact,
+            frame=witness,
+            incarnation=header.incarnation,
+        )
 
     def _overheard(
         self, verifier: Verifier, header: FrameHeader, batch: bytes, signature: bytes

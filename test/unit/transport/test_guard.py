@@ -58,7 +58,10 @@ def test_a_good_frame_is_accepted_with_its_sender() -> None:
     g = guard()
     data = batch('a', 'b')
     receipt = g.receive(header(), data)
-    assert receipt == Receipt(Verdict.ACCEPTED, 'r2', (Note('a'), Note('b')), Contact.FIRST)
+    messages = Note('a'), Note('b')
+    assert receipt == Receipt(
+        Verdict.ACCEPTED, 'r2', messages, Contact.FIRST, incarnation=1000
+    )
     assert g.receive(header(sequence=2), data).contact is Contact.SAME
     assert counts(g.counters) == {'accepted': 2}
     assert g.counters.received_bytes == 2 * len(data)
