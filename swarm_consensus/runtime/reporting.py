@@ -8,6 +8,7 @@ from swarm_consensus.decision.replicated import ReplicatedState
 from swarm_consensus.protocols.agreement.agreement import Agreement
 from swarm_consensus.protocols.gossip.swim.swim import MemberView
 from swarm_consensus.protocols.raft import Membership, Raft, RaftStatus
+from swarm_consensus.runtime.accusations import Accusations
 from swarm_consensus.runtime.belief_flow import BeliefFlow
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.deciding import SUBJECT_CHARACTERS_MAX
@@ -22,15 +23,40 @@ class Reporter:
     """
     Decides when there is something to say about the standing of the swarm.
 
+    :param dropped: counts evidence that is not taken in, by the reason.
+    :param shared: the same of messages of the shared state.
     :ivar flow: what the byte budget carries, for those who make beliefs.
     """
 
     def __init__(
-        self, config: RuntimeConfig, incarnation: int, post: Post, now_ns: int
+        self,
+        config: RuntimeConfig,
+        incarnation: int,
+        post: Post,
+        now_ns: int,
+        *,
+        raft: Raft,
+        state: ReplicatedState,
+        members: Members,
+        counters: FrameCounters,
+        dropped: Mapping[str, int],
+        agreement: Agreement,
+        shared: Mapping[str, int],
+        accusations: Accusations,
+        swim: SwimWork,
     ) -> None:
         self._config = config
         self._incarnation = incarnation
         self._post = post
+        self._raft = raft
+        self._state = state
+        self._members = members
+        self._counters = counters
+        self._dropped = dropped
+        self._agreement = agreement
+        self._shared = shared
+        self._accusations = accusations
+        self._swim = swim
         self.flow = BeliefFlow(now_ns)
         self._due_ns = 0
         self._last: tuple[object, ...] = ()
@@ -57,23 +83,9 @@ class Reporter:
         flow_ns = self.flow.due_ns
         return self._due_ns if flow_ns is None else min(self._due_ns, flow_ns)
 
-    def report(
-        self,
-        outputs: list[Output],
-        now_ns: int,
-        ticked: bool,
-        *,
-        raft: Raft,
-        state: ReplicatedState,
-        members: Members,
-        counters: FrameCounters,
-        dropped: Mapping[str, int],
-        agreement: Agreement,
-        shared: Mapping[str, int],
-        accused: tuple[str, ...],
-        swim: SwimWork,
-    ) -> None:
+    def report(self, outputs: list[Output], now_ns: int, ticked: bool) -> None:
         """Append notices and a status where something changed or the period came round."""
+        raft, members, swim = self._raft, self._members, self._swim
         changed = (raft.role, raft.leader, raft.term) != self._last
         if not changed and not ticked:
             return
@@ -89,14 +101,14 @@ class Reporter:
         if not changed and now_ns < self._due_ns:
             return
         self._notices(status, alive, members.left, outputs)
-        self._notices_of_losses(dropped, outputs)
+        self._notices_of_losses(outputs)
         self._changes = swim.changes
         self._last = (status.role, status.leader, status.term)
         self._alive = alive
         self._due_ns = now_ns + self.period_ns
         known = {member.robot: member for member in swim.members}
         peers = tuple(
-            self._peer(robot, alive, status, members, known.get(robot), now_ns)
+            self._peer(robot, alive, status, known.get(robot), now_ns)
             for robot in sorted(known.keys() | set(self._config.robots))
             if robot != self._config.robot
         )
@@ -110,9 +122,9 @@ class Reporter:
                     leader=status.leader,
                     term=status.term,
                     commit_index=status.commit_index,
-                    applied_index=state.index,
+                    applied_index=self._state.index,
                     last_index=status.last_index,
-                    applied_digest=state.digest,
+                    applied_digest=self._state.digest,
                     voters=status.membership.voters,
                     learners=status.membership.learners,
                     changing_membership=status.membership.joint,
@@ -122,14 +134,14 @@ class Reporter:
                     has_quorum=status.has_quorum,
                     alive=alive,
                     peers=peers,
-                    frames=counters.copy(),
-                    evidence_dropped=dict(dropped)
-                    | {f'AGREEMENT_{name}': n for name, n in agreement.dropped.items()}
-                    | {f'SHARED_{name}': n for name, n in shared.items()}
+                    frames=self._counters.copy(),
+                    evidence_dropped=dict(self._dropped)
+                    | {f'AGREEMENT_{name}': n for name, n in self._agreement.dropped.items()}
+                    | {f'SHARED_{name}': n for name, n in self._shared.items()}
                     | {f'MEMBERSHIP_{name}': n for name, n in swim.dropped.items()},
-                    agreed_quorum_size=agreement.config.thresholds.heard,
-                    agreed_open=agreement.under_way,
-                    accused=accused,
+                    agreed_quorum_size=self._agreement.config.thresholds.heard,
+                    agreed_open=self._agreement.under_way,
+                    accused=self._accusations.accused,
                     traffic=self._post.traffic(),
                     bytes_per_second=self._config.bytes_per_second,
                     guest=self._config.guest,
@@ -143,11 +155,10 @@ class Reporter:
         robot: str,
         alive: tuple[str, ...],
         status: RaftStatus,
-        members: Members,
         known: MemberView | None,
         now_ns: int,
     ) -> Peer:
-        silence_ns, incarnation = members.silence(robot, now_ns)
+        silence_ns, incarnation = self._members.silence(robot, now_ns)
         if known is not None:
             # Others may know of a later boot than was heard here.
             incarnation = max(incarnation, known.incarnation)
@@ -161,10 +172,10 @@ class Reporter:
             guest=robot not in self._config.robots,
         )
 
-    def _notices_of_losses(self, dropped: Mapping[str, int], outputs: list[Output]) -> None:
+    def _notices_of_losses(self, outputs: list[Output]) -> None:
         """Say aloud what this robot's own producers made too large, once a status at most."""
         for reason, text in self._too_large.items():
-            count = dropped.get(reason, 0)
+            count = self._dropped.get(reason, 0)
             new = count - self._told_losses.get(reason, 0)
             if new:
                 self._told_losses[reason] = count

@@ -231,7 +231,21 @@ class RobotRuntime:
             request_ids=self._request_ids,
             lease_clock=self._lease_clock,
         )
-        self._reporter = Reporter(config, incarnation, self._post, now_ns)
+        self._reporter = Reporter(
+            config,
+            incarnation,
+            self._post,
+            now_ns,
+            raft=self._raft,
+            state=self._state,
+            members=self._members,
+            counters=self._counters,
+            dropped=self._deciding.dropped,
+            agreement=self._agreed.agreement,
+            shared=self._shared.replica.dropped,
+            accusations=self._agreed.accusations,
+            swim=self._swim,
+        )
         self._models: ModelWork | None = None
         if models:
             self._models = ModelWork(
@@ -309,20 +323,7 @@ class RobotRuntime:
         self._post.send()
         if ticked:
             self._expire(now_ns, outputs)
-        self._reporter.report(
-            outputs,
-            now_ns,
-            ticked,
-            raft=self._raft,
-            state=self._state,
-            members=self._members,
-            counters=self._counters,
-            dropped=self._deciding.dropped,
-            agreement=self._agreed.agreement,
-            shared=self._shared.replica.dropped,
-            accused=self._agreed.accusations.accused,
-            swim=self._swim,
-        )
+        self._reporter.report(outputs, now_ns, ticked)
         return outputs
 
     def _expire(self, now_ns: int, outputs: list[Output]) -> None:

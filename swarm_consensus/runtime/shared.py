@@ -115,6 +115,8 @@ class Shared:
         self._early: deque[tuple[SharedAsked, int]] = deque()
         self._waiting: dict[int, tuple[int, bool]] = {}
         self._held: crdt.Effects | None = None
+        # Whether anything has happened since the effects were last looked at.
+        self._stirred = True
         self._version = 0
         self._look_period_ns = LOOK_DIGESTS * config.shared_digest_ns
         self._look_ns = now_ns + self._look_period_ns
@@ -140,6 +142,7 @@ class Shared:
 
         :param overloaded: why nothing more should be written now; '': it may.
         """
+        self._stirred = True
         if isinstance(asked, SharedAsked):
             self._change(asked, overloaded, now_ns, outputs)
         elif isinstance(asked, SharedReadAsked):
@@ -226,6 +229,7 @@ class Shared:
         if waits and isinstance(message, crdt.Pull):
             self.replica.dropped['BUSY'] += 1
         elif self._held is None:
+            self._stirred = True
             self.replica.receive(sender, message, self._milliseconds(now_ns))
 
     def pass_time(self, ticks: int, ticks_max: int) -> None:
@@ -234,18 +238,23 @@ class Shared:
 
         :param ticks_max: most that are made up for after a pause.
         """
+        self._stirred = True
         if self._held is None:
             for _ in range(min(ticks, ticks_max)):
                 self.replica.tick()
 
     def look_around(self) -> None:
         """Compare with the others soon: a robot was away."""
+        self._stirred = True
         self.replica.look_around()
 
     # -- what follows -----------------------------------------------------------------------------
 
     def carry_out(self, post: Post, now_ns: int, outputs: list[Output]) -> None:
         """Carry out what the replica wants, in the order that its effects ask for."""
+        if not self._stirred and self._held is None:
+            return
+        self._stirred = False
         while self._early and self.replica.ready and self._held is None:
             asked, deadline_ns = self._early.popleft()
             self._do(asked, deadline_ns, now_ns, outputs)
@@ -300,6 +309,7 @@ class Shared:
         item = committed.get(SETTLED_KEY)
         if item is not None and item.version != self._version:
             self._version = item.version
+            self._stirred = True
             try:
                 self.replica.settled(SETTLEMENTS.decode(item.value))
             except MalformedError:
