@@ -44,9 +44,12 @@ TROUBLES = {'no loss': (0.0, False), '10 % loss': (0.1, False), '30 % loss': (0.
             'a moving partition': (0.0, True)}  # fmt: skip
 # Most rounds: what takes longer is told by theory, as it would take hours.
 ROUNDS_MAX = {10: 2000, 100: 4000, 300: 2000, 1000: 4000}
-# The largest swarms take minutes each, so loss is tried where they come to their end soon.
+# The largest swarms take minutes each, so trouble is tried where they come to their end soon.
 LARGE, MEDIUM = 1000, 100
-LARGE_CASES = {('full', '30 % loss'), *((graph, 'no loss') for graph in GRAPHS)}
+LARGE_CASES = {
+    *(('full', trouble) for trouble in TROUBLES),
+    *((graph, 'no loss') for graph in GRAPHS),
+}
 GROWTH_MAX, BYTES_MAX = 2.0, 1.25
 CROWD, CPU_MS_MAX = 100, 2.0
 
