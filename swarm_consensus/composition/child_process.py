@@ -30,12 +30,16 @@ class Command:
     :param label: unique among the commands of a supervisor, such as 'robot_1/consensus_node'.
     :param robot: robot that it belongs to.
     :param environment: variables beyond those of this process.
+    :param signals_wait: it begins with SIGINT and SIGTERM blocked, and lets them through itself as
+        soon as it heeds them; one that comes while it still imports is not lost, and does not
+        break it off in the middle.
     """
 
     label: str
     robot: str
     arguments: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    signals_wait: bool = False
 
 
 def _heed_interrupts() -> None:
@@ -48,21 +52,27 @@ def _heed_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def _before_exec() -> Callable[[], None]:
+def _before_exec(signals_wait: bool) -> Callable[[], None]:
     """Return what a child does between fork and exec."""
+
+    def set_signals() -> None:
+        _heed_interrupts()
+        if signals_wait:
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+
     if not sys.platform.startswith('linux'):
-        return _heed_interrupts
+        return set_signals
     prctl = ctypes.PyDLL(None).prctl
     parent = os.getpid()
 
-    def heed_interrupts_and_die_with_parent() -> None:
-        _heed_interrupts()
+    def set_signals_and_die_with_parent() -> None:
+        set_signals()
         # SIGKILL, as nobody is left who could ask twice; robots keep on disk what must survive.
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:  # it died before the line above
             os.kill(os.getpid(), signal.SIGKILL)
 
-    return heed_interrupts_and_die_with_parent
+    return set_signals_and_die_with_parent
 
 
 class ChildProcess:
@@ -82,7 +92,7 @@ class ChildProcess:
             # A group and session of its own: Ctrl-C in the terminal reaches us alone, and we can
             # signal the process with everything that it started.
             start_new_session=True,
-            preexec_fn=_before_exec(),
+            preexec_fn=_before_exec(command.signals_wait),
         )
         assert self._popen.stdout is not None
         self._pipe = self._popen.stdout

@@ -38,6 +38,7 @@ def node_commands(
                 robot=spec.robot,
                 arguments=(sys.executable, '-m', module, *prepared.ros_arguments(log_level)),
                 environment={**(environment or {}), **prepared.environment},
+                signals_wait=True,
             )
         )
     return commands

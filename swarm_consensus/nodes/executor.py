@@ -97,6 +97,8 @@ class StopOnSignal:
         for number in (signal.SIGINT, signal.SIGTERM):
             # The pipe does the work; a Python handler must exist for it to be written to.
             signal.signal(number, lambda *_: None)
+        # Whoever started the process may have let them wait until here (composition/child_process).
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
         threading.Thread(target=self._wait, name='signals', daemon=True).start()
 
     def wake_by(self, wake: Callable[[], object]) -> None:

@@ -43,6 +43,15 @@ import time
 print('ready', flush=True)
 while True: time.sleep(60)
 """
+# Is asked to end while it still imports, and lets signals through when it heeds them.
+SLOW = """
+import signal, sys, time
+print('imports', flush=True)
+time.sleep(0.5)
+signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+while True: time.sleep(60)
+"""
 # Starts a process of its own, and both would run on for ever.
 PARENT = """
 import signal, subprocess, sys, time
@@ -141,6 +150,16 @@ def test_sigint_ends_processes_also_where_it_is_ignored_here(watch: Watch) -> No
     assert watch.has_line('a/node', 'ready')
     supervisor.stop()
     assert supervisor.states()['a/node'].exit_code == -signal.SIGINT
+
+
+def test_a_signal_waits_for_a_program_that_still_imports(watch: Watch) -> None:
+    arguments = (sys.executable, '-SEu', '-c', SLOW)
+    supervisor = watch(Command('a/node', 'a', arguments, signals_wait=True))
+    supervisor.start()
+    assert watch.has_line('a/node', 'imports')
+    supervisor.stop()
+    assert supervisor.states()['a/node'].exit_code == 0
+    assert ('a/node', 'Traceback (most recent call last):') not in watch.lines
 
 
 def test_single_robots_are_stopped_killed_and_started(watch: Watch) -> None:
