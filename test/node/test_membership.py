@@ -120,8 +120,12 @@ def guest_takes_part(processes, parameters):
         probe.wait_until_ready(robots.names)
         guest = robots.start(GUEST)
         probe.wait_for(lambda: all_see(probe, everybody, GUEST, PeerStatus.STATE_ALIVE), 20.0)
+        # The guest's own status may be the last to come.
         probe.wait_for(
-            lambda: all(sorted(probe.statuses[r].alive) == sorted(everybody) for r in everybody)
+            lambda: all(
+                r in probe.statuses and sorted(probe.statuses[r].alive) == sorted(everybody)
+                for r in everybody
+            )
         )
         assert probe.statuses[GUEST].guest
         assert [p.robot for p in probe.statuses['robot_1'].peers if p.guest] == [GUEST]
