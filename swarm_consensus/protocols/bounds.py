@@ -2,8 +2,9 @@
 What a field of a message may hold, said beside its type.
 
 A field of a message is `Annotated[int, SIGNED]` or `Annotated[str, Bounds(length_max=4096)]`
-where the common bounds of the transport do not fit it. Protocols and decisions write these marks;
-only the codec of the transport reads them.
+where the common bounds of the transport do not fit it, and `Annotated[A | B, Kinds(...)]` where it
+holds one of several dataclasses. Protocols and decisions write these marks; only the codec of the
+transport reads them.
 """
 
 from __future__ import annotations
@@ -24,6 +25,19 @@ class Bounds:
     minimum: int | None = None
     maximum: int | None = None
     length_max: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """
+    The numbers of the dataclasses that a field may hold, which stand before their fields.
+
+    They go on the wire and to disk, so they never change their meaning.
+
+    :param table: (number, dataclass), each of either once.
+    """
+
+    table: tuple[tuple[int, type], ...]
 
 
 SIGNED = Bounds(minimum=-(2**63), maximum=2**63 - 1)

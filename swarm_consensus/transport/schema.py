@@ -19,7 +19,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from swarm_consensus.protocols.bounds import Bounds
+from swarm_consensus.protocols.bounds import Bounds, Kinds
 from swarm_consensus.protocols.values import is_immutable
 
 # Replaces what stands in a field by what goes on the wire, or the other way round; None: it stays.
@@ -91,6 +91,7 @@ class SchemaBuilder:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._done: dict[type, Schema] = {}
+        self._columns: dict[type, list[tuple[str, Any]]] = {}
         self._open: list[type] = []
 
     def build(self, cls: type) -> Schema:
@@ -112,9 +113,10 @@ class SchemaBuilder:
         names = [field.name for field in fields(cls)]
         columns = [self._field(hints[name], f'{cls.__name__}.{name}') for name in names]
         self._open.pop()
+        self._columns[cls] = [(n, column.wire) for n, column in zip(names, columns, strict=True)]
         struct = msgspec.defstruct(
             cls.__name__,
-            [(name, column.wire) for name, column in zip(names, columns, strict=True)],
+            self._columns[cls],
             array_like=True,
             forbid_unknown_fields=True,
             frozen=True,
@@ -132,6 +134,9 @@ class SchemaBuilder:
         origin = get_origin(hint)
         if origin is Annotated:
             inner, *marks = get_args(hint)
+            kinds = [mark for mark in marks if isinstance(mark, Kinds)]
+            if kinds:
+                return self._one_of(kinds[-1], inner, path)
             own = [mark for mark in marks if isinstance(mark, Bounds)]
             return self._field(inner, path, own[-1] if own else bounds)
         if origin in (Union, UnionType):
@@ -175,6 +180,43 @@ class SchemaBuilder:
             column.wire | None,
             column.flatten and _Optional(column.flatten),
             column.restore and _Optional(column.restore),
+        )
+
+    def _one_of(self, kinds: Kinds, hint: Any, path: str) -> _Column:
+        """Return the form of a field that holds one of several dataclasses: number, fields."""
+        numbers = dict(kinds.table)
+        classes = {cls: number for number, cls in kinds.table}
+        if not len(numbers) == len(classes) == len(kinds.table):
+            raise TypeError(f'{path}: a number or a dataclass stands twice in its kinds')
+        if set(classes) != set(get_args(hint)):
+            raise TypeError(f'{path}: its kinds are not the dataclasses of {hint!r}')
+        flatten: dict[type, tuple[int, Callable[[Any], Any]]] = {}
+        restore: dict[type, Callable[[Any], Any]] = {}
+        for cls, number in classes.items():
+            schema = self.build(cls)
+            tagged = msgspec.defstruct(
+                cls.__name__,
+                self._columns[cls],
+                tag=number,
+                array_like=True,
+                forbid_unknown_fields=True,
+                frozen=True,
+                gc=False,
+            )
+            flatten[cls] = (number, schema.flatten)
+            restore[tagged] = schema.restore
+
+        def flattened(value: Any) -> Any:
+            try:
+                number, fields_of = flatten[type(value)]
+            except KeyError:
+                raise TypeError(f'{path}: {type(value).__name__} is none of its kinds') from None
+            return (number, *fields_of(value))
+
+        return _Column(
+            subscript(Union, tuple(restore)),
+            flattened,
+            lambda given: restore[type(given)](given),
         )
 
     def _tuple(self, arms: tuple[Any, ...], path: str, bounds: Bounds) -> _Column:
