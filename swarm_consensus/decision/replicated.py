@@ -1,5 +1,5 @@
 """
-The replicated state: decisions, the key-value store and the sessions, driven by the log.
+The replicated state: decisions, the key-value store, missions and the sessions, driven by the log.
 
 Deterministic by construction: `apply` uses nothing but the entries themselves. The digest is a
 hash chain over them, so that two robots can compare their whole history in 32 bytes. Equal logs
@@ -32,6 +32,7 @@ from swarm_consensus.decision.types import (
     Command,
     Decision,
     KeyValueCommand,
+    MissionCommand,
     TimeCommand,
 )
 from swarm_consensus.protocols.bounds import Bounds
@@ -42,6 +43,12 @@ from swarm_consensus.protocols.keyvalue import (
     KeyValueStore,
     Result,
     ResultStatus,
+)
+from swarm_consensus.protocols.missions import (
+    MissionResult,
+    MissionResultStatus,
+    Missions,
+    MissionsImage,
 )
 from swarm_consensus.protocols.sessions import (
     OUTCOMES_MAX,
@@ -62,10 +69,12 @@ _DIGEST_BYTES = 16
 _RESULT_BYTES = 100
 _OUTCOMES = Bounds(length_max=OUTCOMES_MAX)
 
-Outcome = Decision | Result
+Outcome = Decision | Result | MissionResult
 
 # place of the session, sequence number, status, index, version, modified index, lease, ttl in ms
 _ResultRow = tuple[int, int, int, int, int, int, int, int]
+# place of the session, sequence number, status, index, epoch, length of the history
+_MissionResultRow = tuple[int, int, int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +99,29 @@ class StateImage:
     results: Annotated[tuple[_ResultRow, ...], _OUTCOMES]
 
 
+@dataclass(frozen=True, slots=True)
+class StateImageWithMissions:
+    """
+    The whole replicated state once there ever was a mission; before, a StateImage says it all.
+
+    :param mission_results: (place of the session, sequence number, result ...): its outcomes.
+    """
+
+    state: StateImage
+    missions: MissionsImage
+    mission_results: Annotated[tuple[_MissionResultRow, ...], _OUTCOMES]
+
+
+AnyImage = StateImage | StateImageWithMissions
+
+
 @value
 class Applied:
     """
     What one command did.
 
     :param outcome: of the first entry with this request id; a Decision for a Command, a Result
-        for a KeyValueCommand, None for a TimeCommand.
+        for a KeyValueCommand, a MissionResult for a MissionCommand, None for a TimeCommand.
     :param fresh: this entry did it; False where it was refused or repeated another.
     :param events: changes of keys, in order.
     """
@@ -113,6 +138,7 @@ class ReplicatedState:
 
     :ivar ledger: the decisions.
     :ivar keyvalue: the key-value store.
+    :ivar missions: the missions, whose workers hold leases of that store and live by its time.
     :ivar index: last entry applied.
     :ivar term: its term.
     """
@@ -120,6 +146,7 @@ class ReplicatedState:
     def __init__(self) -> None:
         self.ledger = Ledger()
         self.keyvalue = KeyValueStore()
+        self.missions = Missions()
         self.index = 0
         self.term = 0
         self._sessions = _no_sessions()
@@ -160,6 +187,9 @@ class ReplicatedState:
             counted, events = self.keyvalue.elapse(
                 index, command.previous_index, command.elapsed_ms
             )
+            if counted:
+                leases = self.keyvalue.leases
+                self.missions.elapse(leases.time_ms, leases.__contains__)
             return Applied(command.request_id, None, counted, events)
         session, sequence = parse_request_id(command.request_id)
         request = Request(session, sequence, command.acked, command.base_index)
@@ -173,30 +203,42 @@ class ReplicatedState:
             self._sessions.finish(request, applied.outcome)
         return applied
 
-    def _do(self, command: Command | KeyValueCommand) -> Applied:
+    def _do(self, command: Command | KeyValueCommand | MissionCommand) -> Applied:
         if isinstance(command, Command):
             decision, fresh = self.ledger.apply(self.index, self.term, command)
             return Applied(command.request_id, decision, fresh)
+        leases = self.keyvalue.leases
+        if isinstance(command, MissionCommand):
+            done = self.missions.apply(
+                self.index, command.operation, leases.time_ms, leases.__contains__
+            )
+            return Applied(command.request_id, done, done.status is MissionResultStatus.DONE)
         result, events = self.keyvalue.apply(self.index, command.operation)
+        if command.revoke is not None:
+            self.missions.leases_ended(leases.__contains__)
         fresh = result.status is ResultStatus.DONE
         return Applied(command.request_id, result, fresh, events)
 
-    def _expired(self, command: Command | KeyValueCommand) -> Outcome:
+    def _expired(self, command: Command | KeyValueCommand | MissionCommand) -> Outcome:
         if isinstance(command, Command):
             return self.ledger.refused(command, EXPIRED)
+        if isinstance(command, MissionCommand):
+            return MissionResult(MissionResultStatus.SESSION_EXPIRED, self.index)
         return Result(ResultStatus.SESSION_EXPIRED, self.index)
 
     # -- images -----------------------------------------------------------------------------------
 
-    def image(self) -> StateImage:
+    def image(self) -> AnyImage:
         """Return the whole state."""
-        decided, results = [], []
+        decided, results, mission_results = [], [], []
         for place, sequence, outcome in self._sessions.outcomes():
             if isinstance(outcome, Decision):
                 decided.append((place, sequence, decision_row(outcome)))
-            else:
+            elif isinstance(outcome, Result):
                 results.append(_result_row(place, sequence, outcome))
-        return StateImage(
+            else:
+                mission_results.append(_mission_row(place, sequence, outcome))
+        state = StateImage(
             self.index,
             self.term,
             self._digest,
@@ -207,13 +249,23 @@ class ReplicatedState:
             tuple(decided),
             tuple(results),
         )
+        if not self.missions.used and not mission_results:
+            return state
+        return StateImageWithMissions(state, self.missions.image(), tuple(mission_results))
 
-    def restore(self, image: StateImage) -> None:
+    def restore(self, image: AnyImage) -> None:
         """
         Become the state of an image; where that fails, nothing has changed.
 
         :raises ImageError: where the image contradicts itself.
         """
+        missions = Missions()
+        mission_results: tuple[_MissionResultRow, ...] = ()
+        if isinstance(image, StateImageWithMissions):
+            time_ms = image.state.keyvalue.time_ms
+            missions = Missions.restored(image.missions, time_ms)
+            mission_results = image.mission_results
+            image = image.state
         if len(image.digest) != _DIGEST_BYTES:
             raise ImageError(f'a digest of {len(image.digest)} bytes')
         ledger = Ledger.restored(image.ledger, image.index)
@@ -222,10 +274,12 @@ class ReplicatedState:
             (place, sequence, decision_of_row(row)) for place, sequence, row in image.decided
         ]
         outcomes += [(row[0], row[1], _result_of_row(row)) for row in image.results]
+        outcomes += [(row[0], row[1], _mission_result_of_row(row)) for row in mission_results]
         outcomes.sort(key=lambda each: each[:2])
         sessions = _no_sessions()
         sessions.restore(image.index, image.given_up_index, image.sessions, outcomes)
         self.ledger, self.keyvalue, self._sessions = ledger, keyvalue, sessions
+        self.missions = missions
         self.index, self.term, self._digest = image.index, image.term, image.digest
 
 
@@ -253,5 +307,16 @@ def _result_row(place: int, sequence: int, result: Result) -> _ResultRow:
 def _result_of_row(row: _ResultRow) -> Result:
     try:
         return Result(ResultStatus(row[2]), *row[3:])
+    except ValueError as error:
+        raise ImageError(str(error)) from error
+
+
+def _mission_row(place: int, sequence: int, result: MissionResult) -> _MissionResultRow:
+    return (place, sequence, int(result.status), result.index, result.epoch, result.length)
+
+
+def _mission_result_of_row(row: _MissionResultRow) -> MissionResult:
+    try:
+        return MissionResult(MissionResultStatus(row[2]), *row[3:])
     except ValueError as error:
         raise ImageError(str(error)) from error

@@ -16,6 +16,7 @@ from swarm_consensus.protocols.keyvalue import (
     Put,
     Revoke,
 )
+from swarm_consensus.protocols.missions import AnyOperation
 from swarm_consensus.protocols.values import value
 
 ANY_REVISION = -1
@@ -180,7 +181,21 @@ class TimeCommand:
     elapsed_ms: Annotated[int, Bounds(maximum=ELAPSED_MS_MAX)]
 
 
-AnyCommand = Command | KeyValueCommand | TimeCommand
+@value
+class MissionCommand:
+    """
+    What stands in a COMMAND entry of the log: one operation on the missions.
+
+    :param request_id: as in Command.
+    """
+
+    request_id: str
+    acked: int
+    base_index: int
+    operation: AnyOperation
+
+
+AnyCommand = Command | KeyValueCommand | TimeCommand | MissionCommand
 
 
 def keyvalue_command(

@@ -1,7 +1,9 @@
 """
 The replicated state as the bytes of a snapshot, and back.
 
-    magic 'SWCS' | version, 1 byte | BLAKE2b of the rest, 16 bytes | StateImage in MessagePack
+    magic 'SWCS' | version, 1 byte | BLAKE2b of the rest, 16 bytes | image in MessagePack
+
+The image is a StateImage, or once there was a mission a StateImageWithMissions.
 
 Equal states give equal bytes: the image has one order, and the encoder one form for each value.
 """
@@ -10,7 +12,12 @@ from __future__ import annotations
 
 import hashlib
 
-from swarm_consensus.decision.replicated import ReplicatedState, StateImage
+from swarm_consensus.decision.replicated import (
+    AnyImage,
+    ReplicatedState,
+    StateImage,
+    StateImageWithMissions,
+)
 from swarm_consensus.protocols.images import ImageError
 from swarm_consensus.transport.codec import Codec
 from swarm_consensus.transport.errors import MalformedError
@@ -20,7 +27,7 @@ VERSION = 1
 _MAGIC = b'SWCS'
 _CHECK_BYTES = 16
 _HEADER_BYTES = len(_MAGIC) + 1 + _CHECK_BYTES
-_IMAGES: Codec[StateImage] = Codec({1: StateImage})
+_IMAGES: Codec[AnyImage] = Codec({1: StateImage, 2: StateImageWithMissions})
 
 
 class SnapshotError(Exception):

@@ -17,6 +17,7 @@ from swarm_consensus.decision.types import (
     Command,
     Contribution,
     KeyValueCommand,
+    MissionCommand,
     TimeCommand,
 )
 from swarm_consensus.protocols import crdt, raft
@@ -60,7 +61,12 @@ MESSAGE_KINDS: dict[int, type[Any]] = {
 }
 
 # What stands in the data of COMMAND entries; on disk for years, so the same rule holds.
-COMMAND_KINDS: dict[int, type[AnyCommand]] = {1: Command, 2: KeyValueCommand, 3: TimeCommand}
+COMMAND_KINDS: dict[int, type[AnyCommand]] = {
+    1: Command,
+    2: KeyValueCommand,
+    3: TimeCommand,
+    4: MissionCommand,
+}
 
 # What a robot keeps of what it said in agreements; on disk for years.
 RECORD_KINDS: dict[int, type[Any]] = {

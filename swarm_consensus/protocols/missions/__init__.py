@@ -6,3 +6,24 @@ nothing of the code of missions (swarm_consensus/missions): commands come from t
 what the world does to them (times that run out, robots that go, children that end) happens here,
 at every robot alike.
 """
+
+from swarm_consensus.protocols.missions.operations import (
+    AnyOperation,
+    MissionResult,
+    MissionResultStatus,
+    Operation,
+)
+from swarm_consensus.protocols.missions.rows import Activity, ActivityState, MissionRow
+from swarm_consensus.protocols.missions.table import Missions, MissionsImage
+
+__all__ = [
+    'Activity',
+    'ActivityState',
+    'AnyOperation',
+    'MissionResult',
+    'MissionResultStatus',
+    'MissionRow',
+    'Missions',
+    'MissionsImage',
+    'Operation',
+]

@@ -9,6 +9,8 @@ import re
 
 from swarm_consensus.protocols.agreement.coin import coin_name
 from swarm_consensus.protocols.fusion.messages import Item
+from swarm_consensus.protocols.missions.events import COMMANDS, FACTS
+from swarm_consensus.protocols.missions.operations import OPERATIONS
 from swarm_consensus.protocols.raft import AppendEntries, Entry, EntryKind
 from swarm_consensus.runtime.evidence import BODIES, Evidence
 from swarm_consensus.runtime.wire import COMMAND_KINDS, MESSAGE_KINDS, MESSAGES
@@ -42,6 +44,21 @@ def test_the_list_of_commands_is_that_of_the_code(repository: Path) -> None:
         for kind, cls in sorted(COMMAND_KINDS.items())
     ]
     assert documented == actual
+
+
+def test_the_operations_and_events_of_missions_are_those_of_the_code(repository: Path) -> None:
+    text = (repository / 'docs' / 'wire.md').read_text()
+    for title, table in (
+        ('Operations on missions', OPERATIONS),
+        ('Events of missions', FACTS + COMMANDS),
+    ):
+        section = text.partition(f'### {title}\n')[2].partition('\n#')[0]
+        documented = re.findall(r'^ {4,}(\d+)  (\w+): ((?:.|\n {8,})*)$', section, re.M)
+        actual = [
+            (str(kind), cls.__name__, ', '.join(field.name for field in fields(cls)))
+            for kind, cls in table
+        ]
+        assert [(k, n, ' '.join(f.split())) for k, n, f in documented] == actual
 
 
 def test_the_bounds_are_those_of_the_code(repository: Path) -> None:
