@@ -395,6 +395,7 @@ def _ended(future: Future[Any]) -> Future[None]:
 def _name(name: str, what: str) -> str:
     if not isinstance(name, str) or not 0 < len(name) <= NAME_CHARACTERS_MAX:
         raise ValueError(f'the name of {what} has 1 to {NAME_CHARACTERS_MAX} characters')
+    name.encode()
     return name
 
 

@@ -77,6 +77,9 @@ class RuntimeConfig:
     :param shared_retire_ns: silence after which a robot is taken out of the causal context of the
         shared state; 0: never.
     :param shared_ahead_ns: how far ahead of this robot's clock another one may write.
+    :param mission_lease_ns: silence after which another robot takes over the missions of one, and
+        what was begun there counts as lost; up to two `time_period_ns` longer.
+    :param mission_activities_max: activities of missions that run at this robot at once.
     :raises ValueError: settings that contradict each other, with what to change.
     """
 
@@ -122,6 +125,8 @@ class RuntimeConfig:
     shared_bytes_max: int = 16 << 20
     shared_retire_ns: int = 86_400 * SECOND
     shared_ahead_ns: int = 60 * SECOND
+    mission_lease_ns: int = 5 * SECOND
+    mission_activities_max: int = 16
     open_membership: bool = False
     members_max: int = 256
     member_keep_ns: int = 600 * SECOND

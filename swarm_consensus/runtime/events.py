@@ -16,6 +16,7 @@ from swarm_consensus.protocols.parameters.effects import TransferCounters
 from swarm_consensus.protocols.parameters.exchange import Make, Ready
 from swarm_consensus.protocols.raft import Role
 from swarm_consensus.protocols.values import value
+from swarm_consensus.runtime.mission_events import MissionInput, MissionOutput
 from swarm_consensus.transport.frame import FrameCounters, FrameHeader
 from swarm_consensus.transport.outbox import ClassTraffic
 
@@ -334,6 +335,7 @@ Input = (
     | ModelMergeAsked
     | ModelMade
     | ModelDamaged
+    | MissionInput
     | Tuned
 )
 
@@ -753,6 +755,7 @@ Output = (
     | ModelApplied
     | ModelReport
     | ModelMergeAnswered
+    | MissionOutput
     | NameTaken
     | Misbehaved
     | MemberChanged

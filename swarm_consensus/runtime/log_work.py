@@ -35,6 +35,7 @@ from swarm_consensus.runtime.handover import Handover
 from swarm_consensus.runtime.keyvalue_desk import KeyValueDesk
 from swarm_consensus.runtime.lease_clock import LeaseClock
 from swarm_consensus.runtime.membership import Changes
+from swarm_consensus.runtime.missions import MissionWork
 from swarm_consensus.runtime.post import Post
 from swarm_consensus.runtime.raft_settings import SNAPSHOT_BYTES_MAX
 from swarm_consensus.runtime.request_ids import RequestIds
@@ -76,6 +77,7 @@ class LogWork:
         desk: Desk,
         requests: Requests,
         keyvalue: KeyValueDesk,
+        missions: MissionWork,
         handover: Handover,
         changes: Changes,
         request_ids: RequestIds,
@@ -90,6 +92,7 @@ class LogWork:
         self._desk = desk
         self._requests = requests
         self._keyvalue = keyvalue
+        self._missions = missions
         self._handover = handover
         self._changes = changes
         self._request_ids = request_ids
@@ -129,11 +132,12 @@ class LogWork:
                 self._raft.tick()
 
     def move_time(self, now_ns: int) -> bool:
-        """Move the time of the leases, where this robot leads; returns whether it did."""
+        """Move committed time, where this robot leads; returns whether it did."""
         leases = self._state.keyvalue.leases
         term = self._raft.term if self._raft.role is Role.LEADER else 0
         clock = self._lease_clock
-        elapsed_ms = clock.poll(now_ns, term, len(leases) > 0, leases.time_index)
+        needed = len(leases) > 0 or self._state.missions.alarms.any
+        elapsed_ms = clock.poll(now_ns, term, needed, leases.time_index)
         if not elapsed_ms or self._held is not None:
             return False
         request_id = self._request_ids.new_read()
@@ -227,12 +231,14 @@ class LogWork:
         restore_state(self._state, snapshot.data)
         self._applied_bytes = 0
         waiting = self._requests.proposals + self._keyvalue.changes + self._request_ids.open
+        waiting += self._missions.desk.changes
         for request_id in dict.fromkeys(waiting):
             outcome = self._state.outcome(request_id)
             if outcome is not None:
                 self._raft.settle(request_id, self._state.index, self._state.term)
                 self._settled(request_id, outcome, now_ns, outputs)
         self._keyvalue.installed(outputs)
+        self._missions.installed(outputs)
         for subject, decision in self._state.ledger.in_force.items():
             if before.get(subject) != decision:
                 self._decided(decision, now_ns, outputs)
@@ -247,6 +253,7 @@ class LogWork:
             return
         self._raft.settle(applied.request_id, entry.index, entry.term)
         self._keyvalue.applied(applied, outputs)
+        self._missions.applied(applied, outputs)
         if applied.outcome is None:
             self._deciding.settled(applied.request_id)
             if applied.fresh:
@@ -301,6 +308,7 @@ class LogWork:
         failure = no_answer('', Level.COMMITTED, status, reason)
         self._requests.proposal_ended(result.request_id, failure, now_ns, outputs)
         self._keyvalue.ended(result.request_id, status, reason, outputs)
+        self._missions.ended(result.request_id, status, reason, outputs)
         if status is Status.UNKNOWN and not self._raft.status().has_quorum:
             status = Status.NO_QUORUM
         told = self._deciding.failed(result.request_id, status, reason, now_ns)

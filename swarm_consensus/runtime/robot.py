@@ -12,6 +12,7 @@ from random import Random
 
 from swarm_consensus.decision.replicated import ReplicatedState
 from swarm_consensus.decision.types import Level
+from swarm_consensus.missions import Registry
 from swarm_consensus.protocols.agreement.records import RECORDS_LOST_KEY, Record
 from swarm_consensus.protocols.raft import Raft, Restored, Role
 from swarm_consensus.runtime.agreed_work import AgreedWork
@@ -46,6 +47,8 @@ from swarm_consensus.runtime.lease_clock import LeaseClock
 from swarm_consensus.runtime.log_work import LogWork
 from swarm_consensus.runtime.members import Members
 from swarm_consensus.runtime.membership import Changes, begin
+from swarm_consensus.runtime.mission_events import MISSION_INPUTS
+from swarm_consensus.runtime.missions import ROUNDS_MAX, MissionWork
 from swarm_consensus.runtime.models import ModelSetup, ModelWork
 from swarm_consensus.runtime.ports import Clock, Transport
 from swarm_consensus.runtime.post import Post, open_outbox
@@ -84,6 +87,7 @@ class RobotRuntime:
     :param keys: of this robot in its swarm; None: the swarm has none, and nothing is signed.
     :param models: that this robot shares with the others.
     :param chunks: of these models; None: in memory.
+    :param missions: the code of missions and activities that this robot has; None: none.
     """
 
     def __init__(
@@ -101,6 +105,7 @@ class RobotRuntime:
         keys: Keys | None = None,
         models: Sequence[ModelSetup] = (),
         chunks: Chunks | None = None,
+        missions: Registry | None = None,
     ) -> None:
         now_ns = clock.now_ns()
         self._config = config
@@ -199,6 +204,14 @@ class RobotRuntime:
             agreed=self._agreed.subjects,
         )
         self._keyvalue = KeyValueDesk(config, self._raft, self._state, self._request_ids)
+        self._missions = MissionWork(
+            config,
+            self._raft,
+            self._state,
+            self._request_ids,
+            missions or Registry(),
+            self._members.named_alive,
+        )
         self._lease_clock = LeaseClock(config.time_period_ns)
         outbox = open_outbox(
             config,
@@ -226,6 +239,7 @@ class RobotRuntime:
             desk=self._desk,
             requests=self._requests,
             keyvalue=self._keyvalue,
+            missions=self._missions,
             handover=self._handover,
             changes=self._changes,
             request_ids=self._request_ids,
@@ -310,6 +324,10 @@ class RobotRuntime:
             self._work.carry_out(now_ns, outputs)
             if self._work.move_time(now_ns):
                 self._work.carry_out(now_ns, outputs)
+            for _ in range(ROUNDS_MAX):
+                if not self._missions.step(now_ns, outputs):
+                    break
+                self._work.carry_out(now_ns, outputs)
             self._agree(ticked, now_ns, outputs)
             self._shared.carry_out(self._post, now_ns, outputs)
             if self._models is not None:
@@ -364,12 +382,15 @@ class RobotRuntime:
             or self._requests.any
             or self._keyvalue.any
             or self._handover.any
+            or not self._missions.idle
             or (self._models is not None and not self._models.idle)
         ):
             return 1
         due_ns = min(self._members.presence_due_ns, self._reporter.due_ns)
         if self._lease_clock.due_ns is not None:
             due_ns = min(due_ns, self._lease_clock.due_ns)
+        if self._missions.due_ns is not None:
+            due_ns = min(due_ns, self._missions.due_ns)
         if self._models is not None and self._models.due_ns is not None:
             due_ns = min(due_ns, self._models.due_ns)
         ticks = min(-(-(due_ns - now_ns) // self._config.tick_ns), self._swim.idle_ticks)
@@ -438,6 +459,8 @@ class RobotRuntime:
             self._stopped = self._intake.name_taken
         elif isinstance(item, KEY_VALUE_INPUTS) and not self._members.probing:
             self._keyvalue.ask(item, now_ns, self._obstacle(TrafficClass.LOG), outputs)
+        elif isinstance(item, MISSION_INPUTS) and not self._members.probing:
+            self._missions.ask(item, now_ns, self._obstacle(TrafficClass.LOG), outputs)
         elif isinstance(item, SHARED_INPUTS) and not self._members.probing:
             self._shared.ask(item, self._post.overloaded(TrafficClass.BELIEF), now_ns, outputs)
         elif isinstance(item, FrameUnreadable):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import heapq
 from random import Random
 
+from swarm_consensus.missions import Registry
 from swarm_consensus.protocols.raft import Persist
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.events import FrameArrived, Input, Output
@@ -127,6 +128,7 @@ class World:
         as DDS does. Without it a run is faster, and name probes are not heard.
     :param keys: what each robot holds, by its name; a robot that is not among them has none.
     :param models: that all robots share.
+    :param missions: the code of missions and activities that a robot has, by its name, at a boot.
     """
 
     def __init__(
@@ -139,6 +141,7 @@ class World:
         overhear: bool = True,
         keys: Mapping[str, Keys] | None = None,
         models: Sequence[ModelSetup] = (),
+        missions: Callable[[str], Registry] | None = None,
     ) -> None:
         self.now_ns = 0
         self.steps = 0
@@ -149,6 +152,7 @@ class World:
         self._overhear = overhear
         self._keys = dict(keys or {})
         self._models = tuple(models)
+        self._missions = missions
         self._agenda: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
         self._hosts: dict[str, _Host] = {}
@@ -225,6 +229,7 @@ class World:
                 keys=host.keys,
                 models=self._models,
                 chunks=host.chunks,
+                missions=None if self._missions is None else self._missions(robot),
             )
         except StorageFull:
             opened.storage.close()

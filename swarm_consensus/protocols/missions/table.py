@@ -139,6 +139,11 @@ class Missions:
         for mission in sorted(self._rows):
             yield self._rows[mission]
 
+    @property
+    def was_touched(self) -> bool:
+        """Whether something has happened to a mission since `take_touched`."""
+        return bool(self._touched)
+
     def take_touched(self) -> tuple[str, ...]:
         """Return the missions that something has happened to since it was last asked."""
         touched = tuple(self._touched)

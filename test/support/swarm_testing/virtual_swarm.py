@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 import itertools
 import math
@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from swarm_consensus.decision.policy import Policy, quorum_of
 from swarm_consensus.decision.types import ANY_REVISION, Decision, Level
+from swarm_consensus.missions import Registry
 from swarm_consensus.protocols.keyvalue import Event, Operation
 from swarm_consensus.runtime.config import MILLISECOND, SECOND, RuntimeConfig
 from swarm_consensus.runtime.events import (
@@ -82,6 +83,7 @@ class Swarm:
         observer: Observer | None = None,
         keys: Mapping[str, Keys] | None = None,
         models: Sequence[ModelSetup] = (),
+        missions: Callable[[str], Registry] | None = None,
         **changes: object,
     ) -> None:
         self.robots = names(robots)
@@ -108,6 +110,7 @@ class Swarm:
             observer=observer,
             keys=keys,
             models=models,
+            missions=missions,
         )
 
     def run(self, seconds: float) -> None:
