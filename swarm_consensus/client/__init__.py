@@ -18,6 +18,13 @@ from swarm_consensus.client.errors import (
     SwarmClientError,
 )
 from swarm_consensus.client.keyvalue_values import KeyChange, KeyEvent, KeyEventKind, KeyRange
+from swarm_consensus.client.missions import (
+    MissionAnswer,
+    MissionChange,
+    MissionEntry,
+    MissionList,
+    MissionReport,
+)
 from swarm_consensus.client.models import Contribution, Merged, ModelParameters
 from swarm_consensus.client.robot_client import SwarmClient
 from swarm_consensus.client.shared_values import SharedEvent, SharedOutcome, SharedReading
@@ -26,6 +33,7 @@ from swarm_consensus.decision.types import ANY_REVISION, Level, Status
 from swarm_consensus.protocols.crdt import Item as SharedItem
 from swarm_consensus.protocols.crdt import Kind as SharedKind
 from swarm_consensus.protocols.keyvalue import Item, ResultStatus
+from swarm_consensus.protocols.missions.events import MissionStatus
 from swarm_consensus.protocols.raft import Role
 from swarm_consensus.runtime.events import RobotStatus
 
@@ -44,6 +52,12 @@ __all__ = [
     'Level',
     'Members',
     'Merged',
+    'MissionAnswer',
+    'MissionChange',
+    'MissionEntry',
+    'MissionList',
+    'MissionReport',
+    'MissionStatus',
     'ModelParameters',
     'NoAnswerError',
     'OverrunError',

@@ -22,6 +22,7 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
 from swarm_consensus.client.asyncio_keyvalue import AsyncioKeyValueMethods
+from swarm_consensus.client.asyncio_missions import AsyncioMissionMethods
 from swarm_consensus.client.asyncio_models import AsyncioModelMethods
 from swarm_consensus.client.asyncio_shared import AsyncioSharedState
 from swarm_consensus.client.calls import DISCOVERY_TIMEOUT_S
@@ -36,7 +37,9 @@ from swarm_consensus.runtime.events import RobotStatus
 T = TypeVar('T')
 
 
-class AsyncioSwarmClient(AsyncioKeyValueMethods, AsyncioModelMethods):
+class AsyncioSwarmClient(
+    AsyncioKeyValueMethods, AsyncioMissionMethods, AsyncioModelMethods
+):
     """
     The swarm, as one robot's consensus_node gives access to it, from an event loop.
 

@@ -23,6 +23,7 @@ from swarm_consensus.client.calls import (
 )
 from swarm_consensus.client.errors import ClientClosedError, RobotNotFoundError
 from swarm_consensus.client.keyvalue import KeyValueMethods
+from swarm_consensus.client.missions import MissionMethods
 from swarm_consensus.client.models import ModelMethods
 from swarm_consensus.client.services import Services
 from swarm_consensus.client.shared import SharedState
@@ -56,7 +57,7 @@ SERVICE_TYPE = 'swarm_consensus/srv/Propose'
 GONE = 'may have been restarted, or is cut off'
 
 
-class SwarmClient(KeyValueMethods, ModelMethods):
+class SwarmClient(KeyValueMethods, MissionMethods, ModelMethods):
     """
     The swarm, as one robot's consensus_node gives access to it.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from swarm_consensus.composition.mission_parameters import MISSION_PARAMETERS
 from swarm_consensus.composition.parameter import Parameter
 from swarm_consensus.decision.tolerance import ASSUMPTIONS
 
@@ -507,4 +508,5 @@ CONSENSUS_PARAMETERS: tuple[Parameter, ...] = (
         minimum=0,
         maximum=10_000,
     ),
+    *MISSION_PARAMETERS,
 )

@@ -40,6 +40,7 @@ from swarm_consensus.composition.subject_parameters import (
 )
 from swarm_consensus.decision.policy import Policy
 from swarm_consensus.decision.types import Level, Status, no_answer
+from swarm_consensus.missions import RegistryError
 from swarm_consensus.msg import (
     Belief,
     Decision,
@@ -65,6 +66,7 @@ from swarm_consensus.nodes.executor import run
 from swarm_consensus.nodes.frame_topics import FrameTopics
 from swarm_consensus.nodes.keyvalue_services import KeyValueServices
 from swarm_consensus.nodes.managed import ManagedNode, StartError
+from swarm_consensus.nodes.mission_services import MISSION_OUTPUTS, MissionServices
 from swarm_consensus.nodes.model_services import MODEL_OUTPUTS, ModelServices
 from swarm_consensus.nodes.model_workshop import Candidate
 from swarm_consensus.nodes.parameters import NodeParameters
@@ -107,6 +109,11 @@ from swarm_consensus.runtime.events import (
     WatchBegun,
     WatchTold,
 )
+from swarm_consensus.runtime.mission_events import (
+    MissionAnswered,
+    MissionQueryAnswered,
+    MissionsTold,
+)
 from swarm_consensus.runtime.robot import RobotRuntime
 from swarm_consensus.srv import ChangeMembership, Propose, Read, TransferLeadership
 from swarm_consensus.storage import (
@@ -140,6 +147,9 @@ Answer = (
     | SharedAnswered
     | SharedReadAnswered
     | ModelMergeAnswered
+    | MissionAnswered
+    | MissionsTold
+    | MissionQueryAnswered
     | Candidate
 )
 
@@ -177,6 +187,7 @@ class ConsensusNode(ManagedNode):
         self._key_value: KeyValueServices | None = None
         self._shared: SharedServices | None = None
         self._models: ModelServices | None = None
+        self._missions: MissionServices | None = None
         # One group for the protocol, so that its callbacks never overlap; the action's
         # executions wait long and only wait, so they may overlap.
         self._group = MutuallyExclusiveCallbackGroup()
@@ -327,6 +338,18 @@ class ConsensusNode(ManagedNode):
             nanoseconds=_nanoseconds,
             depth=int(values['shared_events_depth']),
         )
+        try:
+            self._missions = MissionServices(
+                self,
+                self._waiting_group,
+                values['missions'],
+                values['activities'],
+                self._answered,
+                inactive=INACTIVE,
+                nanoseconds=_nanoseconds,
+            )
+        except RegistryError as error:
+            raise StartError(str(error)) from None
         action = ActionServer(
             self,
             Decide,
@@ -345,7 +368,7 @@ class ConsensusNode(ManagedNode):
         )  # fmt: skip
         assert config is not None and frames is not None
         assert key_value is not None and shared is not None
-        models = self._models
+        models, missions = self._models, self._missions
         incarnation = 0
         sim_time = bool(self.get_parameter('use_sim_time').value)
         clock = RosClock(self) if sim_time else MonotonicClock()
@@ -380,6 +403,7 @@ class ConsensusNode(ManagedNode):
                     keys=self._swarm_keys,
                     models=() if models is None else models.setups,
                     chunks=None if models is None else models.open(folder / 'models'),
+                    missions=None if missions is None else missions.registry,
                 )
             except BaseException:
                 opened.storage.close()
@@ -387,10 +411,15 @@ class ConsensusNode(ManagedNode):
 
         frames.forget()
         self._driver = Driver(open_runtime, frames, self._deliver, self._failed)
+        if missions is not None:
+            # Activities may be begun as soon as the runtime has started.
+            missions.begin(self._driver.put)
         try:
             self._driver.start()
         except (StorageError, TimeoutError, OSError) as error:
             self._driver = None
+            if missions is not None:
+                missions.end()
             raise StartError(str(error), lasting=isinstance(error, LASTING)) from None
         key_value.begin(self._driver.put)
         shared.begin(self._driver.put)
@@ -411,6 +440,8 @@ class ConsensusNode(ManagedNode):
             driver.stop()
         if self._models is not None:
             self._models.end()
+        if self._missions is not None:
+            self._missions.end()
         self._hand_over()
         for key, future in tuple(self._futures.items()):
             future.set_result(None)
@@ -442,6 +473,9 @@ class ConsensusNode(ManagedNode):
         if self._models is not None:
             self._models.destroy()
             self._models = None
+        if self._missions is not None:
+            self._missions.destroy()
+            self._missions = None
         self._config = None
 
     @property
@@ -613,6 +647,9 @@ class ConsensusNode(ManagedNode):
             elif isinstance(output, SharedTold):
                 if self._shared is not None:
                     self._shared.tell(output)
+            elif isinstance(output, MISSION_OUTPUTS):
+                if self._missions is not None:
+                    self._missions.deliver(output)
             elif isinstance(output, MODEL_OUTPUTS):
                 if self._models is not None:
                     self._models.deliver(output)

@@ -179,6 +179,8 @@ def config_from(
         suspicion_multiplier=int(values['suspicion_multiplier']),  # type: ignore[arg-type]
         suspicion_stretch=int(values['suspicion_stretch']),  # type: ignore[arg-type]
         sync_period_ns=nanoseconds(values['sync_period']),
+        mission_lease_ns=nanoseconds(values['mission_lease']),
+        mission_activities_max=int(values['mission_activities_max']),  # type: ignore[arg-type]
     )
 
 

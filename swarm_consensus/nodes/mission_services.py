@@ -1,0 +1,283 @@
+"""
+consensus_node's way to missions: services `change_mission`, `query_mission` and `list_missions`,
+the action `run_mission`, and the threads in which activities run.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+import itertools
+from typing import Any
+
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action.server import ServerGoalHandle
+from rclpy.callback_groups import CallbackGroup
+from rclpy.task import Future
+
+from swarm_consensus.action import RunMission
+from swarm_consensus.decision.types import Status
+from swarm_consensus.missions import Registry, RegistryError
+from swarm_consensus.msg import MissionState
+from swarm_consensus.nodes import mission_convert as convert
+from swarm_consensus.nodes.managed import ManagedNode
+from swarm_consensus.nodes.mission_actions import RosActions
+from swarm_consensus.nodes.mission_activities import ActivityThreads
+from swarm_consensus.protocols.missions.events import MissionStatus
+from swarm_consensus.protocols.missions.operations import Begin, Cancel
+from swarm_consensus.protocols.missions.operations import MissionResultStatus as ResultStatus
+from swarm_consensus.runtime.events import Input
+from swarm_consensus.runtime.mission_events import (
+    ActivityJob,
+    ActivityStop,
+    MissionAnswered,
+    MissionAsked,
+    MissionQueried,
+    MissionQueryAnswered,
+    MissionsAsked,
+    MissionsTold,
+    MissionTold,
+    MissionUnwatched,
+    MissionWatched,
+)
+from swarm_consensus.srv import ChangeMission, ListMissions, QueryMission
+
+# What is delivered here; the rest answers a request.
+MISSION_OUTPUTS = (ActivityJob, ActivityStop, MissionTold)
+
+
+class MissionServices:
+    """
+    The part of the node for missions, and its entities while it is configured.
+
+    :param missions: entry points of the missions, as the parameter has them.
+    :param activities: likewise, with ROS actions.
+    :param ask: puts the input that is made for a key to the runtime and waits for its answer;
+        None where the node is not active.
+    :param inactive: the reason that is given then.
+    :param nanoseconds: turns the seconds of a request into what the runtime takes.
+    :raises RegistryError: an entry point that is none.
+    """
+
+    def __init__(
+        self,
+        node: ManagedNode,
+        group: CallbackGroup,
+        missions: Sequence[str],
+        activities: Sequence[str],
+        ask: Callable[[Callable[[int], Input]], Awaitable[Any]],
+        *,
+        inactive: str,
+        nanoseconds: Callable[[float], int],
+    ) -> None:
+        self._node = node
+        self._ask = ask
+        self._inactive = inactive
+        self._nanoseconds = nanoseconds
+        self._actions = RosActions(node, group)
+        self.registry = Registry()
+        try:
+            self._register(missions, activities)
+        except RegistryError:
+            self._actions.destroy()
+            raise
+        self._threads: ActivityThreads | None = None
+        self._put: Callable[[Input], object] | None = None
+        self._keys = itertools.count(1)
+        self._goals: dict[int, tuple[ServerGoalHandle, Future]] = {}
+        self._told: deque[MissionTold] = deque()
+        self._services = [
+            node.create_service(kind, name, callback, callback_group=group)
+            for kind, name, callback in (
+                (ChangeMission, 'change_mission', self._on_change),
+                (QueryMission, 'query_mission', self._on_query),
+                (ListMissions, 'list_missions', self._on_list),
+            )
+        ]
+        self._action = ActionServer(
+            node,
+            RunMission,
+            'run_mission',
+            self._on_run,
+            callback_group=group,
+            goal_callback=self._on_goal,
+            cancel_callback=self._on_cancel,
+        )
+
+    def _register(self, missions: Sequence[str], activities: Sequence[str]) -> None:
+        for entry in missions:
+            name, found = _named(entry)
+            self.registry.add_mission(found, name)
+        for entry in activities:
+            name, found = _named(entry)
+            action = self._actions.activity(entry, name, found)
+            self.registry.add_activity(action or found, name)
+
+    def destroy(self) -> None:
+        """Destroy the entities."""
+        while self._services:
+            self._node.destroy_service(self._services.pop())
+        self._action.destroy()
+        self._actions.destroy()
+
+    def begin(self, put: Callable[[Input], object]) -> None:
+        """Begin to carry out activities, at an activation; `put` hands an input to the runtime."""
+        self._put = put
+        self._threads = ActivityThreads(self.registry, put)
+
+    def end(self) -> None:
+        """End, at a deactivation; in the thread of the executor."""
+        self._put = None
+        if self._threads is not None:
+            self._threads.stop()
+            self._threads = None
+        for _, future in tuple(self._goals.values()):
+            future.set_result(None)
+        self._goals.clear()
+
+    # -- from the runtime (runtime thread) --------------------------------------------------------
+
+    def deliver(self, output: ActivityJob | ActivityStop | MissionTold) -> None:
+        """Take what the runtime tells."""
+        if not isinstance(output, MissionTold):
+            threads = self._threads
+            if threads is not None:
+                threads.deliver(output)
+            return
+        self._told.append(output)
+        if self._node.executor is not None:
+            self._node.executor.create_task(self._hand_over)
+
+    def _hand_over(self) -> None:
+        while self._told:
+            told = self._told.popleft()
+            goal, future = self._goals.get(told.key, (None, None))
+            if goal is None or future is None:
+                continue
+            if told.view is None or told.view.status.closed:
+                del self._goals[told.key]
+                future.set_result(told)
+            elif goal.is_active:
+                state = convert.state_to_message(told.view)
+                goal.publish_feedback(RunMission.Feedback(state=state))
+
+    # -- services ---------------------------------------------------------------------------------
+
+    async def _on_change(
+        self, request: ChangeMission.Request, response: ChangeMission.Response
+    ) -> ChangeMission.Response:
+        try:
+            operation = convert.operation_from_request(request)
+        except ValueError as error:
+            answer = MissionAnswered(0, Status.REFUSED, str(error))
+        else:
+            timeout_ns = self._nanoseconds(request.timeout)
+            answer = await self._ask(
+                lambda key: MissionAsked(key, operation, request.request_id, timeout_ns)
+            ) or MissionAnswered(0, Status.REFUSED, self._inactive)
+        convert.fill_change_response(response, answer)
+        response.request_id = request.request_id
+        return response
+
+    async def _on_query(
+        self, request: QueryMission.Request, response: QueryMission.Response
+    ) -> QueryMission.Response:
+        try:
+            argument = convert.payload(request.argument, 'the argument')
+        except ValueError as error:
+            answer = MissionQueryAnswered(0, b'', str(error))
+        else:
+            answer = await self._ask(
+                lambda key: MissionQueried(key, request.mission, request.query, argument)
+            ) or MissionQueryAnswered(0, b'', self._inactive)
+        response.answered = not answer.reason
+        response.answer = answer.answer.decode(errors='replace')
+        response.reason = answer.reason
+        return response
+
+    async def _on_list(
+        self, request: ListMissions.Request, response: ListMissions.Response
+    ) -> ListMissions.Response:
+        first = max(1, request.history_from)
+        told: MissionsTold | None = await self._ask(
+            lambda key: MissionsAsked(
+                key, request.mission, request.prefix, first - 1, request.count_max
+            )
+        )
+        if told is None:
+            response.status, response.reason = int(Status.REFUSED), self._inactive
+            return response
+        response.status = int(Status.DECIDED)
+        if request.mission and not told.missions:
+            response.status = int(Status.REFUSED)
+            response.reason = f"this robot knows no mission '{request.mission}'"
+        convert.fill_list_response(response, told, first)
+        return response
+
+    # -- action -----------------------------------------------------------------------------------
+
+    def _on_goal(self, _request: RunMission.Goal) -> GoalResponse:
+        return GoalResponse.REJECT if self._put is None else GoalResponse.ACCEPT
+
+    def _on_cancel(self, goal: ServerGoalHandle) -> CancelResponse:
+        if self._put is not None and self._node.executor is not None:
+            self._node.executor.create_task(self._cancel, goal.request.mission)
+        return CancelResponse.ACCEPT
+
+    async def _cancel(self, mission: str) -> None:
+        operation = Cancel(mission, 'the goal of its run_mission was cancelled')
+        answer = await self._ask(
+            lambda key: MissionAsked(key, operation, '', self._nanoseconds(5.0))
+        )
+        if answer is not None and answer.status is not Status.DECIDED:
+            self._node.get_logger().warning(
+                f"mission '{mission}' was not asked to end: {answer.reason}"
+            )
+
+    async def _on_run(self, goal: ServerGoalHandle) -> RunMission.Result:
+        asked = goal.request
+        try:
+            data = convert.payload(asked.input, 'the input')
+        except ValueError as error:
+            return _not_begun(goal, str(error))
+        begin = Begin(asked.mission, asked.name, data)
+        answer = await self._ask(
+            lambda key: MissionAsked(key, begin, '', self._nanoseconds(asked.timeout))
+        ) or MissionAnswered(0, Status.REFUSED, self._inactive)
+        exists = answer.result is not None and answer.result.status is ResultStatus.EXISTS
+        if answer.status is not Status.DECIDED and not exists:
+            return _not_begun(goal, answer.reason)
+        key, future = next(self._keys), Future()
+        put = self._put
+        if put is None:
+            return _not_begun(goal, self._inactive)
+        self._goals[key] = (goal, future)
+        put(MissionWatched(key, asked.mission))
+        try:
+            told: MissionTold | None = await future
+        finally:
+            self._goals.pop(key, None)
+            if self._put is not None:
+                self._put(MissionUnwatched(key))
+        if told is None or told.view is None:
+            reason = self._inactive if told is None else 'the mission was forgotten'
+            goal.abort()
+            return RunMission.Result(begun=True, state=MissionState(reason=reason))
+        if told.view.status is MissionStatus.COMPLETED:
+            goal.succeed()
+        elif goal.is_cancel_requested:
+            goal.canceled()
+        else:
+            goal.abort()
+        return RunMission.Result(begun=True, state=convert.state_to_message(told.view))
+
+
+def _not_begun(goal: ServerGoalHandle, reason: str) -> RunMission.Result:
+    goal.abort()
+    return RunMission.Result(begun=False, state=MissionState(reason=reason))
+
+
+def _named(entry: str) -> tuple[str, str]:
+    """Return name and entry point of `name=entry point`; the name may be missing."""
+    name, mark, found = entry.partition('=')
+    return (name.strip(), found.strip()) if mark else ('', entry.strip())
