@@ -105,6 +105,20 @@ class ActivityWork:
         return self._parallel_max - len(self._running) - len(self._starting)
 
     @property
+    def any(self) -> bool:
+        """Whether something runs here, or is to be begun."""
+        return bool(self._running or self._starting)
+
+    def wanted(self, row: MissionRow) -> bool:
+        """Return whether there is something to be begun that this robot may do."""
+        return any(
+            activity.state is ActivityState.READY
+            and may_run(row, activity, self._robot)
+            and (activity.scheduled.robot != ANY_ROBOT or self.has(activity.scheduled.name))
+            for activity in row.activities.values()
+        )
+
+    @property
     def waits(self) -> bool:
         """Whether something has to be tried again when a time has passed."""
         return bool(self._starting) or any(
@@ -171,11 +185,13 @@ class ActivityWork:
         self._starting[key] = 0
 
         def ended(outcome: Outcome | None) -> None:
-            if outcome is None:
-                self._starting[key] = now_ns + RETRY_NS
-            else:
-                # The state says whether it is ours.
+            done = isinstance(outcome, MissionResult) and (
+                outcome.status is MissionResultStatus.DONE
+            )
+            if done:
                 self._starting.pop(key, None)
+            elif key in self._starting:
+                self._starting[key] = now_ns + RETRY_NS
 
         self._proposals.operate(StartActivity(_attempt(key), self._robot, key.lease), ended)
 
@@ -183,11 +199,13 @@ class ActivityWork:
         """Tell what is to be told of those that run here, and end what is no longer wanted."""
         sure = self._lease.sure(now_ns)
         for key, retry_ns in tuple(self._starting.items()):
-            if retry_ns and now_ns >= retry_ns:
-                del self._starting[key]
-                row = self._missions().get(key.mission)
-                if row is not None:
-                    self.look(row, now_ns, now_ns)
+            if not retry_ns or now_ns < retry_ns or not sure:
+                continue
+            del self._starting[key]
+            row = self._missions().get(key.mission)
+            if row is not None:
+                # It may be begun by somebody else by now, or be ready for this robot's new lease.
+                self.look(row, now_ns, now_ns)
         for running in tuple(self._running.values()):
             row = self._missions().get(running.key.mission)
             activity = None if row is None else self._mine(row, running.key)

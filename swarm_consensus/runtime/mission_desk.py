@@ -163,6 +163,8 @@ class MissionDesk:
             outcome = self._state.outcome(request_id)
             if outcome is not None:
                 self.applied(request_id, outcome, outputs)
+        for key, mission in tuple(self._watches.items()):
+            self._tell(key, mission, outputs)
 
     # -- looking ----------------------------------------------------------------------------------
 

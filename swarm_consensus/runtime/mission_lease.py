@@ -1,8 +1,8 @@
 """
 The lease with which a robot works for missions.
 
-It is held while there are missions that are not ended, and given up by letting it end. Leases that
-an earlier boot of this robot has left are ended at once: what hangs on them need not wait.
+It is held while the robot has something to do for missions, and given up by letting it end. Leases
+that an earlier boot of this robot has left are ended at once: what hangs on them need not wait.
 """
 
 from __future__ import annotations

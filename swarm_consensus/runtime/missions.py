@@ -111,6 +111,8 @@ class MissionWork:
         self._free_ns: dict[str, int] = {}
         self._claiming: set[str] = set()
         self._works = bool(registry.missions or registry.activities)
+        # Missions of which this robot is the worker, or for which it has something to do.
+        self._mine: set[str] = set()
         self._replayed = 0
 
     @property
@@ -128,9 +130,7 @@ class MissionWork:
     @property
     def due_ns(self) -> int | None:
         """Return when the lease is to be kept alive; None: there is nothing to keep it for."""
-        if not self._works or not self._state.missions.running:
-            return None
-        return self._lease.due_ns
+        return self._lease.due_ns if self._needs_lease else None
 
     def _interpreter(self, row: MissionRow) -> Interpreter | None:
         """Return what runs a mission here, if it has taken all of its history in."""
@@ -169,6 +169,10 @@ class MissionWork:
         """Note that the state came by a snapshot."""
         self._proposals.installed()
         self.desk.installed(outputs)
+        # What has ended meanwhile, or was forgotten, nobody else tells of.
+        for mission in {**self._locals, **self._free_ns, **dict.fromkeys(sorted(self._mine))}:
+            if mission not in self._state.missions.running:
+                self._let_go(mission)
 
     # -- every step -------------------------------------------------------------------------------
 
@@ -181,7 +185,7 @@ class MissionWork:
         if not self._works or not (missions.running or touched or self._locals):
             return False
         made = self._proposals.made
-        if missions.running:
+        if self._needs_lease:
             self._lease.hold(now_ns)
         looked_at = dict.fromkeys(touched)
         looked_at.update(self._unfinished)
@@ -195,7 +199,13 @@ class MissionWork:
             else:
                 self._look(row, now_ns, outputs)
         self._activities.step(now_ns, outputs)
+        if self._needs_lease and not self._lease.lease:
+            self._lease.hold(now_ns)
         return self._proposals.made > made
+
+    @property
+    def _needs_lease(self) -> bool:
+        return bool(self._mine or self._activities.any)
 
     def _look(self, row: MissionRow, now_ns: int, outputs: list[Output]) -> None:
         self._end_old_leases(row)
@@ -220,13 +230,19 @@ class MissionWork:
             self._free_ns.pop(mission, None)
         else:
             self._free_ns.setdefault(mission, now_ns)
+        if row.worker == self._robot or free or self._activities.wanted(row):
+            self._mine.add(mission)
+        else:
+            self._mine.discard(mission)
         turn_ns = self._free_ns.get(mission, now_ns) + self._turn(mission, now_ns)
         if free and code is not None and lease and now_ns >= turn_ns:
             self._claim(row, lease, code)
         if row.activities:
             self._activities.look(row, now_ns, turn_ns)
             self._activities.begun(row, now_ns, outputs)
-            if self._activities.room <= 0 or not self._lease.sure(now_ns):
+            if self._activities.wanted(row) and (
+                self._activities.room <= 0 or not self._lease.sure(now_ns)
+            ):
                 self._unfinished[mission] = None
 
     def _turn(self, mission: str, now_ns: int) -> int:
@@ -352,6 +368,7 @@ class MissionWork:
         self._drop(mission)
         self._free_ns.pop(mission, None)
         self._claiming.discard(mission)
+        self._mine.discard(mission)
 
 
 def _rank(mission: str, robot: str) -> bytes:

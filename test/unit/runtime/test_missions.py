@@ -18,6 +18,7 @@ from swarm_consensus.protocols.missions.events import (
     WorkerChanged,
 )
 from swarm_consensus.protocols.missions.operations import Forget
+from swarm_consensus.runtime.mission_events import MissionTold, MissionWatched
 
 COMPLETED = MissionStatus.COMPLETED
 
@@ -278,6 +279,55 @@ def test_wrong_code_stops_a_mission_and_corrected_code_goes_on() -> None:
     swarm.signal('r1', 'm', 'go', 'on')
     assert swarm.finish('m') is COMPLETED
     assert set(swarm.runs.values()) == {1}
+
+
+def test_only_a_robot_that_has_something_to_do_keeps_a_lease() -> None:
+    """A mission that waits costs one lease and the moves of time; when it has ended, nothing."""
+    swarm = MissionSwarm(code)
+    swarm.elect()
+    swarm.begin('r1', 'm', 'listen')
+    swarm.run(10)
+    row = swarm.row('m')
+    state = swarm.world.runtime('r1')._state  # type: ignore[union-attr]
+    assert row is not None
+    assert [lease for lease, _, _ in state.keyvalue.leases.rows()] == [row.lease]
+    for _ in range(3):
+        swarm.signal('r2', 'm', 'word')
+    assert swarm.finish('m') is COMPLETED
+    swarm.run(10)
+    assert not len(state.keyvalue.leases)
+    index = state.index
+    swarm.run(10)
+    assert state.index == index, 'nothing is committed any more'
+
+
+def test_a_robot_that_comes_back_by_a_snapshot_goes_on() -> None:
+    """Missions that ended while it was away are over for it too, and those who watch are told."""
+    swarm = MissionSwarm(code, snapshot_entries=40, trailing_entries=5)
+    swarm.elect()
+    swarm.begin('r1', 'm', 'ten_steps')
+    swarm.begin('r2', 'n', 'listen')
+    swarm.run_until(lambda: len(swarm.jobs) >= 4)
+    away = next(robot for robot in swarm.robots if robot != swarm.leader)
+    swarm.world.put(away, MissionWatched(7, 'm'))
+    swarm.world.network.split([[away], [r for r in swarm.robots if r != away]])
+    assert swarm.finish('m') is COMPLETED
+    rest = next(robot for robot in swarm.robots if robot != away)
+    swarm.ask(rest, Forget('m'))
+    for number in range(60):
+        swarm.signal(rest, 'n', 'other', number)
+    swarm.run(2)
+    swarm.world.network.heal()
+    swarm.run(5)
+    assert swarm.row('m', away) is None
+    told = [output for output in swarm.outputs(away, MissionTold) if output.key == 7]
+    assert told[-1].view is None, 'it was forgotten'
+    for number in range(3):
+        swarm.signal(away, 'n', 'word', number)
+    assert swarm.finish('n') is COMPLETED
+    swarm.run(10)
+    state = swarm.world.runtime(away)._state  # type: ignore[union-attr]
+    assert not len(state.keyvalue.leases)
 
 
 def test_a_robot_without_code_serves_its_users_and_claims_nothing() -> None:
