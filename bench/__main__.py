@@ -30,6 +30,7 @@ MODULES = (
     'overload',
     'models',
     'membership',
+    'missions',
 )
 OUTPUT = Path('build/bench.json')
 BUSY_SHARE = 0.5
