@@ -26,7 +26,12 @@ from swarm_consensus.missions.loop import Future, Task
 from swarm_consensus.missions.payload import pack
 from swarm_consensus.missions.places import caller
 from swarm_consensus.protocols.missions.events import (
+    ATTEMPTS_MAX,
     DURATION_MS_MAX,
+    FACTOR_PERCENT_MAX,
+    FACTOR_PERCENT_MIN,
+    FINAL_KINDS_MAX,
+    ID_CHARACTERS_MAX,
     NAME_CHARACTERS_MAX,
     ActivityScheduled,
     ChildStarted,
@@ -123,6 +128,7 @@ class Mission:
         """
         engine = self._engine
         self._may_step()
+        _check(robot, delivery, retry)
         number = engine.number()
         command = ActivityScheduled(
             number,
@@ -397,6 +403,29 @@ def _name(name: str, what: str) -> str:
         raise ValueError(f'the name of {what} has 1 to {NAME_CHARACTERS_MAX} characters')
     name.encode()
     return name
+
+
+def _check(robot: str, delivery: Delivery, retry: Retry) -> None:
+    """Refuse here what could not go into the log."""
+    if not isinstance(robot, str) or len(robot) > ID_CHARACTERS_MAX:
+        raise ValueError(f'the name of a robot has {ID_CHARACTERS_MAX} characters at most')
+    robot.encode()
+    if not isinstance(delivery, Delivery):
+        raise ValueError(f'delivery is {delivery!r}; it is one of Delivery')
+    if not (
+        1 <= retry.attempts_max <= ATTEMPTS_MAX
+        and 0 <= retry.first_ms <= DURATION_MS_MAX
+        and 0 <= retry.longest_ms <= DURATION_MS_MAX
+        and FACTOR_PERCENT_MIN <= retry.factor_percent <= FACTOR_PERCENT_MAX
+        and len(retry.final_kinds) <= FINAL_KINDS_MAX
+    ):
+        raise ValueError(
+            f'{retry}: attempts_max is from 1 to {ATTEMPTS_MAX}, times from 0 to a year, '
+            f'factor_percent from {FACTOR_PERCENT_MIN} to {FACTOR_PERCENT_MAX}, and there are '
+            f'{FINAL_KINDS_MAX} final kinds at most'
+        )
+    for kind in retry.final_kinds:
+        _name(kind, 'a final kind')
 
 
 def _ms(seconds: float, what: str) -> int:

@@ -57,6 +57,9 @@ from swarm_consensus.protocols.missions.events import (
 
 MissionFunction = Callable[[Mission, Any], Coroutine[Any, Any, object]]
 
+# Code that catches Cancelled and goes on asking would do so for ever.
+REFUSED_MAX = 1_000
+
 # Facts that the code does not hear of.
 _UNHEARD = frozenset({WorkerChanged, ActivityStarted})
 
@@ -100,6 +103,8 @@ class Interpreter:
         self._queries: dict[str, Callable[[Any], object]] = {}
         self._conditions: list[tuple[Callable[[], object], Future[None]]] = []
         self._querying = False
+        # Steps that were refused since the last fact.
+        self._refused = 0
         self._halted = False
         self._taken_down = False
 
@@ -202,6 +207,7 @@ class Interpreter:
                 self._where(), self.position, f'the history begins with {describe(event)}'
             )
         self.now_ms = recorded.time_ms
+        self._refused = 0
         _TAKE[kind](self, event)
         self._settle()
 
@@ -326,6 +332,12 @@ class Interpreter:
             raise RuntimeError('a query must not change anything: no step, timer or signal in it')
         current = self.loop.current
         if current is not None and current.must_end:
+            self._refused += 1
+            if self._refused > REFUSED_MAX:
+                self.fatal(
+                    f'the code was refused {REFUSED_MAX} steps after it was asked to end, and goes '
+                    'on asking; let Cancelled through, or put clean-up into a shield'
+                )
             raise Cancelled(self.cancel_reason or 'cancelled')
 
     def number(self) -> int:

@@ -27,6 +27,9 @@ PAYLOAD_BYTES_MAX = 16_384
 # A year.
 DURATION_MS_MAX = 366 * 24 * 3600 * 1000
 ATTEMPTS_MAX = 1000
+FACTOR_PERCENT_MIN = 100
+FACTOR_PERCENT_MAX = 10_000
+FINAL_KINDS_MAX = 32
 # Signals that one run may hand to the next unread.
 SIGNALS_KEPT_MAX = 64
 
@@ -91,9 +94,11 @@ class Retry:
 
     attempts_max: _Attempt = 5
     first_ms: _Duration = 1000
-    factor_percent: Annotated[int, Bounds(minimum=100, maximum=10_000)] = 200
+    factor_percent: Annotated[
+        int, Bounds(minimum=FACTOR_PERCENT_MIN, maximum=FACTOR_PERCENT_MAX)
+    ] = 200
     longest_ms: _Duration = 60_000
-    final_kinds: Annotated[tuple[_Name, ...], Bounds(length_max=32)] = ()
+    final_kinds: Annotated[tuple[_Name, ...], Bounds(length_max=FINAL_KINDS_MAX)] = ()
 
     def backoff_ms(self, attempt: int) -> int:
         """Return the time between the end of an attempt (from 1) and the next one."""

@@ -13,6 +13,7 @@ from swarm_consensus.missions import (
     Cancelled,
     Mission,
     MissionError,
+    Retry,
     TimedOutError,
 )
 from swarm_consensus.missions.interpreter import Interpreter
@@ -425,6 +426,20 @@ def test_code_that_never_waits_is_stopped() -> None:
     assert play.worker.problem is not None and 'without waiting' in str(play.worker.problem)
 
 
+def test_code_that_does_not_let_itself_be_ended_is_stopped() -> None:
+    async def immortal(mission: Mission, _: Any) -> None:
+        while True:
+            with suppress(Cancelled):
+                await mission.sleep(1)
+
+    play = Play(immortal)
+    play.settle()
+    play.cancel()
+    play.run()
+    assert play.worker.problem is not None and 'let Cancelled through' in str(play.worker.problem)
+    assert 'test_features.py:' in play.worker.problem.place
+
+
 def test_inputs_that_cannot_travel_are_refused_where_they_are_given() -> None:
     async def wrong(mission: Mission, which: Any) -> None:
         await mission.activity('a', {'nan': float('nan'), 'set': {1}, 'long': 'x' * 20_000}[which])
@@ -432,6 +447,28 @@ def test_inputs_that_cannot_travel_are_refused_where_they_are_given() -> None:
     for which, reason in (('nan', 'JSON'), ('set', 'JSON'), ('long', '16384 are allowed')):
         end = Play(wrong, which).run()
         assert isinstance(end, MissionFailed) and reason in end.message
+
+
+@pytest.mark.parametrize(
+    ('options', 'reason'),
+    [
+        ({'robot': 'r' * 300}, 'name of a robot'),
+        ({'delivery': 1}, 'one of Delivery'),
+        ({'retry': Retry(attempts_max=0)}, 'attempts_max is from 1'),
+        ({'retry': Retry(factor_percent=50)}, 'factor_percent from 100'),
+        ({'retry': Retry(final_kinds=('',))}, 'a final kind'),
+        ({'start_to_close': -1}, 'start_to_close'),
+        ({'heartbeat': float('nan')}, 'heartbeat'),
+    ],
+)
+def test_options_that_cannot_be_are_refused_where_they_are_given(
+    options: dict[str, Any], reason: str
+) -> None:
+    async def wrong(mission: Mission, _: Any) -> None:
+        await mission.activity('a', **options)
+
+    end = Play(wrong).run()
+    assert isinstance(end, MissionFailed) and reason in end.message
 
 
 def started(input: bytes = b'null') -> Recorded:
