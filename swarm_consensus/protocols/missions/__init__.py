@@ -13,8 +13,13 @@ from swarm_consensus.protocols.missions.operations import (
     MissionResultStatus,
     Operation,
 )
-from swarm_consensus.protocols.missions.rows import Activity, ActivityState, MissionRow
-from swarm_consensus.protocols.missions.table import Missions, MissionsImage
+from swarm_consensus.protocols.missions.rows import (
+    Activity,
+    ActivityState,
+    MissionRow,
+    MissionsImage,
+)
+from swarm_consensus.protocols.missions.table import Missions
 
 __all__ = [
     'Activity',

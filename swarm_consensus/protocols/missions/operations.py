@@ -33,6 +33,8 @@ HISTORY_EVENTS_LIMIT = 24_000
 HISTORY_BYTES_LIMIT = 8 << 20
 # Of all missions. Together with the keys and the sessions below the largest snapshot (64 MiB).
 MISSIONS_BYTES_MAX = 16 << 20
+# Beyond that and this, the mission fails that something happens to.
+MISSIONS_BYTES_SPARE = 4 << 20
 # Missions that have ended, which are kept to be looked at.
 CLOSED_MAX = 1_000
 APPEND_EVENTS_MAX = 256

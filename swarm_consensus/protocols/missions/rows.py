@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated
 
-from swarm_consensus.protocols.bounds import Bounds
+from swarm_consensus.protocols.bounds import SIGNED, Bounds
 from swarm_consensus.protocols.images import ImageError
 from swarm_consensus.protocols.missions.events import COMMAND_TYPES as _COMMAND_TYPES
 from swarm_consensus.protocols.missions.events import (
@@ -25,6 +25,7 @@ from swarm_consensus.protocols.missions.operations import (
     APPEND_EVENTS_MAX,
     CODES_MAX,
     HISTORY_EVENTS_LIMIT,
+    MISSIONS_MAX,
 )
 
 # One operation is looked at as a whole before a history is found too long.
@@ -110,6 +111,35 @@ class MissionImage:
     history: Annotated[tuple[Recorded, ...], Bounds(length_max=_HISTORY_MAX)]
     activities: tuple[ActivityRow, ...]
     children: tuple[tuple[int, Annotated[str, Bounds(length_max=ID_CHARACTERS_MAX)]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MissionsImage:
+    """
+    All missions; equal tables have equal images.
+
+    :param begun: how many were begun ever.
+    :param ended: how many have ended ever.
+    :param missions: in order of their ids.
+    :param alarms: mission, what, number, duration and deadline, in order.
+    """
+
+    begun: int
+    ended: int
+    missions: Annotated[tuple[MissionImage, ...], Bounds(length_max=MISSIONS_MAX)]
+    alarms: Annotated[
+        tuple[
+            tuple[
+                Annotated[str, Bounds(length_max=ID_CHARACTERS_MAX)],
+                int,
+                int,
+                int,
+                Annotated[int, SIGNED],
+            ],
+            ...,
+        ],
+        Bounds(length_max=1 << 20),
+    ]
 
 
 class MissionRow:

@@ -7,10 +7,7 @@ Whoever calls it says how late it is and which leases there are; both are part o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Annotated
 
-from swarm_consensus.protocols.bounds import SIGNED, Bounds
 from swarm_consensus.protocols.images import ImageError
 from swarm_consensus.protocols.missions import operations as bounds
 from swarm_consensus.protocols.missions.activities import Activities
@@ -56,7 +53,7 @@ from swarm_consensus.protocols.missions.operations import (
     Signal,
     StartActivity,
 )
-from swarm_consensus.protocols.missions.rows import MissionImage, MissionRow
+from swarm_consensus.protocols.missions.rows import MissionRow, MissionsImage
 
 Alive = Callable[[int], bool]
 
@@ -66,35 +63,6 @@ _STATUS: dict[type, MissionStatus] = {
     MissionFailed: MissionStatus.FAILED,
     MissionCancelled: MissionStatus.CANCELLED,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class MissionsImage:
-    """
-    All missions; equal tables have equal images.
-
-    :param begun: how many were begun ever.
-    :param ended: how many have ended ever.
-    :param missions: in order of their ids.
-    :param alarms: mission, what, number, duration and deadline, in order.
-    """
-
-    begun: int
-    ended: int
-    missions: Annotated[tuple[MissionImage, ...], Bounds(length_max=bounds.MISSIONS_MAX)]
-    alarms: Annotated[
-        tuple[
-            tuple[
-                Annotated[str, Bounds(length_max=ID_CHARACTERS_MAX)],
-                int,
-                int,
-                int,
-                Annotated[int, SIGNED],
-            ],
-            ...,
-        ],
-        Bounds(length_max=1 << 20),
-    ]
 
 
 class Missions:
@@ -206,6 +174,7 @@ class Missions:
         if (
             len(row.history) >= bounds.HISTORY_EVENTS_MAX
             or row.size + event_bytes(signal) > bounds.HISTORY_BYTES_LIMIT // 2
+            or not self._make_room(event_bytes(signal))
         ):
             return MissionResultStatus.FULL
         self.record(row, signal)
@@ -226,15 +195,9 @@ class Missions:
     def _create(
         self, mission: str, started: MissionStarted, robot: str, lease: int
     ) -> MissionResultStatus:
-        size = event_bytes(started)
-        while self._ended_order and (
-            len(self._rows) >= bounds.MISSIONS_MAX or self._bytes + size > bounds.MISSIONS_BYTES_MAX
-        ):
+        while self._ended_order and len(self._rows) >= bounds.MISSIONS_MAX:
             self._drop(next(iter(self._ended_order)))
-        if (
-            len(self._rows) >= bounds.MISSIONS_MAX
-            or self._bytes + size > bounds.MISSIONS_BYTES_MAX
-        ):
+        if len(self._rows) >= bounds.MISSIONS_MAX or not self._make_room(event_bytes(started)):
             return MissionResultStatus.FULL
         self._begun += 1
         row = MissionRow(mission, started.name, self._begun)
@@ -431,16 +394,33 @@ class Missions:
         while len(self._ended_order) > bounds.CLOSED_MAX:
             self._drop(next(iter(self._ended_order)))
 
+    def _make_room(self, size: int) -> bool:
+        """Return whether there is room for so many bytes, for which ended missions may go."""
+        while self._ended_order and self._bytes + size > bounds.MISSIONS_BYTES_MAX:
+            self._drop(next(iter(self._ended_order)))
+        return self._bytes + size <= bounds.MISSIONS_BYTES_MAX
+
     def _hold_bounds(self, row: MissionRow) -> None:
-        """Let a mission fail whose history has grown beyond its bounds."""
-        events, size = len(row.history), row.size
-        if events <= bounds.HISTORY_EVENTS_LIMIT and size <= bounds.HISTORY_BYTES_LIMIT:
+        """Let a mission fail whose history has grown beyond its bounds, or beyond those of all."""
+        if row.status.closed:
             return
-        message = (
-            f'the history of this run has {events} events and {size} bytes, at most '
-            f'{bounds.HISTORY_EVENTS_LIMIT} and {bounds.HISTORY_BYTES_LIMIT} are kept; call '
-            'mission.continue_as_new as soon as mission.continue_advised'
-        )
+        events, size = len(row.history), row.size
+        if events > bounds.HISTORY_EVENTS_LIMIT or size > bounds.HISTORY_BYTES_LIMIT:
+            message = (
+                f'the history of this run has {events} events and {size} bytes, at most '
+                f'{bounds.HISTORY_EVENTS_LIMIT} and {bounds.HISTORY_BYTES_LIMIT} are kept; call '
+                'mission.continue_as_new as soon as mission.continue_advised'
+            )
+        elif (
+            not self._make_room(0)
+            and self._bytes > bounds.MISSIONS_BYTES_MAX + bounds.MISSIONS_BYTES_SPARE
+        ):
+            message = (
+                f'all missions together have {self._bytes} bytes, of {bounds.MISSIONS_BYTES_MAX}; '
+                'let long ones continue_as_new, and pass the names of large data, not the data'
+            )
+        else:
+            return
         row.commands += 1
         event = MissionFailed(row.commands, 'HistoryFull', message)
         self.record(row, event)

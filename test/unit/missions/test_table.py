@@ -482,6 +482,27 @@ def test_all_missions_together_have_a_bound(log: Log, monkeypatch: pytest.Monkey
     assert results.count(DONE) == 4 and results[-1] is MissionResultStatus.FULL
 
 
+def test_missions_that_run_are_held_to_the_bound_of_all(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ended ones go first, then signals are refused, then the mission that still grows fails."""
+    log.begin('ended')
+    log.append(MissionCompleted(1, b''), mission='ended')
+    monkeypatch.setattr(bounds, 'MISSIONS_BYTES_MAX', 3000)
+    monkeypatch.setattr(bounds, 'MISSIONS_BYTES_SPARE', 1000)
+    number = 0
+    while log.do(Signal('m', 's', b'x' * 200)) is DONE:
+        number += 1
+    assert number >= 5 and log.missions.get('ended') is None
+    steps = 0
+    while log.row().status is MissionStatus.RUNNING:
+        steps += 1
+        assert log.append(activity(steps, input=b'x' * 200)) is DONE
+        assert steps < 20
+    last = log.events()[-1]
+    assert isinstance(last, MissionFailed) and 'all missions together' in last.message
+
+
 def random_operation(log: Log, chance: Random) -> None:
     """Something that a robot may do, sensible or not."""
     name = chance.choice(['m', 'n', 'm/1.1', 'o'])
