@@ -111,6 +111,7 @@ _RUNTIME = (
     'pynacl >= 1.5',
     'pyyaml >= 6.0',
     'rich >= 13.0',
+    'scipy >= 1.11',
     'zstandard >= 0.22',
 )
 
@@ -120,7 +121,6 @@ _EXTRAS: dict[str, tuple[str, ...]] = {
     'demo': (
         'matplotlib >= 3.8',
         'scikit-learn >= 1.4',
-        'scipy >= 1.11',
         'threadpoolctl >= 3.2',
     ),
     'test': (

@@ -53,7 +53,7 @@ BELOW_NODES = frozenset(
 )
 
 RULES = {
-    'protocols': rule('', 'numpy'),
+    'protocols': rule('', 'numpy scipy'),
     'decision': rule('protocols', 'numpy'),
     'missions': rule('protocols', 'numpy'),
     'storage': rule('protocols', 'numpy'),
