@@ -1,5 +1,5 @@
 """
-The replicated state: decisions, the key-value store, missions and the sessions, driven by the log.
+The replicated state, driven by the log: decisions, the key-value store, missions, tasks, sessions.
 
 Deterministic by construction: `apply` uses nothing but the entries themselves. The digest is a
 hash chain over them, so that two robots can compare their whole history in 32 bytes. Equal logs
@@ -33,6 +33,7 @@ from swarm_consensus.decision.types import (
     Decision,
     KeyValueCommand,
     MissionCommand,
+    TaskCommand,
     TimeCommand,
 )
 from swarm_consensus.protocols.bounds import Bounds
@@ -58,6 +59,13 @@ from swarm_consensus.protocols.sessions import (
     Sessions,
     parse_request_id,
 )
+from swarm_consensus.protocols.tasks import (
+    BookImage,
+    TaskBook,
+    TaskRecord,
+    TaskResult,
+    TaskResultStatus,
+)
 from swarm_consensus.protocols.values import value
 
 EXPIRED = (
@@ -69,12 +77,16 @@ _DIGEST_BYTES = 16
 _RESULT_BYTES = 100
 _OUTCOMES = Bounds(length_max=OUTCOMES_MAX)
 
-Outcome = Decision | Result | MissionResult
+Outcome = Decision | Result | MissionResult | TaskResult
+# What somebody asks for once, and is answered.
+_Asking = Command | KeyValueCommand | MissionCommand | TaskCommand
 
 # place of the session, sequence number, status, index, version, modified index, lease, ttl in ms
 _ResultRow = tuple[int, int, int, int, int, int, int, int]
 # place of the session, sequence number, status, index, epoch, length of the history
 _MissionResultRow = tuple[int, int, int, int, int, int]
+# place of the session, sequence number, status, index, revision
+_TaskResultRow = tuple[int, int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +98,7 @@ class StateImage:
     :param sessions: (id, floor, base index, index of the last use), longest ago first.
     :param decided: (place of the session, sequence number, decision): its outcomes.
     :param results: (place of the session, sequence number, result ...): its outcomes.
+    :param task_results: likewise, of operations on tasks.
     """
 
     index: int
@@ -97,6 +110,8 @@ class StateImage:
     sessions: tuple[SessionRow, ...]
     decided: Annotated[tuple[tuple[int, int, DecisionRow], ...], _OUTCOMES]
     results: Annotated[tuple[_ResultRow, ...], _OUTCOMES]
+    tasks: BookImage
+    task_results: Annotated[tuple[_TaskResultRow, ...], _OUTCOMES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +136,18 @@ class Applied:
     What one command did.
 
     :param outcome: of the first entry with this request id; a Decision for a Command, a Result
-        for a KeyValueCommand, a MissionResult for a MissionCommand, None for a TimeCommand.
+        for a KeyValueCommand, a MissionResult for a MissionCommand, a TaskResult for a TaskCommand,
+        None for a TimeCommand.
     :param fresh: this entry did it; False where it was refused or repeated another.
     :param events: changes of keys, in order.
+    :param tasks: those that were changed, as they stand then, in order.
     """
 
     request_id: str
     outcome: Outcome | None
     fresh: bool
     events: Sequence[Event] = ()
+    tasks: Sequence[TaskRecord] = ()
 
 
 class ReplicatedState:
@@ -139,6 +157,7 @@ class ReplicatedState:
     :ivar ledger: the decisions.
     :ivar keyvalue: the key-value store.
     :ivar missions: the missions, whose workers hold leases of that store and live by its time.
+    :ivar tasks: the tasks, and which robots have them.
     :ivar index: last entry applied.
     :ivar term: its term.
     """
@@ -147,6 +166,7 @@ class ReplicatedState:
         self.ledger = Ledger()
         self.keyvalue = KeyValueStore()
         self.missions = Missions()
+        self.tasks = TaskBook()
         self.index = 0
         self.term = 0
         self._sessions = _no_sessions()
@@ -187,10 +207,12 @@ class ReplicatedState:
             counted, events = self.keyvalue.elapse(
                 index, command.previous_index, command.elapsed_ms
             )
+            leases = self.keyvalue.leases
+            tasks: Sequence[TaskRecord] = ()
             if counted:
-                leases = self.keyvalue.leases
                 self.missions.elapse(leases.time_ms, leases.__contains__)
-            return Applied(command.request_id, None, counted, events)
+                tasks = self.tasks.elapse(index, leases.time_ms)
+            return Applied(command.request_id, None, counted, events, tasks)
         session, sequence = parse_request_id(command.request_id)
         request = Request(session, sequence, command.acked, command.base_index)
         admission, outcome = self._sessions.admit(index, request)
@@ -203,7 +225,7 @@ class ReplicatedState:
             self._sessions.finish(request, applied.outcome)
         return applied
 
-    def _do(self, command: Command | KeyValueCommand | MissionCommand) -> Applied:
+    def _do(self, command: _Asking) -> Applied:
         if isinstance(command, Command):
             decision, fresh = self.ledger.apply(self.index, self.term, command)
             return Applied(command.request_id, decision, fresh)
@@ -213,27 +235,37 @@ class ReplicatedState:
                 self.index, command.operation, leases.time_ms, leases.__contains__
             )
             return Applied(command.request_id, done, done.status is MissionResultStatus.DONE)
+        if isinstance(command, TaskCommand):
+            answer, tasks = self.tasks.apply(self.index, leases.time_ms, command.operation)
+            changed = answer.status is TaskResultStatus.DONE
+            return Applied(command.request_id, answer, changed, (), tasks)
         result, events = self.keyvalue.apply(self.index, command.operation)
         if command.revoke is not None:
             self.missions.leases_ended(leases.__contains__)
         fresh = result.status is ResultStatus.DONE
         return Applied(command.request_id, result, fresh, events)
 
-    def _expired(self, command: Command | KeyValueCommand | MissionCommand) -> Outcome:
+    def _expired(self, command: _Asking) -> Outcome:
         if isinstance(command, Command):
             return self.ledger.refused(command, EXPIRED)
         if isinstance(command, MissionCommand):
             return MissionResult(MissionResultStatus.SESSION_EXPIRED, self.index)
+        if isinstance(command, TaskCommand):
+            return TaskResult(TaskResultStatus.SESSION_EXPIRED, self.index)
         return Result(ResultStatus.SESSION_EXPIRED, self.index)
 
     # -- images -----------------------------------------------------------------------------------
 
     def image(self) -> AnyImage:
         """Return the whole state."""
-        decided, results, mission_results = [], [], []
+        decided, results, task_results, mission_results = [], [], [], []
         for place, sequence, outcome in self._sessions.outcomes():
             if isinstance(outcome, Decision):
                 decided.append((place, sequence, decision_row(outcome)))
+            elif isinstance(outcome, TaskResult):
+                task_results.append(
+                    (place, sequence, int(outcome.status), outcome.index, outcome.revision)
+                )
             elif isinstance(outcome, Result):
                 results.append(_result_row(place, sequence, outcome))
             else:
@@ -248,6 +280,8 @@ class ReplicatedState:
             self._sessions.rows(),
             tuple(decided),
             tuple(results),
+            self.tasks.image(),
+            tuple(task_results),
         )
         if not self.missions.used and not mission_results:
             return state
@@ -270,16 +304,18 @@ class ReplicatedState:
             raise ImageError(f'a digest of {len(image.digest)} bytes')
         ledger = Ledger.restored(image.ledger, image.index)
         keyvalue = KeyValueStore.restored(image.keyvalue, image.index)
+        tasks = TaskBook.restored(image.tasks, image.index, keyvalue.leases.time_ms)
         outcomes: list[tuple[int, int, Outcome]] = [
             (place, sequence, decision_of_row(row)) for place, sequence, row in image.decided
         ]
         outcomes += [(row[0], row[1], _result_of_row(row)) for row in image.results]
         outcomes += [(row[0], row[1], _mission_result_of_row(row)) for row in mission_results]
+        outcomes += [(row[0], row[1], _task_result_of_row(row)) for row in image.task_results]
         outcomes.sort(key=lambda each: each[:2])
         sessions = _no_sessions()
         sessions.restore(image.index, image.given_up_index, image.sessions, outcomes)
         self.ledger, self.keyvalue, self._sessions = ledger, keyvalue, sessions
-        self.missions = missions
+        self.missions, self.tasks = missions, tasks
         self.index, self.term, self._digest = image.index, image.term, image.digest
 
 
@@ -302,6 +338,13 @@ def _result_row(place: int, sequence: int, result: Result) -> _ResultRow:
         result.lease,
         result.ttl_ms,
     )
+
+
+def _task_result_of_row(row: _TaskResultRow) -> TaskResult:
+    try:
+        return TaskResult(TaskResultStatus(row[2]), *row[3:])
+    except ValueError as error:
+        raise ImageError(str(error)) from error
 
 
 def _result_of_row(row: _ResultRow) -> Result:

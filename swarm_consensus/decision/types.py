@@ -17,6 +17,14 @@ from swarm_consensus.protocols.keyvalue import (
     Revoke,
 )
 from swarm_consensus.protocols.missions import AnyOperation
+from swarm_consensus.protocols.tasks import (
+    AddTask,
+    Award,
+    CancelTask,
+    Renew,
+    Report,
+)
+from swarm_consensus.protocols.tasks import Operation as TaskOperation
 from swarm_consensus.protocols.values import value
 
 ANY_REVISION = -1
@@ -195,7 +203,39 @@ class MissionCommand:
     operation: AnyOperation
 
 
-AnyCommand = Command | KeyValueCommand | TimeCommand | MissionCommand
+@value
+class TaskCommand:
+    """
+    What stands in a COMMAND entry of the log: one operation on the book of tasks.
+
+    :param request_id: as in Command.
+    :raises ValueError: unless it has exactly one operation.
+    """
+
+    request_id: str
+    acked: int = 0
+    base_index: int = 0
+    add: AddTask | None = None
+    cancel: CancelTask | None = None
+    renew: Renew | None = None
+    award: Award | None = None
+    report: Report | None = None
+
+    def __post_init__(self) -> None:
+        if sum(each is not None for each in self._operations) != 1:
+            raise ValueError('a command of the book of tasks has exactly one operation')
+
+    @property
+    def _operations(self) -> tuple[TaskOperation | None, ...]:
+        return self.add, self.cancel, self.renew, self.award, self.report
+
+    @property
+    def operation(self) -> TaskOperation:
+        """Return what is to be done."""
+        return next(each for each in self._operations if each is not None)
+
+
+AnyCommand = Command | KeyValueCommand | TimeCommand | MissionCommand | TaskCommand
 
 
 def keyvalue_command(
@@ -208,6 +248,21 @@ def keyvalue_command(
     return KeyValueCommand(request_id, acked, base_index, *fields)
 
 
+def task_command(
+    request_id: str, operation: TaskOperation, acked: int, base_index: int
+) -> TaskCommand:
+    """Return the command that asks for an operation on the book of tasks."""
+    field = _TASK_FIELDS[type(operation)]
+    return TaskCommand(request_id, acked, base_index, **{field: operation})  # type: ignore[arg-type]
+
+
+_TASK_FIELDS: dict[type, str] = {
+    AddTask: 'add',
+    CancelTask: 'cancel',
+    Renew: 'renew',
+    Award: 'award',
+    Report: 'report',
+}
 # Where each operation stands in a command.
 _PLACES: dict[type, int] = {Put: 0, Delete: 1, Grant: 2, KeepAlive: 3, Revoke: 4}
 

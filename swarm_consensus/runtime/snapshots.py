@@ -22,7 +22,7 @@ from swarm_consensus.protocols.images import ImageError
 from swarm_consensus.transport.codec import Codec
 from swarm_consensus.transport.errors import MalformedError
 
-VERSION = 1
+VERSION = 2
 
 _MAGIC = b'SWCS'
 _CHECK_BYTES = 16

@@ -4,7 +4,8 @@ Which types travel, and under which number. Numbers never change their meaning (
 1..31: Raft, in the order of its MESSAGE_TYPES. 32..47: evidence, from 33 on in the order of the
 MESSAGE_TYPES of protocols/fusion. 48..63: membership, from 52 on that of SWIM in the order of its
 MESSAGE_TYPES. 64..79: agreement, in the order of its MESSAGE_TYPES, then accusations. 96..103:
-shared state, in the order of its MESSAGE_TYPES. 104..111: models.
+shared state, in the order of its MESSAGE_TYPES. 104..111: models. 112..127: allocation,
+in the order of its MESSAGE_TYPES.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from swarm_consensus.decision.types import (
     Contribution,
     KeyValueCommand,
     MissionCommand,
+    TaskCommand,
     TimeCommand,
 )
-from swarm_consensus.protocols import crdt, raft
+from swarm_consensus.protocols import allocation, crdt, raft
 from swarm_consensus.protocols.agreement import messages as agreement
 from swarm_consensus.protocols.agreement.effects import KEPT_TYPES
 from swarm_consensus.protocols.fusion import messages as fusion
@@ -44,6 +46,7 @@ AGREEMENT_KINDS_FROM = 64
 ACCUSATION_KIND = 79
 SHARED_KINDS_FROM = 96
 MODEL_KINDS_FROM = 104
+ALLOCATION_KINDS_FROM = 112
 
 MESSAGE_KINDS: dict[int, type[Any]] = {
     **dict(enumerate(raft.MESSAGE_TYPES, start=RAFT_KINDS_FROM)),
@@ -58,6 +61,7 @@ MESSAGE_KINDS: dict[int, type[Any]] = {
     ACCUSATION_KIND: Accusation,
     **dict(enumerate(crdt.MESSAGE_TYPES, start=SHARED_KINDS_FROM)),
     **dict(enumerate(MODEL_MESSAGES, start=MODEL_KINDS_FROM)),
+    **dict(enumerate(allocation.MESSAGE_TYPES, start=ALLOCATION_KINDS_FROM)),
 }
 
 # What stands in the data of COMMAND entries; on disk for years, so the same rule holds.
@@ -66,6 +70,7 @@ COMMAND_KINDS: dict[int, type[AnyCommand]] = {
     2: KeyValueCommand,
     3: TimeCommand,
     4: MissionCommand,
+    8: TaskCommand,
 }
 
 # What a robot keeps of what it said in agreements; on disk for years.
@@ -85,6 +90,7 @@ NAMED_ONLY: frozenset[type[Any]] = frozenset(
         fusion.Shares,
         fusion.Estimate,
         *MODEL_MESSAGES,
+        *allocation.MESSAGE_TYPES,
     }
 )
 
@@ -104,6 +110,7 @@ _BULK = (
     | {*MODEL_MESSAGES}
 )
 _BELIEF = {Contribution, *fusion.MESSAGE_TYPES, crdt.Delta, crdt.Digest}
+_BELIEF |= {*allocation.MESSAGE_TYPES}
 _URGENT = raft.ELECTION_TYPES | {Presence, NameInUse, HandoverRequest, HandoverReply}
 _URGENT |= {*swim.MESSAGE_TYPES} - _BULK
 

@@ -149,7 +149,8 @@ class Board:
     def hash(self) -> bytes:
         """Return a hash of `known`."""
         if not self._hash:
-            text = repr(self.known()).encode('utf-8', 'backslashreplace')
+            lines = [f'{name}\0{number}\0{version}\n' for name, number, version in self.known()]
+            text = ''.join(lines).encode('utf-8', 'surrogatepass')
             self._hash = hashlib.blake2b(text, digest_size=HASH_BYTES).digest()
         return self._hash
 

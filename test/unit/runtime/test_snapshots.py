@@ -158,8 +158,8 @@ def test_a_damaged_snapshot_is_refused_and_leaves_the_state_alone(snapshot: byte
 def test_a_newer_snapshot_says_what_to_do(snapshot: bytes) -> None:
     """And one of something else what it is not."""
     state = ReplicatedState()
-    with pytest.raises(SnapshotError, match='version 2, this robot reads version 1; bring it'):
-        restore_state(state, snapshot[:4] + b'\2' + snapshot[5:])
+    with pytest.raises(SnapshotError, match='version 3, this robot reads version 2; bring it'):
+        restore_state(state, snapshot[:4] + b'\3' + snapshot[5:])
     with pytest.raises(SnapshotError, match='no snapshot'):
         restore_state(state, b'')
     with pytest.raises(SnapshotError, match='no snapshot'):
