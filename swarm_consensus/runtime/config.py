@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from swarm_consensus.decision.policy import Policy
 from swarm_consensus.decision.subjects import WEIGHT_MAX
 from swarm_consensus.decision.tolerance import tolerance_problem, too_many
 from swarm_consensus.decision.types import Level
+from swarm_consensus.runtime.task_settings import TaskSettings
 from swarm_consensus.transport.budget import RATE_MIN, least_burst, wire_bytes
 from swarm_consensus.transport.signing import SIGNATURE_BYTES
 
@@ -80,6 +81,7 @@ class RuntimeConfig:
     :param mission_lease_ns: silence after which another robot takes over the missions of one, and
         what was begun there counts as lost; up to two `time_period_ns` longer.
     :param mission_activities_max: activities of missions that run at this robot at once.
+    :param tasks: how this robot takes part in the allocation of tasks.
     :raises ValueError: settings that contradict each other, with what to change.
     """
 
@@ -135,6 +137,7 @@ class RuntimeConfig:
     suspicion_multiplier: int = 4
     suspicion_stretch: int = 6
     sync_period_ns: int = 30 * SECOND
+    tasks: TaskSettings = field(default_factory=TaskSettings)
 
     def __post_init__(self) -> None:
         if self.guest and not self.open_membership:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from swarm_consensus.decision.subjects import View
 from swarm_consensus.decision.types import Decision, Status
 from swarm_consensus.protocols import crdt
+from swarm_consensus.protocols.allocation import Worker
 from swarm_consensus.protocols.gossip.swim.effects import News
 from swarm_consensus.protocols.gossip.swim.messages import State
 from swarm_consensus.protocols.keyvalue import Event, Item, Operation, Result, WatchEnded
@@ -15,6 +16,13 @@ from swarm_consensus.protocols.parameters.contributions import Manifest
 from swarm_consensus.protocols.parameters.effects import TransferCounters
 from swarm_consensus.protocols.parameters.exchange import Make, Ready
 from swarm_consensus.protocols.raft import Role
+from swarm_consensus.protocols.tasks import (
+    AddTask,
+    CancelTask,
+    ReportKind,
+    TaskRecord,
+    TaskResult,
+)
 from swarm_consensus.protocols.values import value
 from swarm_consensus.runtime.mission_events import MissionInput, MissionOutput
 from swarm_consensus.transport.frame import FrameCounters, FrameHeader
@@ -300,6 +308,57 @@ class Tuned:
     status_period_ns: int
 
 
+@value
+class TaskAsked:
+    """Somebody at this robot wants a task added or cancelled."""
+
+    key: int
+    operation: AddTask | CancelTask
+    request_id: str
+    timeout_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class TasksAsked:
+    """
+    Somebody at this robot reads the tasks as far as its log is applied.
+
+    :param name: of one task; '': all.
+    :param ended: those that have ended, too.
+    """
+
+    key: int
+    name: str = ''
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerTold:
+    """
+    This robot can take tasks, and is here; None: it goes off duty.
+
+    To be told again whenever it has moved.
+    """
+
+    worker: Worker | None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkTold:
+    """
+    What has become of a task that this robot was told to begin; it has stopped.
+
+    :param award: of the `TaskGo`.
+    :param kind: DONE, FAILED or STOPPED.
+    """
+
+    task: str
+    award: int
+    kind: ReportKind
+    reason: str = ''
+
+
+TASK_INPUTS = (TaskAsked, TasksAsked, WorkerTold, WorkTold)
 KEY_VALUE_INPUTS = (KeyValueAsked, RangeAsked, WatchAsked, WatchTaken, WatchCancelled)
 SHARED_INPUTS = (
     SharedAsked,
@@ -336,6 +395,10 @@ Input = (
     | ModelMade
     | ModelDamaged
     | MissionInput
+    | TaskAsked
+    | TasksAsked
+    | WorkerTold
+    | WorkTold
     | Tuned
 )
 
@@ -724,6 +787,63 @@ class MemberChanged:
     accuser: str
 
 
+@value
+class TaskAnswered:
+    """
+    The outcome of a TaskAsked; always follows.
+
+    :param status: DECIDED where it was done.
+    :param result: what the book answered, where it was asked.
+    """
+
+    key: int
+    status: Status
+    reason: str
+    result: TaskResult | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TasksAnswered:
+    """
+    The outcome of a TasksAsked; always follows.
+
+    :param applied_index: log index at which the tasks stood so.
+    :param records: first those that have not ended, in order of their names, then the others in the
+        order in which they ended.
+    """
+
+    key: int
+    applied_index: int
+    records: tuple[TaskRecord, ...]
+
+
+@value
+class TaskChanged:
+    """A task has changed, in the order of the log."""
+
+    record: TaskRecord
+
+
+@value
+class TaskGo:
+    """This robot is to carry a task out, from now; a WorkTold is to follow."""
+
+    record: TaskRecord
+
+
+@value
+class TaskStop:
+    """
+    This robot is to stop at once what it does for a task; a WorkTold is to follow, where none did.
+
+    :param award: of the `TaskGo`.
+    """
+
+    task: str
+    award: int
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """Something a person should read in the log of the robot."""
@@ -759,5 +879,10 @@ Output = (
     | NameTaken
     | Misbehaved
     | MemberChanged
+    | TaskAnswered
+    | TasksAnswered
+    | TaskChanged
+    | TaskGo
+    | TaskStop
     | Notice
 )

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from swarm_consensus.protocols.allocation import MESSAGE_TYPES as ALLOCATION_MESSAGES
+from swarm_consensus.protocols.allocation import Message as AllocationMessage
 from swarm_consensus.protocols.raft import MESSAGE_TYPES, Raft
 from swarm_consensus.runtime.agreed_work import AGREEMENT_MESSAGES, AgreedWork
 from swarm_consensus.runtime.config import RuntimeConfig
@@ -23,6 +25,7 @@ from swarm_consensus.runtime.models import ModelWork
 from swarm_consensus.runtime.post import Post
 from swarm_consensus.runtime.shared import SHARED_MESSAGES, Shared
 from swarm_consensus.runtime.swim_work import SWIM_TYPES, SwimWork
+from swarm_consensus.runtime.tasks import TaskWork
 from swarm_consensus.runtime.wire import NAMED_ONLY
 from swarm_consensus.transport.frame import TrafficClass
 from swarm_consensus.transport.guard import Contact, Guard, Receipt, Verdict
@@ -55,6 +58,7 @@ class Intake:
         evidence: EvidenceWork,
         handover: Handover,
         models: ModelWork | None,
+        tasks: TaskWork,
         raft: Raft,
         work: LogWork,
         deciding: Deciding,
@@ -71,6 +75,7 @@ class Intake:
         self._evidence = evidence
         self._handover = handover
         self._models = models
+        self._tasks = tasks
         self._raft = raft
         self._work = work
         self._deciding = deciding
@@ -85,6 +90,7 @@ class Intake:
             **dict.fromkeys(MESSAGE_TYPES, self._on_raft),
             **dict.fromkeys(EVIDENCE_MESSAGES, self._on_evidence),
             **dict.fromkeys(MODEL_MESSAGES, self._on_model),
+            **dict.fromkeys(ALLOCATION_MESSAGES, self._on_allocation),
             Presence: self._on_presence,
             HandoverRequest: self._on_handover_request,
             HandoverReply: self._on_handover_reply,
@@ -186,6 +192,11 @@ class Intake:
             problem = self._models.receive(receipt.sender, message)
             if problem:
                 self._deciding.dropped[problem] += 1
+
+    def _on_allocation(
+        self, receipt: Receipt[object], message: AllocationMessage, _: int, __: list[Output]
+    ) -> None:
+        self._tasks.receive(receipt.sender, message)
 
     def _on_raft(self, receipt: Receipt[object], message: Any, _: int, __: list[Output]) -> None:
         if not self._forged(receipt, message):

@@ -41,6 +41,7 @@ from swarm_consensus.runtime.raft_settings import SNAPSHOT_BYTES_MAX
 from swarm_consensus.runtime.request_ids import RequestIds
 from swarm_consensus.runtime.requests import Requests
 from swarm_consensus.runtime.snapshots import encode_state, restore_state
+from swarm_consensus.runtime.tasks import TaskWork
 from swarm_consensus.runtime.wire import COMMANDS
 from swarm_consensus.storage import Storage, StorageFull
 from swarm_consensus.transport.errors import MalformedError
@@ -82,6 +83,7 @@ class LogWork:
         changes: Changes,
         request_ids: RequestIds,
         lease_clock: LeaseClock,
+        tasks: TaskWork,
     ) -> None:
         self._config = config
         self._raft = raft
@@ -97,6 +99,7 @@ class LogWork:
         self._changes = changes
         self._request_ids = request_ids
         self._lease_clock = lease_clock
+        self._tasks = tasks
         # Work whose write found the disk full: nothing else of the log happens before it.
         self._held: Effects | None = None
         self._missed_ticks = 0
@@ -136,7 +139,9 @@ class LogWork:
         leases = self._state.keyvalue.leases
         term = self._raft.term if self._raft.role is Role.LEADER else 0
         clock = self._lease_clock
-        needed = len(leases) > 0 or self._state.missions.alarms.any
+        needed = (
+            len(leases) > 0 or self._state.missions.alarms.any or self._state.tasks.needs_time
+        )
         elapsed_ms = clock.poll(now_ns, term, needed, leases.time_index)
         if not elapsed_ms or self._held is not None:
             return False
@@ -232,6 +237,7 @@ class LogWork:
         self._applied_bytes = 0
         waiting = self._requests.proposals + self._keyvalue.changes + self._request_ids.open
         waiting += self._missions.desk.changes
+        waiting += self._tasks.waiting
         for request_id in dict.fromkeys(waiting):
             outcome = self._state.outcome(request_id)
             if outcome is not None:
@@ -239,6 +245,7 @@ class LogWork:
                 self._settled(request_id, outcome, now_ns, outputs)
         self._keyvalue.installed(outputs)
         self._missions.installed(outputs)
+        self._tasks.installed(now_ns, outputs)
         for subject, decision in self._state.ledger.in_force.items():
             if before.get(subject) != decision:
                 self._decided(decision, now_ns, outputs)
@@ -254,6 +261,7 @@ class LogWork:
         self._raft.settle(applied.request_id, entry.index, entry.term)
         self._keyvalue.applied(applied, outputs)
         self._missions.applied(applied, outputs)
+        self._tasks.applied(applied, now_ns, outputs)
         if applied.outcome is None:
             self._deciding.settled(applied.request_id)
             if applied.fresh:
@@ -309,6 +317,7 @@ class LogWork:
         self._requests.proposal_ended(result.request_id, failure, now_ns, outputs)
         self._keyvalue.ended(result.request_id, status, reason, outputs)
         self._missions.ended(result.request_id, status, reason, outputs)
+        self._tasks.ended(result.request_id, status, reason, outputs)
         if status is Status.UNKNOWN and not self._raft.status().has_quorum:
             status = Status.NO_QUORUM
         told = self._deciding.failed(result.request_id, status, reason, now_ns)

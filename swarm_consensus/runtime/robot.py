@@ -15,6 +15,7 @@ from swarm_consensus.decision.types import Level
 from swarm_consensus.missions import Registry
 from swarm_consensus.protocols.agreement.records import RECORDS_LOST_KEY, Record
 from swarm_consensus.protocols.raft import Raft, Restored, Role
+from swarm_consensus.protocols.tasks import TaskBook
 from swarm_consensus.runtime.agreed_work import AgreedWork
 from swarm_consensus.runtime.config import SECOND, RuntimeConfig
 from swarm_consensus.runtime.deciding import Deciding
@@ -23,6 +24,7 @@ from swarm_consensus.runtime.events import (
     KEY_VALUE_INPUTS,
     MODEL_INPUTS,
     SHARED_INPUTS,
+    TASK_INPUTS,
     BeliefSeen,
     BeliefsRefused,
     BeliefUnreadable,
@@ -60,6 +62,7 @@ from swarm_consensus.runtime.shared import Shared
 from swarm_consensus.runtime.shared_records import split_records
 from swarm_consensus.runtime.snapshots import restore_state
 from swarm_consensus.runtime.swim_work import SwimWork
+from swarm_consensus.runtime.tasks import TaskWork
 from swarm_consensus.runtime.wire import COMMANDS, MESSAGES
 from swarm_consensus.storage import Storage
 from swarm_consensus.storage.chunks import Chunks, MemoryChunks
@@ -213,6 +216,14 @@ class RobotRuntime:
             self._members.named_alive,
         )
         self._lease_clock = LeaseClock(config.time_period_ns)
+        self._tasks = TaskWork(
+            config,
+            self._raft,
+            self._state,
+            self._request_ids,
+            incarnation,
+            Random(f'{nonce}/tasks'),
+        )
         outbox = open_outbox(
             config,
             swarm=swarm,
@@ -244,6 +255,7 @@ class RobotRuntime:
             changes=self._changes,
             request_ids=self._request_ids,
             lease_clock=self._lease_clock,
+            tasks=self._tasks,
         )
         self._reporter = Reporter(
             config,
@@ -283,6 +295,7 @@ class RobotRuntime:
             evidence=self._evidence,
             handover=self._handover,
             models=self._models,
+            tasks=self._tasks,
             raft=self._raft,
             work=self._work,
             deciding=self._deciding,
@@ -293,6 +306,11 @@ class RobotRuntime:
         # Requests that came while the name is still being probed for.
         self._early: list[Input] = []
         self._stopped = False
+
+    @property
+    def tasks(self) -> TaskBook:
+        """Return the tasks as far as the log is applied here, to look at."""
+        return self._state.tasks
 
     # -- the loop -----------------------------------------------------------------------------
 
@@ -327,6 +345,10 @@ class RobotRuntime:
             for _ in range(ROUNDS_MAX):
                 if not self._missions.step(now_ns, outputs):
                     break
+                self._work.carry_out(now_ns, outputs)
+            self._tasks.watch_duty(now_ns, outputs)
+            if self._tasks.used and not self._work.held:
+                self._tasks.carry_out(self._post, self._members, ticked, now_ns, outputs)
                 self._work.carry_out(now_ns, outputs)
             self._agree(ticked, now_ns, outputs)
             self._shared.carry_out(self._post, now_ns, outputs)
@@ -381,6 +403,7 @@ class RobotRuntime:
             or self._deciding.open
             or self._requests.any
             or self._keyvalue.any
+            or not self._tasks.idle
             or self._handover.any
             or not self._missions.idle
             or (self._models is not None and not self._models.idle)
@@ -430,6 +453,7 @@ class RobotRuntime:
         self._agreed.pass_time(passed, self._raft, self._post.waits(TrafficClass.AGREEMENT))
         self._shared.pass_time(passed, self._planned_ticks + self._config.heartbeat_ticks)
         self._evidence.pass_time(passed)
+        self._tasks.pass_time(passed)
         return True
 
     def _on_tick(self, now_ns: int, outputs: list[Output]) -> None:
@@ -463,6 +487,8 @@ class RobotRuntime:
             self._missions.ask(item, now_ns, self._obstacle(TrafficClass.LOG), outputs)
         elif isinstance(item, SHARED_INPUTS) and not self._members.probing:
             self._shared.ask(item, self._post.overloaded(TrafficClass.BELIEF), now_ns, outputs)
+        elif isinstance(item, TASK_INPUTS) and not self._members.probing:
+            self._tasks.ask(item, now_ns, self._obstacle(TrafficClass.LOG), outputs)
         elif isinstance(item, FrameUnreadable):
             self._guard.unreadable(item.size)
         elif isinstance(item, BeliefUnreadable):

@@ -97,6 +97,16 @@ class Bidder:
         return self._worker
 
     @property
+    def tasks(self) -> Collection[str]:
+        """Return the names of the tasks that are open."""
+        return self._tasks.keys()
+
+    @property
+    def absent(self) -> frozenset[str]:
+        """Return the robots whose bids do not count."""
+        return self.board.absent
+
+    @property
     def path(self) -> tuple[str, ...]:
         """Return the tasks that this robot would carry out, in that order."""
         own = self._own_bundle()

@@ -22,13 +22,14 @@ class Board:
     The newest statement of every robot.
 
     :param robot: whose board it is.
+    :ivar absent: robots whose bids do not count.
     """
 
     def __init__(self, robot: str) -> None:
         self._robot = robot
         self._statements: dict[str, BidStatement] = {}
         self._bids: dict[str, dict[str, float]] = {}
-        self._absent: frozenset[str] = frozenset()
+        self.absent: frozenset[str] = frozenset()
         self._hash = b''
         self._field = Field(())
         # Of the bid that must be beaten for each task of the field: its height, and whether an
@@ -47,7 +48,7 @@ class Board:
 
     def present(self, statement: BidStatement) -> bool:
         """Return whether what a robot states counts."""
-        return statement.robot not in self._absent
+        return statement.robot not in self.absent
 
     def put(self, statement: BidStatement) -> bool:
         """Take a statement in; returns whether it is news."""
@@ -56,18 +57,18 @@ class Board:
             return False
         self._statements[statement.robot] = statement
         self._hash = b''
-        if statement.robot not in self._absent:
+        if statement.robot not in self.absent:
             self._replace(statement.robot, () if before is None else before.bids, statement.bids)
         return True
 
     def set_absent(self, robots: frozenset[str]) -> None:
         """Let the bids of these robots not count, and those of all others."""
-        for robot in sorted(robots ^ self._absent):
+        for robot in sorted(robots ^ self.absent):
             statement = self._statements.get(robot)
             if statement is not None:
                 gone = robot in robots
                 self._replace(robot, statement.bids if gone else (), () if gone else statement.bids)
-        self._absent = robots
+        self.absent = robots
 
     def _replace(
         self,

@@ -1,0 +1,88 @@
+"""How a robot takes part in the allocation of tasks: each setting with its meaning and unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from swarm_consensus.protocols.allocation import (
+    BidderConfig,
+    Method,
+    RuleScoring,
+    Scoring,
+    ScoringSetting,
+)
+from swarm_consensus.protocols.tasks import TTL_MS_MAX
+
+_MILLISECOND = 1_000_000
+_SECOND = 1_000_000_000
+
+
+def _default_scoring() -> Scoring:
+    return RuleScoring(ScoringSetting())
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSettings:
+    """
+    Settings of one robot, which are to be the same at all. Times in nanoseconds.
+
+    :param method: how robots find out who does what.
+    :param scoring: what a robot gains by a task.
+    :param bundle_max: most tasks that a robot plans ahead.
+    :param duty_ns: how long a robot keeps its tasks without being heard of by the log. A robot that
+        is dead loses them after this and up to two `time_period_ns` more; one that is cut off stops
+        earlier, by what follows.
+    :param renew_ns: how often a robot renews its duty.
+    :param stop_ns: how long a robot needs to stop, from being told to.
+    :param drift_percent: most by which the clocks of two robots go faster or slower than each
+        other.
+    :param settle_ns: for so long it must look to a robot as if a task were its own before it has
+        it awarded to itself. Longer: fewer awards that better bids come too late for.
+    :param compare_ns: time between two comparisons of the bids that two robots know.
+    :param patience_ns: a task that takes several robots and has not found them within so long is
+        let be for as long; 0: never.
+    :raises ValueError: what cannot be, and what to change.
+    """
+
+    method: Method = Method.CBBA
+    scoring: Scoring = field(default_factory=_default_scoring)
+    bundle_max: int = 5
+    duty_ns: int = 5 * _SECOND
+    renew_ns: int = _SECOND
+    stop_ns: int = _SECOND
+    drift_percent: int = 5
+    settle_ns: int = 300 * _MILLISECOND
+    compare_ns: int = _SECOND
+    patience_ns: int = 60 * _SECOND
+
+    def __post_init__(self) -> None:
+        if min(self.renew_ns, self.stop_ns, self.compare_ns) <= 0:
+            raise ValueError('renew, stop and compare must be above 0 s')
+        if min(self.settle_ns, self.patience_ns) < 0:
+            raise ValueError('settle and patience must not be negative')
+        if not 0 <= self.drift_percent < 50:
+            raise ValueError(f'drift_percent is {self.drift_percent}, give 0..49')
+        if self.duty_ns // _MILLISECOND > TTL_MS_MAX:
+            raise ValueError(f'duty is {self.duty_ns * 1e-9:g} s, an hour is the most')
+        least_ns = 2 * self.renew_ns + self.stop_ns
+        if self.sure_ns < least_ns:
+            raise ValueError(
+                f'duty ({self.duty_ns * 1e-9:g} s) must be longer: less {self.drift_percent} % for '
+                f'the clocks it has to hold two times renew and stop ({least_ns * 1e-9:g} s)'
+            )
+
+    @property
+    def sure_ns(self) -> int:
+        """Return how long a robot may count on a duty, by its own clock."""
+        return self.duty_ns * (100 - self.drift_percent) // 100
+
+    def bidder(self, robot: str, incarnation: int, tick_ns: int) -> BidderConfig:
+        """Return the settings of the protocol."""
+        return BidderConfig(
+            robot,
+            incarnation,
+            self.method,
+            self.bundle_max,
+            compare_ticks=max(1, self.compare_ns // tick_ns),
+            patience_ticks=self.patience_ns // tick_ns,
+        )

@@ -1,0 +1,495 @@
+"""
+The tasks at one robot: it bids for them, has them awarded to itself, and stops in time.
+
+Who should get which task is found out by bids that travel between robots (protocols/allocation);
+they bind nobody. Who looks like the winner for long enough has the log award the task to it. Only
+then it begins.
+
+The promise that no task is ever carried out by two robots rests on the duty of a robot, a lease by
+committed time (protocols/tasks/book.py). A robot counts it from when it asked for it to be renewed,
+on its own clock, so it ends here before it ends in the log; `stop_ns` before that, the user's node
+is told to stop. A robot that is cut off, or whose log stands still, is so at rest when the others
+may have its tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+import math
+from random import Random
+
+from swarm_consensus.decision.replicated import Applied, ReplicatedState
+from swarm_consensus.decision.types import Status
+from swarm_consensus.protocols.allocation import Bidder, Message, ScoringError, Task, Worker
+from swarm_consensus.protocols.allocation.values import NUMBER_MAX
+from swarm_consensus.protocols.raft import Raft
+from swarm_consensus.protocols.tasks import (
+    Award,
+    Renew,
+    Report,
+    ReportKind,
+    TaskRecord,
+    TaskResult,
+    TaskResultStatus,
+    TaskStatus,
+)
+from swarm_consensus.runtime.config import MILLISECOND, SECOND, RuntimeConfig
+from swarm_consensus.runtime.events import (
+    Notice,
+    Output,
+    TaskAsked,
+    TaskChanged,
+    TaskGo,
+    TasksAnswered,
+    TasksAsked,
+    TaskStop,
+    WorkerTold,
+    WorkTold,
+)
+from swarm_consensus.runtime.members import Members
+from swarm_consensus.runtime.post import Post
+from swarm_consensus.runtime.request_ids import RequestIds
+from swarm_consensus.runtime.task_desk import TaskDesk
+
+# Most records that one answer holds; the reader goes on behind the last name.
+RECORDS_MAX = 1_000
+# Pause before a report or an award that did not get into the log is tried again.
+RETRY_NS = SECOND // 4
+
+Asked = TaskAsked | TasksAsked | WorkerTold | WorkTold
+
+
+@dataclass(slots=True)
+class _Mine:
+    """
+    A task that the log has awarded to this robot.
+
+    :ivar going: the user's node was told to begin.
+    :ivar stop_told: it was told to stop.
+    :ivar report: what is to be said of it in the end, as soon as that is known.
+    :ivar said: something of it is on its way into the log.
+    :ivar end_ns: when it is about done, by its distance and its work; 0: it has not begun.
+    """
+
+    record: TaskRecord
+    going: bool = False
+    stop_told: bool = False
+    report: tuple[ReportKind, str] | None = None
+    said: bool = False
+    started: bool = False
+    retry_ns: int = 0
+    end_ns: int = 0
+
+
+class TaskWork:
+    """
+    The work of one robot on its tasks.
+
+    :param incarnation: of this boot.
+    :ivar bidder: the protocol.
+    """
+
+    def __init__(
+        self,
+        config: RuntimeConfig,
+        raft: Raft,
+        state: ReplicatedState,
+        request_ids: RequestIds,
+        incarnation: int,
+        random: Random,
+    ) -> None:
+        self._config = config
+        self._settings = settings = config.tasks
+        self._state = state
+        self._incarnation = incarnation
+        self._desk = TaskDesk(config, raft, state, request_ids)
+        bidder_config = settings.bidder(config.robot, incarnation, config.tick_ns)
+        self.bidder = Bidder(bidder_config, settings.scoring, random)
+        self._worker: Worker | None = None
+        self._leaving = False
+        self._mine: dict[str, _Mine] = {}
+        # Until when this robot is on duty for sure, by its own clock; 0: it is not.
+        self._duty_until_ns = 0
+        self._renew_at_ns = 0
+        self._claiming = False
+        self._claim_at_ns = 0
+        # What this robot would have awarded to itself, and since when it looks like that.
+        self._candidate: tuple[str, tuple[str, ...]] = ('', ())
+        self._candidate_since_ns = 0
+        # Committed time, and when this robot saw it.
+        self._time_ms = state.keyvalue.leases.time_ms
+        self._time_seen_ns = 0
+        self._problem = ''
+        # Whether this robot has to do with tasks at all: it costs nothing where nobody does.
+        self._used = False
+        self._take_over_book([])
+
+    # -- what is asked ----------------------------------------------------------------------------
+
+    def ask(self, asked: Asked, now_ns: int, obstacle: str, outputs: list[Output]) -> None:
+        """
+        Take in what a user wants, or what the robot is and does.
+
+        :param obstacle: why this robot takes no changes now; '' if it does.
+        """
+        self._used = True
+        if isinstance(asked, TaskAsked):
+            self._desk.ask(asked, obstacle, outputs)
+        elif isinstance(asked, TasksAsked):
+            outputs.append(self._records(asked))
+        elif isinstance(asked, WorkerTold):
+            self._told_worker(asked.worker, outputs)
+        else:
+            self._told_work(asked)
+
+    def _records(self, asked: TasksAsked) -> TasksAnswered:
+        book = self._state.tasks
+        records = [
+            record
+            for record in book.records()
+            if (not asked.name or record.name == asked.name)
+            and (asked.ended or not record.status.ended)
+        ]
+        return TasksAnswered(asked.key, self._state.index, tuple(records[-RECORDS_MAX:]))
+
+    def _told_worker(self, worker: Worker | None, outputs: list[Output]) -> None:
+        if worker is not None:
+            self._worker, self._leaving = worker, False
+            return
+        self._leaving = self._worker is not None or self._duty_until_ns > 0
+        self._worker = None
+        for mine in self._mine.values():
+            self._tell_to_stop(mine, 'the robot goes off duty', outputs)
+
+    def _told_work(self, told: WorkTold) -> None:
+        mine = self._mine.get(told.task)
+        # Of another award it says nothing new: the log has gone on without it.
+        if mine is not None and mine.record.award == told.award and mine.going:
+            mine.report = (told.kind, told.reason)
+
+    def receive(self, sender: str, message: Message) -> None:
+        """Take a message of another robot's bidder in."""
+        self._used = True
+        self.bidder.receive(sender, message)
+
+    # -- the log ----------------------------------------------------------------------------------
+
+    def applied(self, applied: Applied, now_ns: int, outputs: list[Output]) -> None:
+        """Take in what an entry of the log did."""
+        self._desk.applied(applied, outputs)
+        self._see_time(now_ns)
+        if applied.tasks:
+            self._changed(applied.tasks, outputs)
+
+    def ended(self, request_id: str, status: Status, reason: str, outputs: list[Output]) -> None:
+        """Note that a proposal did not get into the log, or may not."""
+        self._desk.ended(request_id, status, reason, outputs)
+
+    def installed(self, now_ns: int, outputs: list[Output]) -> None:
+        """Note that the state came to where it is by a snapshot."""
+        self._desk.installed(outputs)
+        self._see_time(now_ns)
+        self._take_over_book(outputs)
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """Return the request ids that this robot waits for."""
+        return tuple(self._desk.waiting)
+
+    def _see_time(self, now_ns: int) -> None:
+        time_ms = self._state.keyvalue.leases.time_ms
+        if time_ms != self._time_ms:
+            self._time_ms, self._time_seen_ns = time_ms, now_ns
+
+    def _take_over_book(self, outputs: list[Output]) -> None:
+        """Compare all that is known here with the book."""
+        live = self._state.tasks.live
+        self._used = self._used or bool(live)
+        known = [*self.bidder.tasks, *self._mine]
+        gone = [name for name in dict.fromkeys(known) if name not in live]
+        ended = [self._state.tasks.record(name) for name in gone]
+        self._changed([record for record in ended if record is not None], outputs)
+        # What is not in the book at all is forgotten there.
+        self.bidder.drop_tasks(gone)
+        for name in gone:
+            self._lose(name, 'the task is forgotten', outputs)
+        self._changed(list(live.values()), outputs, tell=False)
+
+    def _changed(
+        self, records: Iterable[TaskRecord], outputs: list[Output], tell: bool = True
+    ) -> None:
+        self._used = True
+        opened: dict[str, Task] = {}
+        closed: dict[str, None] = {}
+        own: list[str] = []
+        groups: set[str] = set()
+        for record in records:
+            name = record.name
+            if tell:
+                outputs.append(TaskChanged(record))
+            if self._holds(record):
+                own.append(name)
+                self._hold(record, outputs)
+            elif name in self._mine:
+                self._lose(name, record.reason or 'it is with another robot', outputs)
+            opened.pop(name, None)
+            closed.pop(name, None)
+            if record.status is TaskStatus.OPEN and not self._state.tasks.blocked(record.task):
+                opened[name] = record.task
+            else:
+                closed[name] = None
+            if record.task.group:
+                groups.add(record.task.group)
+        if groups:
+            for record in self._state.tasks.live.values():
+                if record.task.group in groups and record.status is TaskStatus.OPEN:
+                    if self._state.tasks.blocked(record.task):
+                        opened.pop(record.name, None)
+                        closed[record.name] = None
+                    else:
+                        closed.pop(record.name, None)
+                        opened[record.name] = record.task
+        self.bidder.drop_tasks(closed, own)
+        self.bidder.add_tasks(opened.values())
+
+    def _holds(self, record: TaskRecord) -> bool:
+        robot = self._config.robot
+        return robot in record.holders and (robot, self._incarnation) in record.robots
+
+    def _hold(self, record: TaskRecord, outputs: list[Output]) -> None:
+        mine = self._mine.get(record.name)
+        if mine is not None and mine.record.award != record.award:
+            self._lose(record.name, 'it was awarded anew', outputs)
+            mine = None
+        if mine is None:
+            mine = self._mine[record.name] = _Mine(record)
+        mine.record = record
+        if record.status is TaskStatus.STOPPING:
+            self._tell_to_stop(mine, record.reason, outputs)
+
+    def _lose(self, name: str, reason: str, outputs: list[Output]) -> None:
+        mine = self._mine.pop(name, None)
+        if mine is not None and mine.going and mine.report is None and not mine.stop_told:
+            outputs.append(TaskStop(name, mine.record.award, reason))
+
+    def _tell_to_stop(self, mine: _Mine, reason: str, outputs: list[Output]) -> None:
+        if mine.stop_told or mine.report is not None:
+            return
+        mine.stop_told = True
+        if mine.going:
+            outputs.append(TaskStop(mine.record.name, mine.record.award, reason))
+        else:
+            # Nothing was begun.
+            mine.report = (ReportKind.STOPPED, reason)
+
+    # -- what follows -----------------------------------------------------------------------------
+
+    @property
+    def used(self) -> bool:
+        """Return whether this robot has to do with tasks at all."""
+        return self._used
+
+    @property
+    def idle(self) -> bool:
+        """Return whether nothing is due by time alone."""
+        return not self._used or (
+            self._worker is None and not self._leaving and not self._mine and not self._desk.any
+        )
+
+    def pass_time(self, ticks: int) -> None:
+        """Let ticks pass."""
+        if self._used:
+            self.bidder.pass_time(ticks)
+
+    def watch_duty(self, now_ns: int, outputs: list[Output]) -> None:
+        """Stop what this robot is at, where its duty is about to end; whatever stands still."""
+        if now_ns < self._duty_until_ns - self._settings.stop_ns:
+            return
+        for mine in self._mine.values():
+            if mine.going:
+                self._tell_to_stop(mine, 'its duty could not be renewed in time', outputs)
+
+    def carry_out(
+        self, post: Post, members: Members, ticked: bool, now_ns: int, outputs: list[Output]
+    ) -> None:
+        """Do all that is due, and send what there is to say."""
+        self._keep_duty(now_ns)
+        self._say_reports(now_ns)
+        self._begin_next(now_ns, outputs)
+        if ticked:
+            self._see_who_is_there(members, now_ns)
+        self._bid(now_ns, outputs)
+        for send in self.bidder.take_sends():
+            post.offer(send.message, send.to)
+        self._claim(now_ns)
+
+    def _keep_duty(self, now_ns: int) -> None:
+        if now_ns < self._renew_at_ns:
+            return
+        if self._leaving:
+            if any(mine.going and mine.report is None for mine in self._mine.values()):
+                return
+            self._renew(0, now_ns)
+        elif self._worker is not None:
+            self._renew(self._settings.duty_ns // MILLISECOND, now_ns)
+
+    def _renew(self, ttl_ms: int, now_ns: int) -> None:
+        def told(result: TaskResult | None) -> None:
+            if result is None or result.status is not TaskResultStatus.DONE:
+                return
+            if ttl_ms:
+                # From when it was asked, so that it ends here before it ends in the log.
+                until_ns = now_ns + self._settings.sure_ns
+                self._duty_until_ns = max(self._duty_until_ns, until_ns)
+            elif self._leaving:
+                self._duty_until_ns = 0
+                self._leaving = False
+
+        self._renew_at_ns = now_ns + self._settings.renew_ns
+        operation = Renew(self._config.robot, self._incarnation, ttl_ms)
+        self._desk.do(operation, self._settings.duty_ns, told)
+
+    def _say_reports(self, now_ns: int) -> None:
+        for mine in self._mine.values():
+            if mine.said or now_ns < mine.retry_ns:
+                continue
+            if mine.report is not None:
+                self._say(mine, *mine.report, now_ns)
+            elif mine.going and not mine.started:
+                self._say(mine, ReportKind.STARTED, '', now_ns)
+
+    def _say(self, mine: _Mine, kind: ReportKind, reason: str, now_ns: int) -> None:
+        def told(result: TaskResult | None) -> None:
+            mine.said = False
+            mine.started = mine.started or result is not None
+
+        mine.said, mine.retry_ns = True, now_ns + RETRY_NS
+        record = mine.record
+        report = Report(record.name, record.award, self._config.robot, kind, reason)
+        self._desk.do(report, self._config.proposal_timeout_ns, told)
+
+    def _begin_next(self, now_ns: int, outputs: list[Output]) -> None:
+        """Begin one task at a time, in the order of the log: teams never wait for each other."""
+        if not self._mine or now_ns >= self._duty_until_ns - self._settings.stop_ns:
+            return
+        mine = min(self._mine.values(), key=lambda each: each.record.award)
+        if mine.going or mine.report is not None:
+            return
+        if self._worker is None:
+            mine.report = (ReportKind.STOPPED, 'the robot is off duty')
+            return
+        mine.going = True
+        mine.end_ns = now_ns + int(_needs_s(self._worker, mine.record) * SECOND)
+        outputs.append(TaskGo(mine.record))
+
+    # -- bidding ----------------------------------------------------------------------------------
+
+    def _see_who_is_there(self, members: Members, now_ns: int) -> None:
+        """Let bids of robots count that are there, and on duty."""
+        alive = set(members.named_alive(now_ns))
+        duties = self._state.tasks.duties
+        known = [statement.robot for statement in self.bidder.board.statements]
+        absent = frozenset([name for name in known if name not in alive or name not in duties])
+        if absent != self.bidder.absent:
+            self.bidder.set_absent(absent)
+
+    def _bid(self, now_ns: int, outputs: list[Output]) -> None:
+        worker = self._worker_to_come(now_ns)
+        if worker != self.bidder.worker:
+            self.bidder.set_worker(worker)
+        try:
+            self.bidder.step(self._task_clock_s(now_ns))
+            problem = ''
+        except ScoringError as error:
+            problem = str(error)
+        if problem and problem != self._problem:
+            outputs.append(Notice(f'this robot bids for nothing: {problem}', warning=True))
+        self._problem = problem
+
+    def _task_clock_s(self, now_ns: int) -> float:
+        """Return the time of the task clock: committed time, and what has passed since."""
+        period_ns = 2 * self._config.time_period_ns
+        since_ns = min(max(0, now_ns - self._time_seen_ns), period_ns)
+        return (self._time_ms * MILLISECOND + since_ns) / SECOND
+
+    def _worker_to_come(self, now_ns: int) -> Worker | None:
+        """Return this robot as it is when it has done all that it has."""
+        worker = self._worker
+        if worker is None:
+            return None
+        for mine in sorted(self._mine.values(), key=lambda each: each.record.award):
+            task = mine.record.task
+            needs_s = max(0.0, (mine.end_ns - now_ns) / SECOND) if mine.end_ns else None
+            if needs_s is None:
+                needs_s = worker.free_in_s + _needs_s(worker, mine.record)
+            way_m = math.dist((worker.x_m, worker.y_m, worker.z_m), _place(mine.record))
+            worker = Worker(
+                worker.robot,
+                task.x_m,
+                task.y_m,
+                task.z_m,
+                worker.speed_mps,
+                worker.rate,
+                worker.payload_kg,
+                worker.capabilities,
+                max(0.0, worker.range_m - way_m),
+                # By whole seconds, so that bids are not made anew in each tick.
+                min(NUMBER_MAX, float(math.ceil(needs_s))),
+            )
+        return worker
+
+    def _claim(self, now_ns: int) -> None:
+        """Have the next task of this robot's path awarded to it, once it looks settled."""
+        settings = self._settings
+        free = not self._mine and not self._leaving and self._worker is not None
+        name, winners = self._next_to_claim() if free else ('', ())
+        if (name, winners) != self._candidate:
+            self._candidate, self._candidate_since_ns = (name, winners), now_ns
+        if (
+            not name
+            or self._claiming
+            or now_ns < self._claim_at_ns
+            or now_ns - self._candidate_since_ns < settings.settle_ns
+            or now_ns >= self._duty_until_ns - settings.stop_ns - settings.renew_ns
+        ):
+            return
+        record = self._state.tasks.live[name]
+        duties = self._state.tasks.duties
+        if any(robot not in duties for robot in winners):
+            return
+
+        def told(result: TaskResult | None) -> None:
+            self._claiming = False
+
+        self._claiming, self._claim_at_ns = True, now_ns + RETRY_NS
+        team = tuple([(robot, duties[robot]) for robot in winners])
+        award = Award(name, record.revision, team)
+        self._desk.do(award, self._config.proposal_timeout_ns, told)
+
+
+    def _next_to_claim(self) -> tuple[str, tuple[str, ...]]:
+        """
+        Return the next task that this robot should have awarded, and to whom; ('', ()): none.
+
+        Those for several robots that have not found them are passed over; of a team the robot with
+        the best bid asks for all.
+        """
+        live = self._state.tasks.live
+        for name in self.bidder.path:
+            winners = self.bidder.winners(name)
+            record = live.get(name)
+            if record is None or len(winners) != record.task.robots:
+                continue
+            if winners[0] == self._config.robot:
+                return name, winners
+        return '', ()
+
+
+def _place(record: TaskRecord) -> tuple[float, float, float]:
+    return record.task.x_m, record.task.y_m, record.task.z_m
+
+
+def _needs_s(worker: Worker, record: TaskRecord) -> float:
+    way_m = math.dist((worker.x_m, worker.y_m, worker.z_m), _place(record))
+    return way_m / worker.speed_mps + record.task.work / worker.rate

@@ -1,0 +1,282 @@
+"""Tasks at robots: awarded by the log, stopped in time, open again, and ended with a reason."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from swarm_testing.virtual_swarm import Swarm
+
+from swarm_consensus.decision.types import Status
+from swarm_consensus.protocols.allocation import Task, Worker
+from swarm_consensus.protocols.tasks import AddTask, CancelTask, ReportKind, TaskStatus
+from swarm_consensus.runtime.config import SECOND
+from swarm_consensus.runtime.events import (
+    TaskAnswered,
+    TaskAsked,
+    TaskGo,
+    TasksAnswered,
+    TasksAsked,
+    TaskStop,
+    WorkerTold,
+    WorkTold,
+)
+from swarm_consensus.runtime.task_settings import TaskSettings
+
+_keys = itertools.count(1)
+
+
+def ask(swarm: Swarm, robot: str, operation, request_id: str = '', timeout: float = 2.0) -> int:
+    key = next(_keys)
+    swarm.world.put(robot, TaskAsked(key, operation, request_id, int(timeout * SECOND)))
+    return key
+
+
+def add(swarm: Swarm, robot: str, name: str, x: float = 0.0, **settings) -> int:
+    return ask(swarm, robot, AddTask(Task(name, x, 0.0, **settings)))
+
+
+def answer(swarm: Swarm, key: int) -> TaskAnswered:
+    (found,) = [o for _, _, o in swarm.told if isinstance(o, TaskAnswered) and o.key == key]
+    return found
+
+
+def on_duty(swarm: Swarm, *robots: str, spread: float = 100.0) -> None:
+    """Put robots on duty, in a row."""
+    for robot in robots or swarm.robots:
+        place = spread * swarm.robots.index(robot)
+        swarm.world.put(robot, WorkerTold(Worker(robot, place, 0.0)))
+
+
+def goes(swarm: Swarm, robot: str) -> list[str]:
+    return [go.record.name for go in swarm.outputs(robot, TaskGo)]
+
+
+def who_goes(swarm: Swarm, name: str) -> list[str]:
+    return [r for _, r, o in swarm.told if isinstance(o, TaskGo) and o.record.name == name]
+
+
+def report(swarm: Swarm, robot: str, name: str, kind=ReportKind.DONE, reason: str = '') -> None:
+    go = [go for go in swarm.outputs(robot, TaskGo) if go.record.name == name][-1]
+    swarm.world.put(robot, WorkTold(name, go.record.award, kind, reason))
+
+
+def stands(swarm: Swarm, robot: str, name: str) -> tuple[str, tuple[str, ...], str]:
+    key = next(_keys)
+    swarm.world.put(robot, TasksAsked(key, name, ended=True))
+    swarm.run(0.01)
+    (found,) = [o for _, _, o in swarm.told if isinstance(o, TasksAnswered) and o.key == key]
+    (record,) = found.records
+    return record.status.name, record.holders, record.reason
+
+
+def test_each_task_goes_to_the_robot_beside_it_and_is_done() -> None:
+    swarm = Swarm(3)
+    leader = swarm.elect()
+    on_duty(swarm)
+    swarm.run(1.5)
+    keys = [add(swarm, leader, f't{n}', 100.0 * n) for n in range(3)]
+    swarm.run(2.0)
+    assert [answer(swarm, key).status for key in keys] == [Status.DECIDED] * 3
+    assert [goes(swarm, robot) for robot in swarm.robots] == [['t0'], ['t1'], ['t2']]
+    for number, robot in enumerate(swarm.robots):
+        assert stands(swarm, leader, f't{number}')[:2] == ('STARTED', (robot,))
+        report(swarm, robot, f't{number}', reason='all well')
+    swarm.run(1.0)
+    for number in range(3):
+        assert stands(swarm, leader, f't{number}') == ('DONE', (), 'all well')
+
+
+def test_seven_tasks_in_a_burst_are_all_done_and_each_once() -> None:
+    swarm = Swarm(3)
+    leader = swarm.elect()
+    on_duty(swarm)
+    swarm.run(1.5)
+    for number in range(7):
+        add(swarm, swarm.robots[number % 3], f't{number}', 40.0 * number)
+    done = set()
+    for _ in range(30):
+        swarm.run(0.5)
+        for _, robot, output in tuple(swarm.told):
+            if isinstance(output, TaskGo) and (robot, output.record.name) not in done:
+                done.add((robot, output.record.name))
+                report(swarm, robot, output.record.name)
+    assert sorted(name for _, name in done) == [f't{n}' for n in range(7)]
+    assert {stands(swarm, leader, f't{n}')[0] for n in range(7)} == {'DONE'}
+
+
+def test_a_task_that_comes_again_under_its_request_id_is_added_once() -> None:
+    swarm = Swarm(3)
+    leader = swarm.elect()
+    first = ask(swarm, leader, AddTask(Task('t', 0, 0)), 'mine')
+    swarm.run(0.5)
+    again = ask(swarm, swarm.robots[0], AddTask(Task('t', 0, 0)), 'mine')
+    other = ask(swarm, leader, AddTask(Task('t', 0, 0)), 'other')
+    swarm.run(0.5)
+    assert answer(swarm, first).status is answer(swarm, again).status is Status.DECIDED
+    assert answer(swarm, other).reason == 'there is a task of this name already'
+
+
+@pytest.mark.parametrize('how', ['killed', 'cut off'])
+def test_the_task_of_a_robot_that_is_gone_goes_to_another_after_it_stopped(how: str) -> None:
+    swarm = Swarm(5)
+    leader = swarm.elect()
+    on_duty(swarm)
+    swarm.run(1.5)
+    lost = next(robot for robot in swarm.robots if robot != leader)
+    add(swarm, leader, 't', 100.0 * swarm.robots.index(lost))
+    swarm.run(1.5)
+    assert who_goes(swarm, 't') == [lost]
+    began_ns = swarm.world.now_ns
+    if how == 'killed':
+        swarm.world.crash(lost)
+    else:
+        swarm.world.network.split([[lost], [r for r in swarm.robots if r != lost]])
+    swarm.run(9.0)
+    assert len(who_goes(swarm, 't')) == 2
+    times = [(at, o) for at, r, o in swarm.told if isinstance(o, (TaskGo, TaskStop))]
+    (went_on_ns,) = [at for at, o in times[1:] if isinstance(o, TaskGo)]
+    # Duty 5 s, two moves of time of 0.5 s, a claim.
+    assert went_on_ns - began_ns < 7 * SECOND
+    if how == 'cut off':
+        (stop_ns,) = [at for at, o in times if isinstance(o, TaskStop)]
+        settings = TaskSettings()
+        assert stop_ns + settings.stop_ns <= went_on_ns
+        (stop,) = swarm.outputs(lost, TaskStop)
+        assert stop.reason == 'its duty could not be renewed in time'
+
+
+def test_a_robot_that_goes_off_duty_stops_first_and_gives_its_task_back() -> None:
+    swarm = Swarm(3)
+    leader = swarm.elect()
+    on_duty(swarm)
+    swarm.run(1.5)
+    add(swarm, leader, 't', 0.0)
+    swarm.run(1.5)
+    swarm.world.put('r1', WorkerTold(None))
+    swarm.run(1.0)
+    (stop,) = swarm.outputs('r1', TaskStop)
+    assert stop.reason == 'the robot goes off duty'
+    assert who_goes(swarm, 't') == ['r1']
+    report(swarm, 'r1', 't', ReportKind.STOPPED, 'parked')
+    swarm.run(1.5)
+    # At once: nobody waited for the duty to end.
+    assert who_goes(swarm, 't') == ['r1', 'r2']
+
+
+def test_a_cancelled_task_is_stopped_and_then_ends() -> None:
+    swarm = Swarm(3)
+    leader = swarm.elect()
+    on_duty(swarm)
+    swarm.run(1.5)
+    add(swarm, leader, 't', 0.0)
+    swarm.run(1.5)
+    ask(swarm, leader, CancelTask('t', 'not needed'))
+    swarm.run(0.5)
+    assert stands(swarm, leader, 't') == ('STOPPING', ('r1',), 'not needed')
+    (stop,) = swarm.outputs('r1', TaskStop)
+    assert stop.reason == 'not needed'
+    report(swarm, 'r1', 't', ReportKind.STOPPED)
+    swarm.run(0.5)
+    assert stands(swarm, leader, 't') == ('CANCELLED', (), 'not needed')
+
+
+def test_a_failed_task_goes_round_until_it_has_failed_for_good() -> None:
+    swarm = Swarm(3)
+    leader = swarm.elect()
+    on_duty(swarm)
+    swarm.run(1.5)
+    ask(swarm, leader, AddTask(Task('t', 0, 0), attempts_max=2))
+    swarm.run(1.5)
+    for _ in range(2):
+        robot = who_goes(swarm, 't')[-1]
+        report(swarm, robot, 't', ReportKind.FAILED, 'the door is locked')
+        swarm.run(2.0)
+    assert stands(swarm, leader, 't') == ('FAILED', (), 'the door is locked')
+
+
+def test_a_team_goes_together() -> None:
+    swarm = Swarm(3)
+    leader = swarm.elect()
+    on_duty(swarm)
+    swarm.run(1.5)
+    add(swarm, leader, 't', 0.0, robots=2)
+    swarm.run(2.0)
+    assert sorted(who_goes(swarm, 't')) == ['r1', 'r2']
+    for robot in ('r1', 'r2'):
+        report(swarm, robot, 't')
+    swarm.run(0.5)
+    assert stands(swarm, leader, 't')[0] == 'DONE'
+
+
+def test_a_whole_swarm_that_is_rebooted_takes_its_tasks_up_again() -> None:
+    swarm = Swarm(3)
+    leader = swarm.elect()
+    on_duty(swarm)
+    swarm.run(1.5)
+    for number in range(3):
+        add(swarm, leader, f't{number}', 100.0 * number)
+    # In the middle of it: some are awarded, and some are not.
+    swarm.run(0.4)
+    for robot in swarm.robots:
+        swarm.world.crash(robot)
+    swarm.run(0.5)
+    for robot in swarm.robots:
+        swarm.world.start(robot)
+    before = len(swarm.told)
+    swarm.elect()
+    on_duty(swarm)
+    swarm.run(4.0)
+    goes = [(r, o.record.name) for _, r, o in swarm.told[before:] if isinstance(o, TaskGo)]
+    assert sorted(goes) == [('r1', 't0'), ('r2', 't1'), ('r3', 't2')]
+
+
+def test_a_robot_whose_disk_is_full_stops_in_time() -> None:
+    swarm = Swarm(3)
+    leader = swarm.elect()
+    on_duty(swarm)
+    swarm.run(1.5)
+    full = next(robot for robot in swarm.robots if robot != leader)
+    add(swarm, leader, 't', 100.0 * swarm.robots.index(full))
+    swarm.run(1.5)
+    assert who_goes(swarm, 't') == [full]
+    swarm.world.disk(full).full = True
+    swarm.run(8.0)
+    assert len(swarm.outputs(full, TaskStop)) == 1
+    assert len(who_goes(swarm, 't')) == 2
+
+
+def test_without_tasks_and_robots_on_duty_nobody_stays_awake() -> None:
+    swarm = Swarm(3)
+    swarm.elect()
+    swarm.run(5.0)
+    before = swarm.world.steps
+    swarm.run(10.0)
+    idle = swarm.world.steps - before
+    on_duty(swarm)
+    swarm.run(1.0)
+    for robot in swarm.robots:
+        swarm.world.put(robot, WorkerTold(None))
+    swarm.run(5.0)
+    before = swarm.world.steps
+    swarm.run(10.0)
+    assert swarm.world.steps - before < 1.5 * idle
+
+
+@pytest.mark.parametrize(
+    ('settings', 'text'),
+    [
+        ({'duty_ns': 2 * SECOND}, 'duty \\(2 s\\) must be longer'),
+        ({'renew_ns': 0}, 'must be above 0 s'),
+        ({'settle_ns': -1}, 'must not be negative'),
+        ({'drift_percent': 60}, 'drift_percent is 60'),
+        ({'duty_ns': 4000 * SECOND}, 'an hour is the most'),
+    ],
+)
+def test_settings_that_cannot_be(settings, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        TaskSettings(**settings)
+
+
+def test_every_status_is_one_of_the_book() -> None:
+    assert [status.value for status in TaskStatus] == list(range(1, 9))
