@@ -31,6 +31,7 @@ MODULES = (
     'models',
     'membership',
     'missions',
+    'allocation',
 )
 OUTPUT = Path('build/bench.json')
 BUSY_SHARE = 0.5

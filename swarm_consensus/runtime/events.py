@@ -337,7 +337,7 @@ class WorkerTold:
     """
     This robot can take tasks, and is here; None: it goes off duty.
 
-    To be told again whenever it has moved.
+    To be told again whenever it has moved, and at least as often as `silence_ns` asks for.
     """
 
     worker: Worker | None
@@ -832,6 +832,18 @@ class TaskGo:
 
 
 @value
+class TaskGoing:
+    """
+    This robot has a task, which it was told to begin: told with the `TaskGo`, and often after it.
+
+    :param valid_ns: for so long it may go on, if no other one follows.
+    """
+
+    record: TaskRecord
+    valid_ns: int
+
+
+@value
 class TaskStop:
     """
     This robot is to stop at once what it does for a task; a WorkTold is to follow, where none did.
@@ -883,6 +895,7 @@ Output = (
     | TasksAnswered
     | TaskChanged
     | TaskGo
+    | TaskGoing
     | TaskStop
     | Notice
 )

@@ -34,10 +34,14 @@ class TaskSettings:
         earlier, by what follows.
     :param renew_ns: how often a robot renews its duty.
     :param stop_ns: how long a robot needs to stop, from being told to.
+    :param silence_ns: a robot whose user's node says no more where it is goes off duty after so
+        long; it may be dead.
     :param drift_percent: most by which the clocks of two robots go faster or slower than each
         other.
     :param settle_ns: for so long it must look to a robot as if a task were its own before it has
         it awarded to itself. Longer: fewer awards that better bids come too late for.
+    :param rebid_ns: a robot makes all its bids anew, from where it is then, so often; 0: only when
+        there are new tasks.
     :param compare_ns: time between two comparisons of the bids that two robots know.
     :param patience_ns: a task that takes several robots and has not found them within so long is
         let be for as long; 0: never.
@@ -50,16 +54,18 @@ class TaskSettings:
     duty_ns: int = 5 * _SECOND
     renew_ns: int = _SECOND
     stop_ns: int = _SECOND
+    silence_ns: int = 5 * _SECOND
     drift_percent: int = 5
     settle_ns: int = 300 * _MILLISECOND
+    rebid_ns: int = 40 * _SECOND
     compare_ns: int = _SECOND
     patience_ns: int = 60 * _SECOND
 
     def __post_init__(self) -> None:
-        if min(self.renew_ns, self.stop_ns, self.compare_ns) <= 0:
-            raise ValueError('renew, stop and compare must be above 0 s')
-        if min(self.settle_ns, self.patience_ns) < 0:
-            raise ValueError('settle and patience must not be negative')
+        if min(self.renew_ns, self.stop_ns, self.silence_ns, self.compare_ns) <= 0:
+            raise ValueError('renew, stop, silence and compare must be above 0 s')
+        if min(self.settle_ns, self.rebid_ns, self.patience_ns) < 0:
+            raise ValueError('settle, rebid and patience must not be negative')
         if not 0 <= self.drift_percent < 50:
             raise ValueError(f'drift_percent is {self.drift_percent}, give 0..49')
         if self.duty_ns // _MILLISECOND > TTL_MS_MAX:

@@ -41,6 +41,7 @@ from swarm_consensus.runtime.events import (
     TaskAsked,
     TaskChanged,
     TaskGo,
+    TaskGoing,
     TasksAnswered,
     TasksAsked,
     TaskStop,
@@ -54,6 +55,8 @@ from swarm_consensus.runtime.task_desk import TaskDesk
 
 # Most records that one answer holds; the reader goes on behind the last name.
 RECORDS_MAX = 1_000
+# How often it is told that a task is still with this robot.
+GOING_NS = SECOND // 2
 # Pause before a report or an award that did not get into the log is tried again.
 RETRY_NS = SECOND // 4
 
@@ -107,6 +110,9 @@ class TaskWork:
         bidder_config = settings.bidder(config.robot, incarnation, config.tick_ns)
         self.bidder = Bidder(bidder_config, settings.scoring, random)
         self._worker: Worker | None = None
+        self._worker_told_ns = 0
+        self._going_at_ns = 0
+        self._rebid_at_ns = 0
         self._leaving = False
         self._mine: dict[str, _Mine] = {}
         # Until when this robot is on duty for sure, by its own clock; 0: it is not.
@@ -139,7 +145,7 @@ class TaskWork:
         elif isinstance(asked, TasksAsked):
             outputs.append(self._records(asked))
         elif isinstance(asked, WorkerTold):
-            self._told_worker(asked.worker, outputs)
+            self._told_worker(asked.worker, now_ns, outputs)
         else:
             self._told_work(asked)
 
@@ -153,9 +159,9 @@ class TaskWork:
         ]
         return TasksAnswered(asked.key, self._state.index, tuple(records[-RECORDS_MAX:]))
 
-    def _told_worker(self, worker: Worker | None, outputs: list[Output]) -> None:
+    def _told_worker(self, worker: Worker | None, now_ns: int, outputs: list[Output]) -> None:
         if worker is not None:
-            self._worker, self._leaving = worker, False
+            self._worker, self._worker_told_ns, self._leaving = worker, now_ns, False
             return
         self._leaving = self._worker is not None or self._duty_until_ns > 0
         self._worker = None
@@ -314,9 +320,13 @@ class TaskWork:
         self, post: Post, members: Members, ticked: bool, now_ns: int, outputs: list[Output]
     ) -> None:
         """Do all that is due, and send what there is to say."""
+        if now_ns - self._worker_told_ns > self._settings.silence_ns:
+            # Nobody is there who could say that it has stopped: its duty has to run out.
+            self._worker = None
         self._keep_duty(now_ns)
         self._say_reports(now_ns)
         self._begin_next(now_ns, outputs)
+        self._tell_going(now_ns, outputs)
         if ticked:
             self._see_who_is_there(members, now_ns)
         self._bid(now_ns, outputs)
@@ -382,6 +392,15 @@ class TaskWork:
         mine.going = True
         mine.end_ns = now_ns + int(_needs_s(self._worker, mine.record) * SECOND)
         outputs.append(TaskGo(mine.record))
+        self._going_at_ns = now_ns
+
+    def _tell_going(self, now_ns: int, outputs: list[Output]) -> None:
+        if now_ns < self._going_at_ns:
+            return
+        self._going_at_ns = now_ns + GOING_NS
+        for mine in self._mine.values():
+            if mine.going and not mine.stop_told and mine.report is None:
+                outputs.append(TaskGoing(mine.record, self._duty_until_ns - now_ns))
 
     # -- bidding ----------------------------------------------------------------------------------
 
@@ -398,6 +417,9 @@ class TaskWork:
         worker = self._worker_to_come(now_ns)
         if worker != self.bidder.worker:
             self.bidder.set_worker(worker)
+        if self._settings.rebid_ns and now_ns >= self._rebid_at_ns:
+            self._rebid_at_ns = now_ns + self._settings.rebid_ns
+            self.bidder.rebid()
         try:
             self.bidder.step(self._task_clock_s(now_ns))
             problem = ''
@@ -466,7 +488,6 @@ class TaskWork:
         team = tuple([(robot, duties[robot]) for robot in winners])
         award = Award(name, record.revision, team)
         self._desk.do(award, self._config.proposal_timeout_ns, told)
-
 
     def _next_to_claim(self) -> tuple[str, tuple[str, ...]]:
         """

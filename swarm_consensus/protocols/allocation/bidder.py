@@ -217,14 +217,15 @@ class Bidder:
         if robot == self._config.robot:
             self._hear_of_itself(statement)
             return
-        if self.board.statement(robot) is None and len(self.board.known()) >= ROBOTS_MAX:
+        before = self.board.statement(robot)
+        if before is None and len(self.board.known()) >= ROBOTS_MAX:
             self.refused += 1
             return
         if self.board.put(statement):
             self._stale = True
             delay = self._random.randint(0, self._config.relay_ticks)
             self._relays[robot] = (self._ticks + delay, 0)
-        elif robot in self._relays and self.board.statement(robot) == statement:
+        elif robot in self._relays and before is not None and before.version == statement.version:
             due, heard = self._relays[robot]
             self._relays[robot] = (due, heard + 1)
             if self._config.relay_heard and heard + 1 >= self._config.relay_heard:

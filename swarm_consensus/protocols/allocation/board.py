@@ -36,6 +36,8 @@ class Board:
         # equal one of this robot beats it.
         self._to_beat: Floats = np.zeros(0)
         self._beaten_by_equal: Flags = np.zeros(0, bool)
+        # Places for which these are to be found out anew, when somebody asks.
+        self._unweighed: set[int] = set()
 
     @property
     def statements(self) -> Iterable[BidStatement]:
@@ -53,13 +55,19 @@ class Board:
     def put(self, statement: BidStatement) -> bool:
         """Take a statement in; returns whether it is news."""
         before = self._statements.get(statement.robot)
-        if before is not None and _number(statement) <= _number(before):
+        if before is not None and not self._is_newer(statement, before):
             return False
         self._statements[statement.robot] = statement
         self._hash = b''
         if statement.robot not in self.absent:
             self._replace(statement.robot, () if before is None else before.bids, statement.bids)
         return True
+
+    @staticmethod
+    def _is_newer(statement: BidStatement, before: BidStatement) -> bool:
+        if statement.incarnation == before.incarnation:
+            return statement.version > before.version
+        return statement.incarnation > before.incarnation
 
     def set_absent(self, robots: frozenset[str]) -> None:
         """Let the bids of these robots not count, and those of all others."""
@@ -93,7 +101,7 @@ class Board:
         if robot != self._robot:
             place = self._field.places.get(task)
             if place is not None:
-                self._weigh(place)
+                self._unweighed.add(place)
 
     # -- who wins ---------------------------------------------------------------------------------
 
@@ -102,8 +110,12 @@ class Board:
         self._field = field
         self._to_beat = np.zeros(len(field))
         self._beaten_by_equal = np.ones(len(field), bool)
-        for place in range(len(field)):
+        self._unweighed = {field.places[task] for task in self._bids if task in field.places}
+
+    def _weigh_all(self) -> None:
+        for place in self._unweighed:
             self._weigh(place)
+        self._unweighed.clear()
 
     def _weigh(self, place: int) -> None:
         task = self._field.tasks[place]
@@ -121,11 +133,15 @@ class Board:
 
     def beats(self, bids: Floats) -> Flags:
         """Return for which tasks of the field bids of this robot would be among the winners."""
+        if self._unweighed:
+            self._weigh_all()
         result: Flags = (bids > self._to_beat) | ((bids == self._to_beat) & self._beaten_by_equal)
         return result
 
     def holds(self, name: str, bid: float) -> bool:
         """Return whether a bid of this robot for an open task is among the winners."""
+        if self._unweighed:
+            self._weigh_all()
         place = self._field.places[name]
         height = self._to_beat[place]
         return bool(bid > height or (bid == height and self._beaten_by_equal[place]))

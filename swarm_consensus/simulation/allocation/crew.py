@@ -135,9 +135,7 @@ class Crew:
         del self._jobs[robot]
         task = job.record.task
         worker = self._workers[robot]
-        self._workers[robot] = Worker(
-            robot, task.x_m, task.y_m, 0.0, worker.speed_mps, worker.rate
-        )
+        self._workers[robot] = Worker(robot, task.x_m, task.y_m, 0.0, worker.speed_mps, worker.rate)
         kind = ReportKind.DONE if done else ReportKind.STOPPED
         if done and self._random.random() < 0.05:
             kind = ReportKind.FAILED

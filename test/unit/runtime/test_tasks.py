@@ -15,6 +15,7 @@ from swarm_consensus.runtime.events import (
     TaskAnswered,
     TaskAsked,
     TaskGo,
+    TaskGoing,
     TasksAnswered,
     TasksAsked,
     TaskStop,
@@ -23,6 +24,8 @@ from swarm_consensus.runtime.events import (
 )
 from swarm_consensus.runtime.task_settings import TaskSettings
 
+# The user's nodes of these tests say but once where they are.
+PATIENT = TaskSettings(silence_ns=3600 * SECOND)
 _keys = itertools.count(1)
 
 
@@ -71,7 +74,7 @@ def stands(swarm: Swarm, robot: str, name: str) -> tuple[str, tuple[str, ...], s
 
 
 def test_each_task_goes_to_the_robot_beside_it_and_is_done() -> None:
-    swarm = Swarm(3)
+    swarm = Swarm(3, tasks=PATIENT)
     leader = swarm.elect()
     on_duty(swarm)
     swarm.run(1.5)
@@ -88,7 +91,7 @@ def test_each_task_goes_to_the_robot_beside_it_and_is_done() -> None:
 
 
 def test_seven_tasks_in_a_burst_are_all_done_and_each_once() -> None:
-    swarm = Swarm(3)
+    swarm = Swarm(3, tasks=PATIENT)
     leader = swarm.elect()
     on_duty(swarm)
     swarm.run(1.5)
@@ -106,7 +109,7 @@ def test_seven_tasks_in_a_burst_are_all_done_and_each_once() -> None:
 
 
 def test_a_task_that_comes_again_under_its_request_id_is_added_once() -> None:
-    swarm = Swarm(3)
+    swarm = Swarm(3, tasks=PATIENT)
     leader = swarm.elect()
     first = ask(swarm, leader, AddTask(Task('t', 0, 0)), 'mine')
     swarm.run(0.5)
@@ -119,7 +122,7 @@ def test_a_task_that_comes_again_under_its_request_id_is_added_once() -> None:
 
 @pytest.mark.parametrize('how', ['killed', 'cut off'])
 def test_the_task_of_a_robot_that_is_gone_goes_to_another_after_it_stopped(how: str) -> None:
-    swarm = Swarm(5)
+    swarm = Swarm(5, tasks=PATIENT)
     leader = swarm.elect()
     on_duty(swarm)
     swarm.run(1.5)
@@ -147,7 +150,7 @@ def test_the_task_of_a_robot_that_is_gone_goes_to_another_after_it_stopped(how: 
 
 
 def test_a_robot_that_goes_off_duty_stops_first_and_gives_its_task_back() -> None:
-    swarm = Swarm(3)
+    swarm = Swarm(3, tasks=PATIENT)
     leader = swarm.elect()
     on_duty(swarm)
     swarm.run(1.5)
@@ -165,7 +168,7 @@ def test_a_robot_that_goes_off_duty_stops_first_and_gives_its_task_back() -> Non
 
 
 def test_a_cancelled_task_is_stopped_and_then_ends() -> None:
-    swarm = Swarm(3)
+    swarm = Swarm(3, tasks=PATIENT)
     leader = swarm.elect()
     on_duty(swarm)
     swarm.run(1.5)
@@ -182,7 +185,7 @@ def test_a_cancelled_task_is_stopped_and_then_ends() -> None:
 
 
 def test_a_failed_task_goes_round_until_it_has_failed_for_good() -> None:
-    swarm = Swarm(3)
+    swarm = Swarm(3, tasks=PATIENT)
     leader = swarm.elect()
     on_duty(swarm)
     swarm.run(1.5)
@@ -196,7 +199,7 @@ def test_a_failed_task_goes_round_until_it_has_failed_for_good() -> None:
 
 
 def test_a_team_goes_together() -> None:
-    swarm = Swarm(3)
+    swarm = Swarm(3, tasks=PATIENT)
     leader = swarm.elect()
     on_duty(swarm)
     swarm.run(1.5)
@@ -210,7 +213,7 @@ def test_a_team_goes_together() -> None:
 
 
 def test_a_whole_swarm_that_is_rebooted_takes_its_tasks_up_again() -> None:
-    swarm = Swarm(3)
+    swarm = Swarm(3, tasks=PATIENT)
     leader = swarm.elect()
     on_duty(swarm)
     swarm.run(1.5)
@@ -232,7 +235,7 @@ def test_a_whole_swarm_that_is_rebooted_takes_its_tasks_up_again() -> None:
 
 
 def test_a_robot_whose_disk_is_full_stops_in_time() -> None:
-    swarm = Swarm(3)
+    swarm = Swarm(3, tasks=PATIENT)
     leader = swarm.elect()
     on_duty(swarm)
     swarm.run(1.5)
@@ -246,8 +249,39 @@ def test_a_robot_whose_disk_is_full_stops_in_time() -> None:
     assert len(who_goes(swarm, 't')) == 2
 
 
+def test_a_robot_whose_user_is_silent_loses_its_task_and_gets_no_other() -> None:
+    swarm = Swarm(3, tasks=TaskSettings())
+    leader = swarm.elect()
+    for step in range(40):
+        on_duty(swarm, *(swarm.robots if step < 8 else ('r2', 'r3')))
+        swarm.run(0.5)
+        if step == 4:
+            add(swarm, leader, 't', 0.0)
+    assert who_goes(swarm, 't') == ['r1', 'r2']
+    assert len(swarm.outputs('r1', TaskStop)) == 1
+
+
+def test_who_has_a_task_hears_so_often_enough_to_trust_in_it() -> None:
+    swarm = Swarm(3, tasks=PATIENT)
+    leader = swarm.elect()
+    on_duty(swarm)
+    swarm.run(1.5)
+    add(swarm, leader, 't', 0.0)
+    swarm.run(1.5)
+    swarm.world.network.split([['r1'], ['r2', 'r3']])
+    swarm.run(8.0)
+    told = [(at, o) for at, r, o in swarm.told if isinstance(o, TaskGoing) and r == 'r1']
+    assert len(told) >= 6
+    (stop_ns,) = [at for at, _, o in swarm.told if isinstance(o, TaskStop)]
+    # All name the same end, or a later one after a renewal, and none is told after the stop.
+    ends = [at + going.valid_ns for at, going in told]
+    assert ends == sorted(ends) and told[-1][0] <= stop_ns < ends[-1]
+    (again_ns,) = [at for at, r, o in swarm.told if isinstance(o, TaskGo) and r != 'r1']
+    assert ends[-1] <= again_ns
+
+
 def test_without_tasks_and_robots_on_duty_nobody_stays_awake() -> None:
-    swarm = Swarm(3)
+    swarm = Swarm(3, tasks=PATIENT)
     swarm.elect()
     swarm.run(5.0)
     before = swarm.world.steps
