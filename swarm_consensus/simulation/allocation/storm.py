@@ -55,15 +55,16 @@ class Storm:
     """
     The run of one seed.
 
-    :param settings: of the tasks at every robot; None: drawn.
+    :param troubled_ns: for how long there are troubles.
     """
 
-    def __init__(self, seed: int, settings: TaskSettings | None = None) -> None:
+    def __init__(self, seed: int, troubled_ns: int = TROUBLED_NS) -> None:
+        self._troubled_ns = troubled_ns
         self._random = random = Random(f'{seed}/allocation')
         count = random.randint(3, 6)
         self._robots = tuple(f'r{number}' for number in range(1, count + 1))
         self._loss = random.choice((0.0, 0.1, 0.25, 0.4))
-        settings = settings or TaskSettings(
+        settings = TaskSettings(
             method=random.choice((Method.CBBA, Method.CBBA, Method.GREEDY, Method.OPTIMAL)),
             bundle_max=random.choice((1, 3, 5)),
             stop_ns=random.choice((SECOND // 4, SECOND)),
@@ -119,7 +120,7 @@ class Storm:
         :raises InvariantBroken: a rule does not hold.
         """
         world, random = self.world, self._random
-        while world.now_ns < TROUBLED_NS:
+        while world.now_ns < self._troubled_ns:
             self._trouble()
             self._ask()
             self._pass(random.randint(0, 2 * SECOND))
