@@ -28,6 +28,7 @@ from swarm_consensus.client.missions import (
 from swarm_consensus.client.models import Contribution, Merged, ModelParameters
 from swarm_consensus.client.robot_client import SwarmClient
 from swarm_consensus.client.shared_values import SharedEvent, SharedOutcome, SharedReading
+from swarm_consensus.client.tasks import TaskList, TaskOutcome, TaskState
 from swarm_consensus.client.values import Decision, Leadership, Members, Progress, Reading
 from swarm_consensus.decision.types import ANY_REVISION, Level, Status
 from swarm_consensus.protocols.crdt import Item as SharedItem
@@ -35,6 +36,7 @@ from swarm_consensus.protocols.crdt import Kind as SharedKind
 from swarm_consensus.protocols.keyvalue import Item, ResultStatus
 from swarm_consensus.protocols.missions.events import MissionStatus
 from swarm_consensus.protocols.raft import Role
+from swarm_consensus.protocols.tasks import TaskStatus
 from swarm_consensus.runtime.events import RobotStatus
 
 __all__ = [
@@ -75,4 +77,8 @@ __all__ = [
     'Status',
     'SwarmClient',
     'SwarmClientError',
+    'TaskList',
+    'TaskOutcome',
+    'TaskState',
+    'TaskStatus',
 ]

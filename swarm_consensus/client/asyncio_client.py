@@ -25,6 +25,7 @@ from swarm_consensus.client.asyncio_keyvalue import AsyncioKeyValueMethods
 from swarm_consensus.client.asyncio_missions import AsyncioMissionMethods
 from swarm_consensus.client.asyncio_models import AsyncioModelMethods
 from swarm_consensus.client.asyncio_shared import AsyncioSharedState
+from swarm_consensus.client.asyncio_tasks import AsyncioTasks
 from swarm_consensus.client.calls import DISCOVERY_TIMEOUT_S
 from swarm_consensus.client.errors import ClientClosedError
 from swarm_consensus.client.robot_client import SwarmClient
@@ -53,6 +54,7 @@ class AsyncioSwarmClient(
     :param ros_arguments: for that node, such as `['-r', 'decision:=verdicts']`.
     :raises ValueError: neither robot nor namespace is given, or both.
     :ivar shared: the shared state.
+    :ivar tasks: the tasks of the swarm.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class AsyncioSwarmClient(
         self._spinner: _Spinner | None = None
         self._inbox: set[_Inbox[Any]] = set()
         self.shared = AsyncioSharedState(self)
+        self.tasks = AsyncioTasks(self)
 
     async def __aenter__(self) -> AsyncioSwarmClient:
         if self._spinner is not None:

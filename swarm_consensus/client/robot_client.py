@@ -27,6 +27,7 @@ from swarm_consensus.client.missions import MissionMethods
 from swarm_consensus.client.models import ModelMethods
 from swarm_consensus.client.services import Services
 from swarm_consensus.client.shared import SharedState
+from swarm_consensus.client.tasks import Tasks
 from swarm_consensus.client.values import (
     Decision,
     Leadership,
@@ -70,6 +71,7 @@ class SwarmClient(KeyValueMethods, MissionMethods, ModelMethods):
     :param discovery_timeout: how long a call looks for the robot before it is not there, s.
     :raises ValueError: both robot and namespace are given.
     :ivar shared: the shared state.
+    :ivar tasks: the tasks of the swarm.
     """
 
     def __init__(
@@ -108,6 +110,7 @@ class SwarmClient(KeyValueMethods, MissionMethods, ModelMethods):
         )
         self._administration = Administration(self._services)
         self.shared = SharedState(self)
+        self.tasks = Tasks(self)
         self._watches: set[Watch] = set()
         self._closed = False
 

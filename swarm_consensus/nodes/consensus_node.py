@@ -72,6 +72,7 @@ from swarm_consensus.nodes.model_workshop import Candidate
 from swarm_consensus.nodes.parameters import NodeParameters
 from swarm_consensus.nodes.serialized import belief_from_serialized
 from swarm_consensus.nodes.shared_services import SharedServices
+from swarm_consensus.nodes.task_services import TASK_OUTPUTS, TaskServices
 from swarm_consensus.nodes.usage import usage, wants_help
 from swarm_consensus.protocols.keyvalue import WatchEnded
 from swarm_consensus.runtime.config import RuntimeConfig
@@ -104,6 +105,8 @@ from swarm_consensus.runtime.events import (
     SharedReadAnswered,
     SharedTold,
     StatusReport,
+    TaskAnswered,
+    TasksAnswered,
     TransferAnswered,
     TransferAsked,
     WatchBegun,
@@ -150,6 +153,8 @@ Answer = (
     | MissionAnswered
     | MissionsTold
     | MissionQueryAnswered
+    | TaskAnswered
+    | TasksAnswered
     | Candidate
 )
 
@@ -186,6 +191,7 @@ class ConsensusNode(ManagedNode):
         self._frames: FrameTopics | None = None
         self._key_value: KeyValueServices | None = None
         self._shared: SharedServices | None = None
+        self._tasks: TaskServices | None = None
         self._models: ModelServices | None = None
         self._missions: MissionServices | None = None
         # One group for the protocol, so that its callbacks never overlap; the action's
@@ -350,6 +356,14 @@ class ConsensusNode(ManagedNode):
             )
         except RegistryError as error:
             raise StartError(str(error)) from None
+        self._tasks = TaskServices(
+            self,
+            self._waiting_group,
+            config.robot,
+            self._answered,
+            inactive=INACTIVE,
+            nanoseconds=_nanoseconds,
+        )
         action = ActionServer(
             self,
             Decide,
@@ -423,6 +437,8 @@ class ConsensusNode(ManagedNode):
             raise StartError(str(error), lasting=isinstance(error, LASTING)) from None
         key_value.begin(self._driver.put)
         shared.begin(self._driver.put)
+        if self._tasks is not None:
+            self._tasks.begin(self._driver.put)
         if models is not None:
             models.begin(self._driver.put, incarnation)
 
@@ -436,6 +452,8 @@ class ConsensusNode(ManagedNode):
         driver, self._driver = self._driver, None
         if self._shared is not None:
             self._shared.end()
+        if self._tasks is not None:
+            self._tasks.end()
         if driver is not None:
             driver.stop()
         if self._models is not None:
@@ -470,6 +488,9 @@ class ConsensusNode(ManagedNode):
         if self._shared is not None:
             self._shared.destroy()
             self._shared = None
+        if self._tasks is not None:
+            self._tasks.destroy()
+            self._tasks = None
         if self._models is not None:
             self._models.destroy()
             self._models = None
@@ -650,6 +671,9 @@ class ConsensusNode(ManagedNode):
             elif isinstance(output, MISSION_OUTPUTS):
                 if self._missions is not None:
                     self._missions.deliver(output)
+            elif isinstance(output, TASK_OUTPUTS):
+                if self._tasks is not None:
+                    self._tasks.tell(output)
             elif isinstance(output, MODEL_OUTPUTS):
                 if self._models is not None:
                     self._models.deliver(output)

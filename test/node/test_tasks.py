@@ -1,0 +1,206 @@
+"""Tasks with real robots: a burst, a robot killed at work, a whole swarm rebooted, a late bid."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+import pytest
+import rclpy
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from swarm_testing.robot_processes import RobotProcesses
+from swarm_testing.swarm_probe import SwarmProbe
+
+from swarm_consensus.client import Status, SwarmClient, TaskStatus
+from swarm_consensus.msg import TaskOrder, WorkerState
+from swarm_consensus.srv import ReportTask
+
+# Generous: the machine may be busy.
+WAIT_S = 40.0
+RELIABLE = QoSProfile(depth=20, reliability=ReliabilityPolicy.RELIABLE)
+
+
+class Crew:
+    """The users' nodes: they say where they are, and are through with a task after a while."""
+
+    def __init__(self, robots: list[str], work_s: float) -> None:
+        self.orders: list[tuple[float, str, int, str, int]] = []
+        self.work_s = work_s
+        self.silent: set[str] = set()
+        self._begun: dict[tuple[str, int], float] = {}
+        self._reported: set[tuple[str, int]] = set()
+        self._lock = threading.Lock()
+        self._context = Context()
+        rclpy.init(context=self._context)
+        self._node = node = rclpy.create_node('crew', context=self._context)
+        self._reports = {}
+        self._places = {}
+        for number, robot in enumerate(robots):
+            node.create_subscription(
+                TaskOrder, f'/{robot}/task_order', self._hears(robot), RELIABLE
+            )
+            self._reports[robot] = node.create_client(ReportTask, f'/{robot}/report_task')
+            self._places[robot] = (
+                node.create_publisher(WorkerState, f'/{robot}/worker', RELIABLE),
+                WorkerState(on_duty=True, x=100.0 * number, speed=10.0),
+            )
+        node.create_timer(0.2, self._tick)
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(node)
+        self._thread = threading.Thread(target=self._executor.spin)
+        self._thread.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self._executor.shutdown()
+        self._thread.join()
+        self._node.destroy_node()
+        self._context.try_shutdown()
+
+    def _hears(self, robot):
+        def hear(order):
+            with self._lock:
+                kind = order.order
+                seen = (robot, order.award) in self._begun
+                if kind == TaskOrder.GO and not seen:
+                    self._begun[robot, order.award] = time.monotonic()
+                if kind == TaskOrder.STOP or not seen:
+                    entry = time.monotonic(), robot, kind, order.task.task, order.award
+                    self.orders.append(entry)
+
+        return hear
+
+    def _tick(self):
+        now = time.monotonic()
+        with self._lock:
+            for robot, (publisher, place) in self._places.items():
+                if robot not in self.silent:
+                    publisher.publish(place)
+            for _, robot, kind, task, award in self.orders:
+                late = now - self._begun.get((robot, award), now) > self.work_s
+                if (robot, award) in self._reported or not (late or kind == TaskOrder.STOP):
+                    continue
+                self._reported.add((robot, award))
+                report = ReportTask.Request.DONE if late else ReportTask.Request.STOPPED
+                self._reports[robot].call_async(
+                    ReportTask.Request(task=task, award=award, kind=report)
+                )
+
+    def begun(self, task: str) -> list[str]:
+        with self._lock:
+            return [r for _, r, kind, t, _ in self.orders if (kind, t) == (TaskOrder.GO, task)]
+
+
+@pytest.fixture
+def swarm(processes):
+    """Three robots."""
+    robots = RobotProcesses(processes, 3)
+    robots.start_all()
+    return robots
+
+
+@pytest.fixture
+def probe(swarm):
+    with SwarmProbe(swarm.names) as it:
+        it.wait_until_ready()
+        yield it
+
+
+async def until(client, tasks, status=TaskStatus.DONE):
+    """Wait until all these tasks stand so; returns how they do."""
+    deadline = time.monotonic() + WAIT_S
+    while True:
+        answer = await client.tasks.list(ended=True)
+        states = {state.task: state for state in answer.tasks if state.task in tasks}
+        if len(states) == len(tasks) and all(s.status is status for s in states.values()):
+            return states
+        assert time.monotonic() < deadline, states
+        await asyncio.sleep(0.2)
+
+
+def test_seven_tasks_in_a_burst_are_each_begun_once_and_done(swarm, probe):
+    with Crew(swarm.names, work_s=0.5) as crew:
+        names = [f't{number}' for number in range(7)]
+
+        async def everything():
+            async with SwarmClient.connect('robot_1') as client:
+                added = await asyncio.gather(
+                    *[client.tasks.add(name, 40.0 * n, 0.0) for n, name in enumerate(names)]
+                )
+                assert [outcome.status for outcome in added] == [Status.DECIDED] * 7
+                again = await client.tasks.add('t0', 0.0, 0.0)
+                assert 'there is a task of this name' in again.reason
+                bad = await client.tasks.add('bad', 0.0, 0.0, worth=-1.0)
+                assert bad.status is Status.REFUSED and 'worth is -1' in bad.reason
+                await until(client, names)
+
+        asyncio.run(everything())
+        assert [len(crew.begun(name)) for name in names] == [1] * 7
+
+
+def test_the_task_of_a_robot_that_is_killed_is_done_by_another(swarm, probe):
+    with Crew(swarm.names, work_s=3600.0) as crew:
+        leader = probe.leader()
+
+        async def everything():
+            victim = next(robot for robot in swarm.names if robot != leader)
+            number = swarm.names.index(victim)
+            async with SwarmClient.connect(leader) as client:
+                await client.tasks.add('t', 100.0 * number, 0.0)
+                states = await until(client, ['t'], TaskStatus.STARTED)
+                assert states['t'].holders == (victim,)
+                swarm.kill([victim])
+                crew.silent.add(victim)
+                crew.work_s = 0.5
+                states = await until(client, ['t'])
+                assert states['t'].robots != (victim,)
+            assert crew.begun('t')[0] == victim and len(crew.begun('t')) == 2
+
+        asyncio.run(everything())
+
+
+def test_a_swarm_that_is_rebooted_during_an_allocation_ends_every_task(swarm, probe):
+    with Crew(swarm.names, work_s=0.5) as crew:
+        names = [f't{number}' for number in range(5)]
+
+        async def add():
+            async with SwarmClient.connect('robot_1') as client:
+                for number, name in enumerate(names):
+                    assert (await client.tasks.add(name, 50.0 * number, 0.0)).done
+
+        async def end():
+            async with SwarmClient.connect('robot_1') as client:
+                await until(client, names)
+
+        asyncio.run(add())
+        swarm.kill(swarm.names)
+        probe.forget(swarm.names)
+        swarm.start_all()
+        probe.wait_until_ready()
+        asyncio.run(end())
+        assert all(crew.begun(name) for name in names)
+
+
+def test_a_bid_that_comes_late_changes_nothing_of_what_was_awarded(swarm, probe):
+    """The robot beside the task goes on duty only when another one has it."""
+    with Crew(swarm.names, work_s=3.0) as crew:
+        crew.silent.add('robot_3')
+
+        async def everything():
+            async with SwarmClient.connect('robot_1') as client:
+                await client.tasks.add('t', 200.0, 0.0)
+                states = await until(client, ['t'], TaskStatus.STARTED)
+                assert states['t'].holders == ('robot_2',)
+                crew.silent.clear()
+                states = await until(client, ['t'])
+                assert states['t'].robots == ('robot_2',)
+                gone = await client.tasks.cancel('t')
+                assert 'ended already' in gone.reason
+
+        asyncio.run(everything())
+        assert crew.begun('t') == ['robot_2']
