@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from swarm_consensus.composition.mission_parameters import MISSION_PARAMETERS
 from swarm_consensus.composition.parameter import Parameter
+from swarm_consensus.composition.task_parameters import TASK_PARAMETERS
 from swarm_consensus.decision.tolerance import ASSUMPTIONS
 
 CONSENSUS_PARAMETERS: tuple[Parameter, ...] = (
@@ -509,4 +510,5 @@ CONSENSUS_PARAMETERS: tuple[Parameter, ...] = (
         maximum=10_000,
     ),
     *MISSION_PARAMETERS,
+    *TASK_PARAMETERS,
 )

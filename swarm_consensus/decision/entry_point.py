@@ -23,6 +23,8 @@ CHOICE_CHARACTERS_MAX = 256
 VALUE_BYTES_MAX = 32_768
 
 UserRule = Callable[[list[dict[str, Any]], dict[str, Any]], object]
+# Scores a path of tasks for a robot (docs/tasks.md).
+UserScoring = Callable[[dict[str, Any], list[dict[str, Any]]], object]
 Result = tuple[str, float, bytes]
 
 _RETURNS = 'a rule returns None, (choice, confidence) or (choice, confidence, value)'
@@ -41,6 +43,25 @@ def load_rule(name: str) -> UserRule:
     """
     if problem := rule_problem(name, Level.AGREED):
         raise ValueError(problem)
+    rule: UserRule = _function(name, ([], {}), '`votes` and `subject`')
+    return rule
+
+
+@functools.cache
+def load_scoring(name: str) -> UserScoring:
+    """
+    Return the function of an entry point that scores paths; see `load_rule`.
+
+    :raises ValueError: what is wrong, and what to change; begins with `is 'name', ...`.
+    """
+    if problem := rule_problem(name, Level.AGREED):
+        raise ValueError(problem)
+    scoring: UserScoring = _function(name, ({}, []), '`robot` and `path`')
+    return scoring
+
+
+def _function(name: str, arguments: tuple[Any, Any], words: str) -> Any:
+    """Return a function that takes such arguments."""
     module_name, _, path = name.partition(':')
     found = _module(name, module_name)
     for number, word in enumerate(path.split('.')):
@@ -54,16 +75,15 @@ def load_rule(name: str) -> UserRule:
     if inspect.iscoroutinefunction(found):
         raise ValueError(f"is '{name}', which is a coroutine function; take the `async` away")
     try:
-        inspect.signature(found).bind([], {})
+        inspect.signature(found).bind(*arguments)
     except TypeError as error:
         raise ValueError(
-            f"is '{name}', which must take two arguments, `votes` and `subject`: {error}"
+            f"is '{name}', which must take two arguments, {words}: {error}"
         ) from None
     except ValueError:
         # Built into the interpreter, with no signature to look at; the call will tell.
         pass
-    function: UserRule = found
-    return function
+    return found
 
 
 def _module(name: str, module_name: str) -> Any:

@@ -14,6 +14,7 @@ from swarm_consensus.decision.rule_names import is_entry_point, rule_problem
 from swarm_consensus.decision.tolerance import Tolerance, tolerance
 from swarm_consensus.decision.types import Gossip, Level
 from swarm_consensus.nodes.model_workshop import SharedModel
+from swarm_consensus.nodes.task_settings import task_settings_from
 from swarm_consensus.protocols.parameters.blobs import CHUNK_BYTES
 from swarm_consensus.protocols.parameters.errors import ParametersError
 from swarm_consensus.protocols.parameters.merge import Rule, RuleKind
@@ -181,6 +182,7 @@ def config_from(
         sync_period_ns=nanoseconds(values['sync_period']),
         mission_lease_ns=nanoseconds(values['mission_lease']),
         mission_activities_max=int(values['mission_activities_max']),  # type: ignore[arg-type]
+        tasks=task_settings_from(values),
     )
 
 

@@ -230,3 +230,29 @@ def test_keys_fit_what_the_swarm_bears(robots: int, dealt: int, most: int, fits:
 def test_robots_that_only_stop_throw_no_common_coin() -> None:
     settings = config(7, policies=(AGREED,), has_keys=True, agreed_faults='crash')
     check_coin(deal('team', settings.robots, 0)['r0'], settings)
+
+
+def test_settings_for_tasks() -> None:
+    settings = config(3, tasks_method='greedy', tasks_duty=8.0, tasks_bundle_max=2).tasks
+    assert (settings.method.value, settings.bundle_max) == ('greedy', 2)
+    assert settings.duty_ns == 8 * 10**9
+    assert config(3).tasks.rebid_ns == 40 * 10**9
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'tasks_scoring': 'best'}, "^tasks: there is no scoring 'best'; there is"),
+        ({'tasks_scoring': 'nowhere:f'}, "^tasks: tasks_scoring is 'nowhere:f', but"),
+        ({'tasks_scoring': 'math:sqrt'}, 'must take two arguments, `robot` and `path`'),
+        ({'tasks_duty': 2.0}, r'^tasks: duty \(2 s\) must be longer'),
+    ],
+)
+def test_settings_for_tasks_that_cannot_be(changes: dict[str, Value], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        config(3, **changes)
+
+
+def test_a_scoring_of_the_users_own() -> None:
+    gains = config(3, tasks_scoring='math:dist').tasks.scoring
+    assert type(gains).__name__ == 'UserPathScoring'

@@ -1,0 +1,91 @@
+"""The parameters of consensus_node for tasks, each declared once; the same for all robots."""
+
+from __future__ import annotations
+
+from swarm_consensus.composition.parameter import Parameter
+
+TASK_PARAMETERS: tuple[Parameter, ...] = (
+    Parameter(
+        'tasks_method',
+        'cbba',
+        'How robots find out who does what: by bids that travel (cbba), or each figures it out '
+        'from what all say of themselves, by sequential greedy or as the best assignment of one '
+        'task to each robot.',
+        choices=('cbba', 'greedy', 'optimal'),
+    ),
+    Parameter(
+        'tasks_scoring',
+        'time_discounted',
+        'What a path is worth: time_discounted, path_length, or package.module:function.',
+    ),
+    Parameter(
+        'tasks_discount',
+        0.999,
+        'What is left of the worth of a task after a second, for time_discounted.',
+        minimum=0.000001,
+        maximum=1.0,
+    ),
+    Parameter(
+        'tasks_cost_per_m',
+        0.01,
+        'What a metre takes off the worth of a path, for path_length.',
+        minimum=0.0,
+        maximum=1_000_000_000.0,
+    ),
+    Parameter(
+        'tasks_bundle_max',
+        5,
+        'Most tasks that a robot plans ahead.',
+        minimum=1,
+        maximum=64,
+    ),
+    Parameter(
+        'tasks_duty',
+        5.0,
+        'How long a robot keeps its tasks without being heard of by the log.',
+        's',
+        minimum=0.1,
+        maximum=3600.0,
+    ),
+    Parameter(
+        'tasks_renew_period',
+        1.0,
+        'How often a robot renews its duty.',
+        's',
+        minimum=0.02,
+        maximum=1800.0,
+    ),
+    Parameter(
+        'tasks_stop_time',
+        1.0,
+        'How long a robot needs to come to rest when it is told to stop.',
+        's',
+        minimum=0.001,
+        maximum=1800.0,
+    ),
+    Parameter(
+        'tasks_silence',
+        5.0,
+        'A robot whose node says nothing on `worker` for so long goes off duty.',
+        's',
+        minimum=0.1,
+        maximum=3600.0,
+    ),
+    Parameter(
+        'tasks_rebid_period',
+        40.0,
+        'How often a robot makes its bids anew, from where it is then; 0: only for new tasks.',
+        's',
+        minimum=0.0,
+        maximum=86_400.0,
+    ),
+    Parameter(
+        'tasks_patience',
+        60.0,
+        'A task that takes several robots and has not found them within so long is let be for as '
+        'long; 0: never.',
+        's',
+        minimum=0.0,
+        maximum=86_400.0,
+    ),
+)
