@@ -211,7 +211,8 @@ class TaskWork:
     def _take_over_book(self, outputs: list[Output]) -> None:
         """Compare all that is known here with the book."""
         live = self._state.tasks.live
-        self._used = self._used or bool(live)
+        if not live and not self._used:
+            return
         known = [*self.bidder.tasks, *self._mine]
         gone = [name for name in dict.fromkeys(known) if name not in live]
         ended = [self._state.tasks.record(name) for name in gone]
