@@ -171,6 +171,8 @@ class Overload:
     def statuses(self) -> dict[str, Any]:
         """Return a new status of each voter."""
         probe = self._probe
+        # The one that was killed last has begun its load a moment ago.
+        probe.turn(2 * SETTLE_S)
         probe.forget(self._voters)
         probe.wait_for(lambda: all(robot in probe.statuses for robot in self._voters))
         return {robot: probe.statuses[robot] for robot in self._voters}
