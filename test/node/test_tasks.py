@@ -145,23 +145,25 @@ def test_seven_tasks_in_a_burst_are_each_begun_once_and_done(swarm, probe):
 
 def test_the_task_of_a_robot_that_is_killed_is_done_by_another(swarm, probe):
     with Crew(swarm.names, work_s=3600.0) as crew:
-        leader = probe.leader()
 
-        async def everything():
-            victim = next(robot for robot in swarm.names if robot != leader)
-            number = swarm.names.index(victim)
-            async with SwarmClient.connect(leader) as client:
-                await client.tasks.add('t', 100.0 * number, 0.0)
-                states = await until(client, ['t'], TaskStatus.STARTED)
-                assert states['t'].holders == (victim,)
-                swarm.kill([victim])
-                crew.silent.add(victim)
-                crew.work_s = 0.5
-                states = await until(client, ['t'])
-                assert states['t'].robots != (victim,)
-            assert crew.begun('t')[0] == victim and len(crew.begun('t')) == 2
+        async def begun():
+            async with SwarmClient.connect('robot_1') as client:
+                await client.tasks.add('t', 100.0, 0.0)
+                # Whoever goes on duty first may have it.
+                (holder,) = (await until(client, ['t'], TaskStatus.STARTED))['t'].holders
+                return holder
 
-        asyncio.run(everything())
+        async def ended(by):
+            async with SwarmClient.connect(by) as client:
+                return (await until(client, ['t']))['t'].robots
+
+        victim = asyncio.run(begun())
+        swarm.kill([victim])
+        crew.silent.add(victim)
+        crew.work_s = 0.5
+        other = next(robot for robot in swarm.names if robot != victim)
+        assert asyncio.run(ended(other)) != (victim,)
+        assert crew.begun('t')[0] == victim and len(crew.begun('t')) == 2
 
 
 def test_a_swarm_that_is_rebooted_during_an_allocation_ends_every_task(swarm, probe):
@@ -194,13 +196,14 @@ def test_a_bid_that_comes_late_changes_nothing_of_what_was_awarded(swarm, probe)
         async def everything():
             async with SwarmClient.connect('robot_1') as client:
                 await client.tasks.add('t', 200.0, 0.0)
-                states = await until(client, ['t'], TaskStatus.STARTED)
-                assert states['t'].holders == ('robot_2',)
+                # Whichever of the others went on duty first.
+                holders = (await until(client, ['t'], TaskStatus.STARTED))['t'].holders
+                assert len(holders) == 1 and 'robot_3' not in holders
                 crew.silent.clear()
                 states = await until(client, ['t'])
-                assert states['t'].robots == ('robot_2',)
+                assert states['t'].robots == holders
                 gone = await client.tasks.cancel('t')
                 assert 'ended already' in gone.reason
 
         asyncio.run(everything())
-        assert crew.begun('t') == ['robot_2']
+        assert len(crew.begun('t')) == 1 and 'robot_3' not in crew.begun('t')
