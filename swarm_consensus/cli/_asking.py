@@ -26,6 +26,27 @@ def add_robot_arguments(parser: argparse.ArgumentParser, timeout: float) -> None
     )
 
 
+def robot_actions(
+    parser: argparse.ArgumentParser, timeout: float
+) -> Callable[[str, str], argparse.ArgumentParser]:
+    """
+    Have a verb do several things to a robot; which one is `arguments.action`.
+
+    :param timeout: as in `add_robot_arguments`.
+    :returns: declares one, by its name and what it does.
+    """
+    actions = parser.add_subparsers(
+        title='actions', dest='action', metavar='<action>', required=True
+    )
+
+    def action(name: str, text: str) -> argparse.ArgumentParser:
+        below = actions.add_parser(name, help=text, description=text)
+        add_robot_arguments(below, timeout)
+        return below
+
+    return action
+
+
 def ask(
     arguments: argparse.Namespace, question: Callable[[AsyncioSwarmClient], Awaitable[int]]
 ) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 import sys
 from typing import TYPE_CHECKING
 
-from swarm_consensus.cli._asking import add_robot_arguments, ask
+from swarm_consensus.cli._asking import ask, robot_actions
 
 if TYPE_CHECKING:
     from swarm_consensus.client import AsyncioSwarmClient, Item, KeyChange, KeyEvent
@@ -18,15 +18,7 @@ PAGE = 1000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the verb."""
-    actions = parser.add_subparsers(
-        title='actions', dest='action', metavar='<action>', required=True
-    )
-
-    def action(name: str, text: str) -> argparse.ArgumentParser:
-        below = actions.add_parser(name, help=text, description=text)
-        add_robot_arguments(below, timeout=5.0)
-        return below
-
+    action = robot_actions(parser, timeout=5.0)
     get = action('get', 'Print the value of a key, as it is; exit code 1 where there is none.')
     get.add_argument('key')
     put = action('put', 'Set a key.')

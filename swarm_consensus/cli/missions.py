@@ -9,7 +9,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from swarm_consensus.cli._asking import add_robot_arguments, ask
+from swarm_consensus.cli._asking import ask, robot_actions
 
 if TYPE_CHECKING:
     from swarm_consensus.client import AsyncioSwarmClient, MissionChange, MissionReport
@@ -19,15 +19,7 @@ POLL_S = 0.2
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the verb."""
-    actions = parser.add_subparsers(
-        title='actions', dest='action', metavar='<action>', required=True
-    )
-
-    def action(name: str, text: str) -> argparse.ArgumentParser:
-        below = actions.add_parser(name, help=text, description=text)
-        add_robot_arguments(below, timeout=5.0)
-        return below
-
+    action = robot_actions(parser, timeout=5.0)
     listing = action('list', 'Print the missions: status, worker, name, code, what is under way.')
     listing.add_argument('prefix', nargs='?', default='', help='of their names; none: all')
     show = action('show', 'Print one mission with its history.')

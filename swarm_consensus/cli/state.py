@@ -8,7 +8,7 @@ from pathlib import Path
 import sys
 from typing import TYPE_CHECKING
 
-from swarm_consensus.cli._asking import add_robot_arguments, ask
+from swarm_consensus.cli._asking import ask, robot_actions
 from swarm_consensus.cli.kv import shown, value_of
 
 if TYPE_CHECKING:
@@ -19,15 +19,7 @@ PAGE = 1000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the verb."""
-    actions = parser.add_subparsers(
-        title='actions', dest='action', metavar='<action>', required=True
-    )
-
-    def action(name: str, text: str) -> argparse.ArgumentParser:
-        below = actions.add_parser(name, help=text, description=text)
-        add_robot_arguments(below, timeout=5.0)
-        return below
-
+    action = robot_actions(parser, timeout=5.0)
     get = action('get', 'Print what stands under a key; exit code 1 where nothing does.')
     get.add_argument(
         '--raw', action='store_true', help='the value of the register alone, byte by byte'

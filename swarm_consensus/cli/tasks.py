@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import sys
 from typing import TYPE_CHECKING
 
-from swarm_consensus.cli._asking import add_robot_arguments, ask
+from swarm_consensus.cli._asking import ask, robot_actions
 
 if TYPE_CHECKING:
     from swarm_consensus.client import AsyncioSwarmClient, TaskOutcome, TaskState
@@ -15,15 +15,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the verb."""
-    actions = parser.add_subparsers(
-        title='actions', dest='action', metavar='<action>', required=True
-    )
-
-    def action(name: str, text: str) -> argparse.ArgumentParser:
-        below = actions.add_parser(name, help=text, description=text)
-        add_robot_arguments(below, timeout=5.0)
-        return below
-
+    action = robot_actions(parser, timeout=5.0)
     add = action('add', 'Have something done at a place.')
     cancel = action('cancel', 'End a task; robots that have it stop first.')
     listing = action('list', 'Print how tasks stand.')
