@@ -47,9 +47,12 @@ demo:  ## five robots read road signs together; the leader is killed half-way
 # Jazzy is tested where it differs: with real nodes. Style and the rooms below are the same.
 TESTS ?= $(if $(filter kilted,$(ROS)),test,$(wildcard test/node test/launch test/package))
 PYTEST_ARGS ?=
-# What starts no robots shares the cores; robots have them to themselves.
+# What starts no robots shares the cores. Robots mostly wait, so two files of their tests run side by
+# side, but for those that measure.
 ifeq ($(TESTS),test)
-RUNS := '-n auto test/unit test/simulation' 'test/node test/launch test/package'
+RUNS := '-n auto --dist loadgroup test/package test/unit test/simulation' \
+	'-n 2 --dist loadfile -m not(measured) test/node test/launch' \
+	'-m measured test/node'
 else
 RUNS := '$(TESTS)'
 endif

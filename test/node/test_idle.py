@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
 from swarm_testing.robot_processes import RobotProcesses
 from swarm_testing.swarm_probe import SwarmProbe
 
@@ -32,6 +33,7 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
+@pytest.mark.measured
 def test_an_idle_robot_wakes_for_its_peers_and_little_else(processes):
     robots = RobotProcesses(processes, 3)
     robots.start_all()
