@@ -76,7 +76,8 @@ class Fleet:
         self.sent = dict.fromkeys(ROBOTS, 0)
 
     def ready(self, robot: str) -> None:
-        """Wait until frames of a robot's sensor become beliefs, and one is answered each time."""
+        """Wait until a robot has parameters in force, and frames of its sensor become beliefs."""
+        self.probe.wait_for(lambda: self.versions[robot], 60.0)
         known = len(self.beliefs[robot])
         self.probe.wait_for_subscriber(self._sensors[robot])
         self.probe.wait_for(
