@@ -56,7 +56,7 @@ def rows() -> list[dict[str, Any]]:
             's',
         ),
     ]
-    with loopback():
+    with loopback(hears_itself=True):
         with clusters.ours('disk') as cluster:
             commit_ms = float(cluster.measure(1, SEQUENTIAL_S)['p50_ms'])
         step_ms = over_dds()

@@ -13,15 +13,16 @@ import tempfile
 from types import TracebackType
 
 from swarm_consensus.composition.domains import reserve_domain_id
-from swarm_consensus.composition.middleware import environment
+from swarm_consensus.composition.middleware import environment, files
 from swarm_consensus.composition.swarm import Network
 
 
 @contextmanager
-def loopback() -> Iterator[Path]:
+def loopback(hears_itself: bool = False) -> Iterator[Path]:
     """
     Put this process and its children into a domain of their own on loopback.
 
+    :param hears_itself: as `swarm up` sets it: False for consensus_nodes without missions.
     :returns: a temporary folder for state and logs, removed at the end.
     """
     with (
@@ -29,8 +30,15 @@ def loopback() -> Iterator[Path]:
         tempfile.TemporaryDirectory(prefix='swarm_bench_') as name,
     ):
         folder = Path(name)
+        network = Network(domain, 'localhost', (), '', 'default', 'default')
+        for variable in ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE'):
+            os.environ.pop(variable, None)
+        for variable, text in files(network, hears_itself).items():
+            profile = folder / f'{variable.lower()}.xml'
+            profile.write_text(text)
+            os.environ[variable] = str(profile)
         os.environ.update(
-            environment(Network(domain, 'localhost', (), '', 'default', 'default')),
+            environment(network),
             XDG_STATE_HOME=str(folder / 'state'),
             ROS_LOG_DIR=str(folder / 'log'),
         )

@@ -45,6 +45,8 @@ def compose(
 def _node(
     swarm: Swarm, robot: Robot, executable: str, name: str, parameters: dict[str, Value]
 ) -> NodeSpec:
+    # A mission may ask an action of the very node that runs it.
+    hears_itself = executable != CONSENSUS_NODE or bool(parameters.get('missions'))
     return NodeSpec(
         robot=robot.name,
         package=PACKAGE,
@@ -54,7 +56,7 @@ def _node(
         parameters=parameters | qos_parameters(executable, robot.namespace, swarm.topics),
         remappings=remappings(executable, swarm.topics),
         environment=middleware.environment(swarm.network),
-        files=middleware.files(swarm.network),
+        files=middleware.files(swarm.network, hears_itself),
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 import ipaddress
+import os
+from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
 from swarm_consensus.composition.swarm import Network
@@ -18,6 +20,8 @@ _LOOPBACK = '127.0.0.1'
 # Fast DDS 3 (Kilted and later) and Fast DDS 2 (Jazzy) look for their profiles under these. Version
 # 3 still loads what stands under the old name too, and complains of everything that comes twice.
 _FASTDDS_PROFILES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+# What Fast DDS 3 and 2 read in the working directory, without being told.
+_FASTDDS_DEFAULTS = ('DEFAULT_FASTDDS_PROFILES.xml', 'DEFAULT_FASTRTPS_PROFILES.xml')
 _KILTED_RCLPY = 9  # major version
 
 
@@ -39,20 +43,39 @@ def environment(network: Network) -> dict[str, str]:
         variables['ROS_STATIC_PEERS'] = ';'.join(network.static_peers)
     if network.middleware != 'default':
         variables['RMW_IMPLEMENTATION'] = network.middleware
-    if network.transport == 'udp' and not files(network):
+    if network.transport == 'udp' and not _interface(network):
         variables['FASTDDS_BUILTIN_TRANSPORTS'] = 'UDPv4'
     if network.middleware != 'rmw_fastrtps_cpp':
         variables |= _cyclone(network)
     return variables
 
 
-def files(network: Network) -> dict[str, str]:
-    """Return the variables that must name a file, and the text of the file."""
-    interface = _LOOPBACK if _loopback_profile(network) else network.interface
-    if not interface or network.middleware == 'rmw_cyclonedds_cpp':
+def files(network: Network, hears_itself: bool = True) -> dict[str, str]:
+    """
+    Return the variables that must name a file, and the text of the file.
+
+    :param hears_itself: False for a process that has no use for what it publishes itself, such as
+        consensus_node: of the frames that reach it, every third would be its own in a swarm of
+        three. A profile that the user has set is left alone where nothing else needs one.
+    """
+    if network.middleware == 'rmw_cyclonedds_cpp':
         return {}
-    profile = _fastdds_profile(interface, network.transport)
+    interface = _interface(network)
+    if not interface and (hears_itself or _user_has_profile()):
+        return {}
+    profile = _fastdds_profile(interface, network.transport, hears_itself)
     return dict.fromkeys(_profile_variables(), profile)
+
+
+def _interface(network: Network) -> str:
+    """Return what Fast DDS has to be kept to by a profile; '': nothing."""
+    return _LOOPBACK if _loopback_profile(network) else network.interface
+
+
+def _user_has_profile() -> bool:
+    return any(os.environ.get(name) for name in _FASTDDS_PROFILES) or any(
+        Path(name).exists() for name in _FASTDDS_DEFAULTS
+    )
 
 
 def _profile_variables() -> tuple[str, ...]:
@@ -120,24 +143,46 @@ def _is_address(interface: str) -> bool:
     return True
 
 
-def _fastdds_profile(interface: str, transport: str) -> str:
+def _fastdds_profile(interface: str, transport: str, hears_itself: bool) -> str:
+    descriptors, used = _transports(interface, transport) if interface else ('', '')
+    properties = ''
+    if not hears_itself:
+        properties = (
+            '      <propertiesPolicy>\n        <properties>\n          <property>\n'
+            '            <name>fastdds.ignore_local_endpoints</name>\n'
+            '            <value>true</value>\n'
+            '          </property>\n        </properties>\n      </propertiesPolicy>\n'
+        )
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        '<profiles xmlns="http://www.eprosima.com/XMLSchemas/fastRTPS_Profiles">\n'
+        f'{descriptors}'
+        '  <participant profile_name="swarm" is_default_profile="true">\n'
+        '    <rtps>\n'
+        f'{used}{properties}'
+        '    </rtps>\n'
+        '  </participant>\n'
+        '</profiles>\n'
+    )
+
+
+def _transports(interface: str, transport: str) -> tuple[str, str]:
+    """Return the descriptors of transports on an interface, and what has a participant use them."""
     # Fast DDS takes interfaces only for transports that are described in a profile. Robots of one
     # machine still find each other: the interface's own address loops back.
     key = 'address' if _is_address(interface) else 'interface'
-    transports = ['<transport_id>swarm_udp</transport_id>']
+    names = ['swarm_udp']
     shared_memory = ''
     if transport != 'udp':
-        transports.append('<transport_id>swarm_shm</transport_id>')
+        names.append('swarm_shm')
         shared_memory = (
             '    <transport_descriptor>\n'
             '      <transport_id>swarm_shm</transport_id>\n'
             '      <type>SHM</type>\n'
             '    </transport_descriptor>\n'
         )
-    used = ''.join(f'        {entry}\n' for entry in transports)
+    used = ''.join(f'        <transport_id>{name}</transport_id>\n' for name in names)
     return (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        '<profiles xmlns="http://www.eprosima.com/XMLSchemas/fastRTPS_Profiles">\n'
         '  <transport_descriptors>\n'
         '    <transport_descriptor>\n'
         '      <transport_id>swarm_udp</transport_id>\n'
@@ -146,11 +191,7 @@ def _fastdds_profile(interface: str, transport: str) -> str:
         '    </transport_descriptor>\n'
         f'{shared_memory}'
         '  </transport_descriptors>\n'
-        '  <participant profile_name="swarm" is_default_profile="true">\n'
-        '    <rtps>\n'
+    ), (
         f'      <userTransports>\n{used}      </userTransports>\n'
         '      <useBuiltinTransports>false</useBuiltinTransports>\n'
-        '    </rtps>\n'
-        '  </participant>\n'
-        '</profiles>\n'
     )

@@ -50,7 +50,7 @@ def test_small_swarm_exactly() -> None:
             'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
             'CYCLONEDDS_URI': first.environment['CYCLONEDDS_URI'],
         },
-        files={},
+        files=first.files,
     )
     assert (second.robot, second.full_name) == ('b', '/b/consensus_node')
     assert second.parameters['robots'] == ['a', 'b']
@@ -258,6 +258,58 @@ def test_udp_on_this_machine_is_kept_on_loopback_by_a_profile(
     assert values['type'] == 'UDPv4'
     assert values['useBuiltinTransports'] == 'false'
     assert 'SHM' not in spec.files['FASTDDS_DEFAULT_PROFILES_FILE']
+
+
+IGNORED = 'fastdds.ignore_local_endpoints'
+
+
+def without_a_profile_of_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE'):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(
+    'network', ['{}', '{transport: udp}', '{discovery: subnet, interface: wlan0}']
+)
+def test_a_consensus_node_does_not_hear_itself(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, network: str
+) -> None:
+    without_a_profile_of_the_users(monkeypatch)
+    fake_rclpy(monkeypatch, '9.1.2')
+    (tmp_path / 'm.onnx').touch()
+    content = (
+        SMALL.replace('[a, b]', '[a]')
+        + f'network: {network}\ninference: [{{subject: sign, model: m.onnx}}]\n'
+    )
+    consensus, inference = compose(read(content, tmp_path))
+    profile = ElementTree.fromstring(consensus.files['FASTDDS_DEFAULT_PROFILES_FILE'].encode())
+    values = [node.text for node in profile.iter() if node.tag.rpartition('}')[2] == 'value']
+    assert IGNORED in ElementTree.tostring(profile, encoding='unicode') and values == ['true']
+    assert IGNORED not in ''.join(inference.files.values())
+
+
+def test_a_consensus_node_with_missions_hears_itself(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    without_a_profile_of_the_users(monkeypatch)
+    fake_rclpy(monkeypatch, '9.1.2')
+    spec = compose(read(SMALL + 'consensus: {missions: [my_missions]}\n', tmp_path))[0]
+    assert spec.files == {}
+
+
+@pytest.mark.parametrize('by', ['variable', 'working directory'])
+def test_a_profile_of_the_users_own_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, by: str
+) -> None:
+    without_a_profile_of_the_users(monkeypatch)
+    fake_rclpy(monkeypatch, '9.1.2')
+    monkeypatch.chdir(tmp_path)
+    assert compose(read(SMALL))[0].files
+    if by == 'variable':
+        monkeypatch.setenv('FASTDDS_DEFAULT_PROFILES_FILE', '/etc/dds.xml')
+    else:
+        (tmp_path / 'DEFAULT_FASTDDS_PROFILES.xml').touch()
+    assert compose(read(SMALL))[0].files == {}
 
 
 def test_cyclone_on_this_machine_needs_no_profile() -> None:
