@@ -72,12 +72,54 @@ TASK_PARAMETERS: tuple[Parameter, ...] = (
         maximum=3600.0,
     ),
     Parameter(
+        'tasks_drift_percent',
+        5,
+        'Bound on how much faster one clock of the robots runs than another; no task is with two '
+        'robots as long as it holds.',
+        '%',
+        minimum=0,
+        maximum=49,
+    ),
+    Parameter(
+        'tasks_settle',
+        0.3,
+        'How long a robot must have looked like the winner before it has the task awarded to '
+        'itself: longer in swarms of many hops, where bids come late.',
+        's',
+        minimum=0.0,
+        maximum=3600.0,
+    ),
+    Parameter(
         'tasks_rebid_period',
         40.0,
         'How often a robot makes its bids anew, from where it is then; 0: only for new tasks.',
         's',
         minimum=0.0,
         maximum=86_400.0,
+    ),
+    Parameter(
+        'tasks_compare_period',
+        1.0,
+        'How often robots compare which bids they know, which makes up for lost messages.',
+        's',
+        minimum=0.02,
+        maximum=3600.0,
+    ),
+    Parameter(
+        'tasks_relay_window',
+        0.04,
+        'The bids of others are passed on within so long, at random; 0: at once. Longer: fewer '
+        'robots pass on what the others have heard already.',
+        's',
+        minimum=0.0,
+        maximum=60.0,
+    ),
+    Parameter(
+        'tasks_relay_heard',
+        3,
+        'Who hears others pass bids on so often does not do it too; 0: it does in any case.',
+        minimum=0,
+        maximum=1000,
     ),
     Parameter(
         'tasks_patience',

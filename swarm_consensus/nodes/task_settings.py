@@ -36,7 +36,12 @@ def task_settings_from(values: Mapping[str, Value]) -> TaskSettings:
             renew_ns=nanoseconds('tasks_renew_period'),
             stop_ns=nanoseconds('tasks_stop_time'),
             silence_ns=nanoseconds('tasks_silence'),
+            drift_percent=int(values['tasks_drift_percent']),  # type: ignore[arg-type]
+            settle_ns=nanoseconds('tasks_settle'),
             rebid_ns=nanoseconds('tasks_rebid_period'),
+            compare_ns=nanoseconds('tasks_compare_period'),
+            relay_ns=nanoseconds('tasks_relay_window'),
+            relay_heard=int(values['tasks_relay_heard']),  # type: ignore[arg-type]
             patience_ns=nanoseconds('tasks_patience'),
         )
     except ValueError as error:

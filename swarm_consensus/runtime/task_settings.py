@@ -43,6 +43,9 @@ class TaskSettings:
     :param rebid_ns: a robot makes all its bids anew, from where it is then, so often; 0: only when
         there are new tasks.
     :param compare_ns: time between two comparisons of the bids that two robots know.
+    :param relay_ns: what another robot bids is passed on within so long, at random; 0: at once.
+    :param relay_heard: who hears others pass a bid on so often does not do it too; 0: it does in
+        any case.
     :param patience_ns: a task that takes several robots and has not found them within so long is
         let be for as long; 0: never.
     :raises ValueError: what cannot be, and what to change.
@@ -59,13 +62,15 @@ class TaskSettings:
     settle_ns: int = 300 * _MILLISECOND
     rebid_ns: int = 40 * _SECOND
     compare_ns: int = _SECOND
+    relay_ns: int = 40 * _MILLISECOND
+    relay_heard: int = 3
     patience_ns: int = 60 * _SECOND
 
     def __post_init__(self) -> None:
         if min(self.renew_ns, self.stop_ns, self.silence_ns, self.compare_ns) <= 0:
             raise ValueError('renew, stop, silence and compare must be above 0 s')
-        if min(self.settle_ns, self.rebid_ns, self.patience_ns) < 0:
-            raise ValueError('settle, rebid and patience must not be negative')
+        if min(self.settle_ns, self.rebid_ns, self.patience_ns, self.relay_ns) < 0:
+            raise ValueError('settle, rebid, patience and relay must not be negative')
         if not 0 <= self.drift_percent < 50:
             raise ValueError(f'drift_percent is {self.drift_percent}, give 0..49')
         if self.duty_ns // _MILLISECOND > TTL_MS_MAX:
@@ -82,6 +87,15 @@ class TaskSettings:
         """Return how long a robot may count on a duty, by its own clock."""
         return self.duty_ns * (100 - self.drift_percent) // 100
 
+    @property
+    def going_ns(self) -> int:
+        """
+        Return how often a robot is told that it still has a task.
+
+        With each renewal at least, so that the end of one is never reached before the next is told.
+        """
+        return min(_SECOND // 2, self.renew_ns)
+
     def bidder(self, robot: str, incarnation: int, tick_ns: int) -> BidderConfig:
         """Return the settings of the protocol."""
         return BidderConfig(
@@ -89,6 +103,8 @@ class TaskSettings:
             incarnation,
             self.method,
             self.bundle_max,
+            relay_ticks=-(-self.relay_ns // tick_ns),
+            relay_heard=self.relay_heard,
             compare_ticks=max(1, self.compare_ns // tick_ns),
             patience_ticks=self.patience_ns // tick_ns,
         )

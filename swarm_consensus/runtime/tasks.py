@@ -55,8 +55,6 @@ from swarm_consensus.runtime.task_desk import TaskDesk
 
 # Most records that one answer holds; the reader goes on behind the last name.
 RECORDS_MAX = 1_000
-# How often it is told that a task is still with this robot.
-GOING_NS = SECOND // 2
 # Pause before a report or an award that did not get into the log is tried again.
 RETRY_NS = SECOND // 4
 
@@ -398,7 +396,7 @@ class TaskWork:
     def _tell_going(self, now_ns: int, outputs: list[Output]) -> None:
         if now_ns < self._going_at_ns:
             return
-        self._going_at_ns = now_ns + GOING_NS
+        self._going_at_ns = now_ns + self._settings.going_ns
         for mine in self._mine.values():
             if mine.going and not mine.stop_told and mine.report is None:
                 outputs.append(TaskGoing(mine.record, self._duty_until_ns - now_ns))

@@ -19,6 +19,7 @@ from swarm_consensus.nodes.consensus_settings import (
     policy_from,
 )
 from swarm_consensus.runtime.config import MILLISECOND, RuntimeConfig
+from swarm_consensus.runtime.task_settings import TaskSettings
 from swarm_consensus.transport.dealing import deal
 from swarm_consensus.transport.key_files import KeysError, write_keys
 
@@ -236,7 +237,21 @@ def test_settings_for_tasks() -> None:
     settings = config(3, tasks_method='greedy', tasks_duty=8.0, tasks_bundle_max=2).tasks
     assert (settings.method.value, settings.bundle_max) == ('greedy', 2)
     assert settings.duty_ns == 8 * 10**9
-    assert config(3).tasks.rebid_ns == 40 * 10**9
+    defaults = config(3).tasks
+    assert defaults == TaskSettings(scoring=defaults.scoring)
+    tuned = config(
+        3,
+        tasks_drift_percent=20,
+        tasks_settle=0.7,
+        tasks_compare_period=0.4,
+        tasks_relay_window=0.05,
+        tasks_relay_heard=1,
+    ).tasks
+    assert (tuned.drift_percent, tuned.settle_ns) == (20, 700_000_000)
+    # Less a fifth for the clocks.
+    assert tuned.sure_ns == 4 * 10**9
+    bidder = tuned.bidder('r0', 1, 20_000_000)
+    assert (bidder.compare_ticks, bidder.relay_ticks, bidder.relay_heard) == (20, 3, 1)
 
 
 @pytest.mark.parametrize(
@@ -246,6 +261,7 @@ def test_settings_for_tasks() -> None:
         ({'tasks_scoring': 'nowhere:f'}, "^tasks: tasks_scoring is 'nowhere:f', but"),
         ({'tasks_scoring': 'math:sqrt'}, 'must take two arguments, `robot` and `path`'),
         ({'tasks_duty': 2.0}, r'^tasks: duty \(2 s\) must be longer'),
+        ({'tasks_drift_percent': 45}, r'^tasks: duty \(5 s\) must be longer: less 45 % for'),
     ],
 )
 def test_settings_for_tasks_that_cannot_be(changes: dict[str, Value], message: str) -> None:

@@ -280,6 +280,41 @@ def test_who_has_a_task_hears_so_often_enough_to_trust_in_it() -> None:
     assert ends[-1] <= again_ns
 
 
+def test_a_short_duty_is_told_anew_before_it_ends() -> None:
+    short = TaskSettings(
+        duty_ns=SECOND // 2,
+        renew_ns=SECOND // 10,
+        stop_ns=SECOND // 10,
+        silence_ns=3600 * SECOND,
+    )
+    swarm = Swarm(3, tasks=short)
+    leader = swarm.elect()
+    on_duty(swarm)
+    swarm.run(1.5)
+    add(swarm, leader, 't', 0.0)
+    swarm.run(5.0)
+    assert who_goes(swarm, 't') == ['r1']
+    told = [(at, o.valid_ns) for at, _, o in swarm.told if isinstance(o, TaskGoing)]
+    assert len(told) > 20
+    for (at, valid_ns), (next_at, _) in itertools.pairwise(told):
+        assert next_at < at + valid_ns
+
+
+def test_who_settles_longer_waits_longer_for_a_better_bid() -> None:
+    began = []
+    for settle_ns in (0, SECOND):
+        swarm = Swarm(3, tasks=TaskSettings(settle_ns=settle_ns, silence_ns=3600 * SECOND))
+        leader = swarm.elect()
+        on_duty(swarm)
+        swarm.run(1.5)
+        asked_ns = swarm.world.now_ns
+        add(swarm, leader, 't', 0.0)
+        swarm.run(3.0)
+        (at,) = [at for at, _, o in swarm.told if isinstance(o, TaskGo)]
+        began.append(at - asked_ns)
+    assert began[0] < SECOND // 2 and SECOND <= began[1] < 3 * SECOND // 2
+
+
 def test_without_tasks_and_robots_on_duty_nobody_stays_awake() -> None:
     swarm = Swarm(3, tasks=PATIENT)
     swarm.elect()
@@ -303,6 +338,7 @@ def test_without_tasks_and_robots_on_duty_nobody_stays_awake() -> None:
         ({'duty_ns': 2 * SECOND}, 'duty \\(2 s\\) must be longer'),
         ({'renew_ns': 0}, 'must be above 0 s'),
         ({'settle_ns': -1}, 'must not be negative'),
+        ({'relay_ns': -1}, 'must not be negative'),
         ({'drift_percent': 60}, 'drift_percent is 60'),
         ({'duty_ns': 4000 * SECOND}, 'an hour is the most'),
     ],
