@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 
 from swarm_consensus.composition.draft import SubjectDraft, SwarmDraft, text, texts
 from swarm_consensus.composition.problems import Problem, did_you_mean
-from swarm_consensus.composition.schema import CONSENSUS
 from swarm_consensus.decision.rule_names import (
     AGREED_RULES,
     FUSION_RULES,
@@ -16,13 +15,6 @@ from swarm_consensus.decision.rule_names import (
 )
 from swarm_consensus.decision.tolerance import tolerance, too_many
 from swarm_consensus.decision.types import Level
-
-# All robots must count alike, or they wait for each other in vain.
-_ALIKE = tuple(
-    p.name
-    for p in CONSENSUS.parameters
-    if p.name.startswith('agreed_') or p.name == 'membership'
-)
 
 
 def _level(draft: SwarmDraft, subject: SubjectDraft) -> Level | None:
@@ -107,24 +99,9 @@ def _swarm_is_not_too_large(draft: SwarmDraft) -> Iterator[Problem]:
                 yield Problem(setting.line, f'{setting.path}: {problem}')
 
 
-def _robots_are_alike(draft: SwarmDraft) -> Iterator[Problem]:
-    for name in _ALIKE:
-        given = [robot.consensus.get(name) for robot in draft.robots]
-        default = next(p.default for p in CONSENSUS.parameters if p.name == name)
-        values = [default if setting is None else setting.value for setting in given]
-        if all(value == values[0] for value in values):
-            continue
-        for setting in given:
-            # What one robot has of its own, and not what stands there for all.
-            if setting is not None and setting.path.startswith('robots['):
-                message = 'must be the same for all robots; write it once, under `consensus`'
-                yield Problem(setting.line, f'{setting.path}: {message}')
-
-
 AGREED_CHECKS: tuple[Callable[[SwarmDraft], Iterator[Problem]], ...] = (
     _rules_belong_to_levels,
     _support_can_be_met,
     _faults_are_borne,
     _swarm_is_not_too_large,
-    _robots_are_alike,
 )

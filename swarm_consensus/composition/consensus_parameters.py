@@ -209,6 +209,7 @@ CONSENSUS_PARAMETERS: tuple[Parameter, ...] = (
         'only such as have one. They take part at level `fused`, and in nothing else. The same for '
         'all robots.',
         choices=('closed', 'open'),
+        alike=True,
     ),
     Parameter(
         'members_max',

@@ -26,6 +26,7 @@ class Parameter:
     :param element: type of a list's elements, needed only where the default is empty.
     :param tunable: whether `ros2 param set` may change it while the node is active.
     :param required: no default makes sense; swarm.yaml must give it.
+    :param alike: all robots must have the same value; swarm.yaml says it once.
     :param file: the value names a file that must be there; in swarm.yaml a relative name counts
         from its folder, and `package://name/...` from the share folder of a package.
     """
@@ -40,4 +41,5 @@ class Parameter:
     element: type = str
     tunable: bool = False
     required: bool = False
+    alike: bool = False
     file: bool = False

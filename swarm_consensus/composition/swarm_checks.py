@@ -99,6 +99,22 @@ def _robots_differ(draft: SwarmDraft) -> Iterator[Problem]:
         spaces.setdefault(text(space), space)
 
 
+def _robots_are_alike(draft: SwarmDraft) -> Iterator[Problem]:
+    for parameter in CONSENSUS.parameters:
+        # Who counts votes otherwise waits for the others in vain.
+        if not (parameter.alike or parameter.name.startswith('agreed_')):
+            continue
+        given = [robot.consensus.get(parameter.name) for robot in draft.robots]
+        values = [parameter.default if s is None else s.value for s in given]
+        if all(value == values[0] for value in values):
+            continue
+        for setting in given:
+            # What one robot has of its own, and not what stands there for all.
+            if setting is not None and setting.path.startswith('robots['):
+                message = 'must be the same for all robots; write it once, under `consensus`'
+                yield Problem(setting.line, f'{setting.path}: {message}')
+
+
 def _nodes_differ(draft: SwarmDraft) -> Iterator[Problem]:
     for robot in draft.robots:
         taken: dict[str, str] = {CONSENSUS_NODE: 'the consensus node of the robot'}
@@ -305,6 +321,7 @@ def _network_agrees(draft: SwarmDraft) -> Iterator[Problem]:
 
 _CHECKS: tuple[Callable[[SwarmDraft], Iterator[Problem]], ...] = (
     _robots_differ,
+    _robots_are_alike,
     _nodes_differ,
     _shared_models_agree,
     _required_are_there,

@@ -1,4 +1,9 @@
-"""The parameters of consensus_node for tasks, each declared once; the same for all robots."""
+"""
+The parameters of consensus_node for tasks, each declared once.
+
+Robots compare bids, or figure out for all what each of them would do: what goes into that is
+`alike`. How long a robot keeps its tasks, and how it hears of bids, is its own affair.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +17,13 @@ TASK_PARAMETERS: tuple[Parameter, ...] = (
         'from what all say of themselves, by sequential greedy or as the best assignment of one '
         'task to each robot.',
         choices=('cbba', 'greedy', 'optimal'),
+        alike=True,
     ),
     Parameter(
         'tasks_scoring',
         'time_discounted',
         'What a path is worth: time_discounted, path_length, or package.module:function.',
+        alike=True,
     ),
     Parameter(
         'tasks_discount',
@@ -24,6 +31,7 @@ TASK_PARAMETERS: tuple[Parameter, ...] = (
         'What is left of the worth of a task after a second, for time_discounted.',
         minimum=0.000001,
         maximum=1.0,
+        alike=True,
     ),
     Parameter(
         'tasks_cost_per_m',
@@ -31,6 +39,7 @@ TASK_PARAMETERS: tuple[Parameter, ...] = (
         'What a metre takes off the worth of a path, for path_length.',
         minimum=0.0,
         maximum=1_000_000_000.0,
+        alike=True,
     ),
     Parameter(
         'tasks_bundle_max',
@@ -38,6 +47,7 @@ TASK_PARAMETERS: tuple[Parameter, ...] = (
         'Most tasks that a robot plans ahead.',
         minimum=1,
         maximum=64,
+        alike=True,
     ),
     Parameter(
         'tasks_duty',

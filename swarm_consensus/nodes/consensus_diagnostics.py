@@ -52,6 +52,9 @@ def diagnosis(status: RobotStatus, node: str) -> DiagnosticStatus:
     if level == DiagnosticStatus.OK and pressed:
         level = DiagnosticStatus.WARN
         text = f'bytes_per_second is too little: {", ".join(pressed)} thinned out; {text}'
+    if level == DiagnosticStatus.OK and status.task_problems:
+        level = DiagnosticStatus.WARN
+        text = f'{status.task_problems[0]}; {text}'
     values = {
         'role': status.role.name.lower(),
         'leader': status.leader,
@@ -70,6 +73,7 @@ def diagnosis(status: RobotStatus, node: str) -> DiagnosticStatus:
         'agreed quorum': status.agreed_quorum_size,
         'agreed epochs under way': status.agreed_open,
         'robots that lied': ' '.join(status.accused),
+        'tasks': '; '.join(status.task_problems),
         'frames received': frames.received,
         'frames accepted': frames.accepted,
         'frames malformed': frames.malformed,

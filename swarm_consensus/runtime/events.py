@@ -616,6 +616,8 @@ class RobotStatus:
     :param guest: this robot takes part, and swarm.yaml does not name it.
     :param health: 0 where this robot is well; each point more is one probe time that it gives the
         others more, because it is slow itself.
+    :param task_problems: what is wrong with how the swarm finds out who does what; for diagnostics,
+        not in the message.
     """
 
     swarm: str
@@ -646,6 +648,7 @@ class RobotStatus:
     bytes_per_second: int
     guest: bool = False
     health: int = 0
+    task_problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

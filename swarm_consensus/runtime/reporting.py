@@ -16,6 +16,7 @@ from swarm_consensus.runtime.events import FlowTold, Notice, Output, Peer, Robot
 from swarm_consensus.runtime.members import Members
 from swarm_consensus.runtime.post import Post
 from swarm_consensus.runtime.swim_work import SwimWork
+from swarm_consensus.runtime.tasks import TaskWork
 from swarm_consensus.transport.frame import FrameCounters, TrafficClass
 
 
@@ -44,6 +45,7 @@ class Reporter:
         shared: Mapping[str, int],
         accusations: Accusations,
         swim: SwimWork,
+        tasks: TaskWork,
     ) -> None:
         self._config = config
         self._incarnation = incarnation
@@ -57,6 +59,7 @@ class Reporter:
         self._shared = shared
         self._accusations = accusations
         self._swim = swim
+        self._tasks = tasks
         self.flow = BeliefFlow(now_ns)
         self._due_ns = 0
         self._last: tuple[object, ...] = ()
@@ -146,6 +149,7 @@ class Reporter:
                     bytes_per_second=self._config.bytes_per_second,
                     guest=self._config.guest,
                     health=swim.health,
+                    task_problems=self._tasks.problems,
                 )
             )
         )

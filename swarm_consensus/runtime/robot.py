@@ -271,6 +271,7 @@ class RobotRuntime:
             shared=self._shared.replica.dropped,
             accusations=self._agreed.accusations,
             swim=self._swim,
+            tasks=self._tasks,
         )
         self._models: ModelWork | None = None
         if models:

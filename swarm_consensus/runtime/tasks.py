@@ -36,7 +36,6 @@ from swarm_consensus.protocols.tasks import (
 )
 from swarm_consensus.runtime.config import MILLISECOND, SECOND, RuntimeConfig
 from swarm_consensus.runtime.events import (
-    Notice,
     Output,
     TaskAsked,
     TaskChanged,
@@ -52,6 +51,7 @@ from swarm_consensus.runtime.members import Members
 from swarm_consensus.runtime.post import Post
 from swarm_consensus.runtime.request_ids import RequestIds
 from swarm_consensus.runtime.task_desk import TaskDesk
+from swarm_consensus.runtime.task_reports import TaskReports
 
 # Most records that one answer holds; the reader goes on behind the last name.
 RECORDS_MAX = 1_000
@@ -107,6 +107,7 @@ class TaskWork:
         self._desk = TaskDesk(config, raft, state, request_ids)
         bidder_config = settings.bidder(config.robot, incarnation, config.tick_ns)
         self.bidder = Bidder(bidder_config, settings.scoring, random)
+        self._reports = TaskReports(self.bidder)
         self._worker: Worker | None = None
         self._worker_told_ns = 0
         self._going_at_ns = 0
@@ -124,7 +125,6 @@ class TaskWork:
         # Committed time, and when this robot saw it.
         self._time_ms = state.keyvalue.leases.time_ms
         self._time_seen_ns = 0
-        self._problem = ''
         # Whether this robot has to do with tasks at all: it costs nothing where nobody does.
         self._used = False
         self._take_over_book([])
@@ -291,6 +291,11 @@ class TaskWork:
     # -- what follows -----------------------------------------------------------------------------
 
     @property
+    def problems(self) -> tuple[str, ...]:
+        """Return what is wrong with how this swarm finds out who does what."""
+        return self._reports.problems
+
+    @property
     def used(self) -> bool:
         """Return whether this robot has to do with tasks at all."""
         return self._used
@@ -328,6 +333,7 @@ class TaskWork:
         self._tell_going(now_ns, outputs)
         if ticked:
             self._see_who_is_there(members, now_ns)
+            self._reports.look_at_settings(outputs)
         self._bid(now_ns, outputs)
         for send in self.bidder.take_sends():
             post.offer(send.message, send.to)
@@ -424,9 +430,7 @@ class TaskWork:
             problem = ''
         except ScoringError as error:
             problem = str(error)
-        if problem and problem != self._problem:
-            outputs.append(Notice(f'this robot bids for nothing: {problem}', warning=True))
-        self._problem = problem
+        self._reports.scoring_failed(problem, outputs)
 
     def _task_clock_s(self, now_ns: int) -> float:
         """Return the time of the task clock: committed time, and what has passed since."""

@@ -2,8 +2,9 @@
 Who does what: robots that bid for tasks until no two of them hold the same one, without a server.
 
 `bidder.py` is one robot in the consensus-based bundle algorithm; `scoring.py`, `field.py` and
-`bundle.py` are what it computes with, `board.py` and `messages.py` what it knows and says.
-`greedy.py` has the alternatives that need to know all robots.
+`bundle.py` are what it computes with, `board.py` and `messages.py` what it knows and says,
+`terms.py` tells whether robots bid by the same settings. `greedy.py` has the alternatives that
+need to know all robots.
 """
 
 from swarm_consensus.protocols.allocation.bidder import Bidder
@@ -24,6 +25,7 @@ from swarm_consensus.protocols.allocation.messages import (
     BidsHash,
     BidsKnown,
     BidStatement,
+    BidTerms,
     Message,
 )
 from swarm_consensus.protocols.allocation.scoring import (
@@ -36,6 +38,7 @@ from swarm_consensus.protocols.allocation.scoring import (
     UserPathScoring,
     Way,
 )
+from swarm_consensus.protocols.allocation.terms import Difference
 from swarm_consensus.protocols.allocation.values import Task, Worker
 
 __all__ = [
@@ -46,6 +49,7 @@ __all__ = [
     'AllocationError',
     'Assignment',
     'BidStatement',
+    'BidTerms',
     'Bidder',
     'BidderConfig',
     'Bids',
@@ -53,6 +57,7 @@ __all__ = [
     'BidsKnown',
     'Board',
     'Bundle',
+    'Difference',
     'Field',
     'Message',
     'Method',

@@ -40,9 +40,11 @@ from swarm_consensus.protocols.allocation.messages import (
     BidsHash,
     BidsKnown,
     BidStatement,
+    BidTerms,
     Message,
 )
 from swarm_consensus.protocols.allocation.scoring import Scoring
+from swarm_consensus.protocols.allocation.terms import Difference, TermsBook
 from swarm_consensus.protocols.allocation.values import Task, Worker
 
 # Robots of which statements are kept; those of others are not taken in.
@@ -76,6 +78,7 @@ class Bidder:
         self._stated_worker: Worker | None = None
         self.bundle = Bundle()
         self.board = Board(config.robot)
+        self._terms = TermsBook(config, scoring)
         self.refused = 0
         self._assignment: Assignment | None = None
         self._ticks = 0
@@ -105,6 +108,11 @@ class Bidder:
     def absent(self) -> frozenset[str]:
         """Return the robots whose bids do not count."""
         return self.board.absent
+
+    @property
+    def differences(self) -> dict[str, tuple[Difference, ...]]:
+        """Return which robots bid by other settings, and by which."""
+        return self._terms.differences()
 
     @property
     def path(self) -> tuple[str, ...]:
@@ -194,7 +202,7 @@ class Bidder:
         if self._config.compare_ticks and self._ticks >= self._compare_at:
             self._compare_at = self._next_comparison()
             if self.board.statements:
-                self._sends.append(Send((), BidsHash(self.board.hash())))
+                self._sends.append(Send((), BidsHash(self.board.hash(), self._terms.hash)))
         for name in [n for n, until in self._resting_until.items() if until <= self._ticks]:
             del self._resting_until[name]
             self.rebid()
@@ -204,7 +212,13 @@ class Bidder:
         if isinstance(message, Bids):
             for statement in message.statements:
                 self._hear(sender, statement)
+        elif isinstance(message, BidTerms):
+            self._terms.put(sender, message.terms)
+            if not message.answer:
+                self._sends.append(Send((sender,), BidTerms(self._terms.own, answer=True)))
         elif isinstance(message, BidsHash):
+            if self._terms.is_news(sender, message.terms):
+                self._sends.append(Send((sender,), BidTerms(self._terms.own)))
             if message.hash != self.board.hash():
                 self._sends.append(Send((sender,), BidsKnown(self.board.known())))
         else:

@@ -21,8 +21,13 @@ BUNDLE_MAX = 64
 STATEMENTS_MAX = 256
 ROBOTS_MAX = 4096
 HASH_BYTES = 8
+TERMS_MAX = 16
+TERM_CHARACTERS_MAX = 512
 
 _Id = Annotated[str, Bounds(length_max=ID_CHARACTERS_MAX)]
+_Term = Annotated[str, Bounds(length_max=TERM_CHARACTERS_MAX)]
+# Name of a setting, and its value.
+Terms = Annotated[tuple[tuple[_Id, _Term], ...], Bounds(length_max=TERMS_MAX)]
 # Robot, incarnation, version.
 KnownRow = tuple[_Id, int, int]
 
@@ -66,9 +71,14 @@ class Bids:
 
 @value
 class BidsHash:
-    """Hash over which statements the sender knows; who knows others answers with BidsKnown."""
+    """
+    Hash over which statements the sender knows; who knows others answers with BidsKnown.
+
+    :param terms: hash over the settings by which it bids; who bids by others asks with BidTerms.
+    """
 
     hash: Annotated[bytes, Bounds(length_max=HASH_BYTES)]
+    terms: Annotated[bytes, Bounds(length_max=HASH_BYTES)]
 
 
 @value
@@ -83,6 +93,19 @@ class BidsKnown:
     answer: bool = False
 
 
+@value
+class BidTerms:
+    """
+    The settings by which the sender bids, which are to be the same at all robots.
+
+    :param terms: in the order of their names.
+    :param answer: it answers another one, and is not answered.
+    """
+
+    terms: Terms
+    answer: bool = False
+
+
 # In the order of their kinds on the wire.
-MESSAGE_TYPES: tuple[type, ...] = (Bids, BidsHash, BidsKnown)
-Message = Bids | BidsHash | BidsKnown
+MESSAGE_TYPES: tuple[type, ...] = (Bids, BidsHash, BidsKnown, BidTerms)
+Message = Bids | BidsHash | BidsKnown | BidTerms

@@ -115,6 +115,10 @@ class Scoring(ABC):
         :raises ScoringError: a user's rule gave no number.
         """
 
+    @abstractmethod
+    def settings(self) -> dict[str, str]:
+        """Return by which settings it scores; equal ones give equal gains."""
+
 
 class RuleScoring(Scoring):
     """
@@ -174,6 +178,13 @@ class RuleScoring(Scoring):
             gains[position] = np.where(possible, gain, -np.inf)
         return gains
 
+    def settings(self) -> dict[str, str]:
+        """Return the rule, and the number that it goes by."""
+        setting = self._setting
+        if setting.rule == TIME_DISCOUNTED:
+            return {'scoring': setting.rule, 'discount': repr(setting.discount)}
+        return {'scoring': setting.rule, 'cost_per_m': repr(setting.cost_per_m)}
+
     def _origin_s(self, now_s: float) -> float:
         """
         Return from when on is discounted.
@@ -222,6 +233,10 @@ class UserPathScoring(Scoring):
                     whole = Way(way.field, way.worker, way.now_s, longer)
                     gains[position, place] = self._score(whole) - without
         return gains
+
+    def settings(self) -> dict[str, str]:
+        """Return the name of the rule; that its code is the same is up to the user."""
+        return {'scoring': self._name}
 
     def _score(self, way: Way) -> float:
         if not way.path:

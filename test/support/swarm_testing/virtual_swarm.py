@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 import itertools
 import math
+from types import MappingProxyType
 from typing import TypeVar
 
 from swarm_consensus.decision.policy import Policy, quorum_of
@@ -84,6 +85,7 @@ class Swarm:
         keys: Mapping[str, Keys] | None = None,
         models: Sequence[ModelSetup] = (),
         missions: Callable[[str], Registry] | None = None,
+        own: Mapping[str, Mapping[str, object]] = MappingProxyType({}),
         **changes: object,
     ) -> None:
         self.robots = names(robots)
@@ -98,7 +100,7 @@ class Swarm:
                     policies=tuple(policies or [policy(robots)]),
                     name_probe_ns=0,
                 ),
-                **changes,  # type: ignore[arg-type]
+                **{**changes, **own.get(robot, {})},  # type: ignore[arg-type]
             )
             for robot in self.robots
         ]

@@ -15,11 +15,13 @@ from swarm_consensus.protocols.allocation import (
     BidsHash,
     BidsKnown,
     BidStatement,
+    BidTerms,
     Method,
     Send,
     Task,
     Worker,
 )
+from swarm_consensus.protocols.allocation.terms import TermsBook
 
 
 def bidder(tasks=(), **settings) -> Bidder:
@@ -36,6 +38,8 @@ def hear(me: Bidder, robot: str, version: int, *bids: tuple[str, float], sender:
     me.step(0.0)
 
 
+# Of robots that `bidder` makes.
+TERMS = TermsBook(BidderConfig('you', 1), DISCOUNTED).hash
 ROW = [Task('a', 10, 0), Task('b', 20, 0), Task('c', 30, 0), Task('d', 40, 0)]
 
 
@@ -135,7 +139,7 @@ def test_two_that_know_different_things_tell_each_other_all() -> None:
         hear(each, f'far{version}', 7)
         hear(each, 'both', version)
         each.take_sends()
-    me.receive('you', BidsHash(you.board.hash()))
+    me.receive('you', BidsHash(you.board.hash(), TERMS))
     (known,) = me.take_sends()
     assert known.to == ('you',) and isinstance(known.message, BidsKnown)
     you.receive('me', known.message)
@@ -145,8 +149,27 @@ def test_two_that_know_different_things_tell_each_other_all() -> None:
     for send in me.take_sends():
         you.receive('me', send.message)
     assert me.board.known() == you.board.known()
-    me.receive('you', BidsHash(you.board.hash()))
+    me.receive('you', BidsHash(you.board.hash(), TERMS))
     assert me.take_sends() == []
+
+
+def test_two_with_other_settings_tell_each_other_which_and_then_are_quiet() -> None:
+    me, you = bidder(), bidder(method=Method.GREEDY, bundle_max=2)
+    me.take_sends(), you.take_sends()
+    theirs = TermsBook(BidderConfig('you', 1, method=Method.GREEDY, bundle_max=2), DISCOUNTED)
+    me.receive('you', BidsHash(me.board.hash(), theirs.hash))
+    (asked,) = me.take_sends()
+    assert asked.to == ('you',) and isinstance(asked.message, BidTerms)
+    you.receive('me', asked.message)
+    (answer,) = you.take_sends()
+    assert answer.message == BidTerms(theirs.own, answer=True)
+    me.receive('you', answer.message)
+    assert me.differences == {'you': (('bundle_max', '2', None), ('method', 'greedy', 'cbba'))}
+    assert you.differences == {'me': (('bundle_max', None, '2'), ('method', 'cbba', 'greedy'))}
+    me.receive('you', BidsHash(me.board.hash(), theirs.hash))
+    assert me.take_sends() == []
+    me.receive('you', BidsHash(me.board.hash(), TERMS))
+    assert me.take_sends() == [] and me.differences == {}
 
 
 def test_it_speaks_up_against_what_is_said_to_be_its_own() -> None:

@@ -578,6 +578,15 @@ CASES = {
         'swarm.yaml:7: robots[2].consensus.agreed_faults_max: must be the same for all robots; '
         'write it once, under `consensus`',
     ),
+    'robots that bid by different scorings': (
+        'swarm: team\nconsensus: {tasks_discount: 0.99, tasks_settle: 0.5}\nrobots:\n  - a\n'
+        '  - name: b\n    consensus:\n      tasks_settle: 1.0\n      tasks_discount: 0.9\n'
+        '      tasks_scoring: path_length\nsubjects: {sign: {}}\n',
+        'swarm.yaml:8: robots[1].consensus.tasks_discount: must be the same for all robots; '
+        'write it once, under `consensus`',
+        'swarm.yaml:9: robots[1].consensus.tasks_scoring: must be the same for all robots; '
+        'write it once, under `consensus`',
+    ),
     'swarm too large to agree': (
         'swarm: team\nrobots: 300\nsubjects:\n  goal: {level: agreed}\n',
         'swarm.yaml:4: subjects.goal.level: the level agreed serves 256 robots, and these are 300',

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 import itertools
 
 import pytest
 from swarm_testing.virtual_swarm import Swarm
 
 from swarm_consensus.decision.types import Status
-from swarm_consensus.protocols.allocation import Task, Worker
+from swarm_consensus.protocols.allocation import (
+    Method,
+    RuleScoring,
+    ScoringSetting,
+    Task,
+    Worker,
+)
 from swarm_consensus.protocols.tasks import AddTask, CancelTask, ReportKind, TaskStatus
 from swarm_consensus.runtime.config import SECOND
 from swarm_consensus.runtime.events import (
+    Notice,
+    StatusReport,
     TaskAnswered,
     TaskAsked,
     TaskGo,
@@ -313,6 +322,58 @@ def test_who_settles_longer_waits_longer_for_a_better_bid() -> None:
         (at,) = [at for at, _, o in swarm.told if isinstance(o, TaskGo)]
         began.append(at - asked_ns)
     assert began[0] < SECOND // 2 and SECOND <= began[1] < 3 * SECOND // 2
+
+
+def test_robots_that_bid_by_different_settings_name_each_other_and_the_setting() -> None:
+    other = TaskSettings(
+        silence_ns=3600 * SECOND,
+        scoring=RuleScoring(ScoringSetting(discount=0.9)),
+        # Of no account where robots bid for themselves.
+        bundle_max=2,
+    )
+    swarm = Swarm(3, tasks=PATIENT, own={'r3': {'tasks': other}})
+    leader = swarm.elect()
+    on_duty(swarm)
+    swarm.run(6.0)
+    add(swarm, leader, 't', 0.0)
+    swarm.run(6.0)
+    warned = {
+        robot: [notice.text for notice in swarm.outputs(robot, Notice) if 'bids' in notice.text]
+        for robot in swarm.robots
+    }
+    for robot in ('r1', 'r2'):
+        (text,) = warned[robot]
+        assert text.startswith(
+            "'r3' bids for tasks by other settings than this robot: tasks_discount is 0.9 there "
+            'and 0.999 here. Who'
+        )
+        status = swarm.outputs(robot, StatusReport)[-1].status
+        assert status.task_problems == (text,)
+    assert sorted(text.split(' here')[0] for text in warned['r3']) == [
+        f"'{robot}' bids for tasks by other settings than this robot: tasks_discount is 0.999 "
+        'there and 0.9'
+        for robot in ('r1', 'r2')
+    ]
+    # It is only told: the log gives each task to one robot whatever they bid.
+    assert who_goes(swarm, 't') == ['r1']
+
+
+def test_a_robot_that_comes_back_with_the_settings_of_the_others_is_told_of_no_more() -> None:
+    swarm = Swarm(3, tasks=PATIENT, own={'r3': {'tasks': TaskSettings(method=Method.GREEDY)}})
+    swarm.elect()
+    on_duty(swarm)
+    swarm.run(4.0)
+    status = swarm.outputs('r1', StatusReport)[-1].status
+    (problem,) = status.task_problems
+    assert 'tasks_method is greedy there and cbba here. Who' in problem
+    swarm.world.crash('r3')
+    swarm.world.configure('r3', lambda config: replace(config, tasks=PATIENT))
+    swarm.world.start('r3')
+    on_duty(swarm)
+    swarm.run(8.0)
+    assert swarm.outputs('r1', StatusReport)[-1].status.task_problems == ()
+    texts = [notice.text for notice in swarm.outputs('r1', Notice)]
+    assert texts[-1] == "'r3' bids for tasks by the settings of this robot"
 
 
 def test_without_tasks_and_robots_on_duty_nobody_stays_awake() -> None:
