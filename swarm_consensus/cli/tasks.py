@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     action = robot_actions(parser, timeout=5.0)
     add = action('add', 'Have something done at a place.')
     cancel = action('cancel', 'End a task; robots that have it stop first.')
-    listing = action('list', 'Print how tasks stand.')
+    listing = action('list', 'Print how tasks stand, in order of their names.')
     add.add_argument('task', help='its name')
     add.add_argument('x', type=float, help='m')
     add.add_argument('y', type=float, help='m')
@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listing.add_argument(
         '--ended', action='store_true', help='those that have ended, too; with a name always'
     )
+    listing.add_argument('--prefix', default='', help='of their names; none: all')
 
 
 def row(state: TaskState) -> str:
@@ -95,14 +96,23 @@ async def _cancel(arguments: argparse.Namespace, client: AsyncioSwarmClient) -> 
 
 
 async def _list(arguments: argparse.Namespace, client: AsyncioSwarmClient) -> int:
-    ended = arguments.ended or bool(arguments.task)
-    answer = await client.tasks.list(arguments.task, ended=ended, timeout=arguments.timeout)
-    answer.raise_for_status()
-    if arguments.task and not answer.tasks:
-        print(f"there is no task '{arguments.task}'", file=sys.stderr)
-        return 1
-    for state in answer.tasks:
-        print(row(state))
+    after, more = '', True
+    while more:
+        page = await client.tasks.list(
+            arguments.task,
+            prefix=arguments.prefix,
+            after=after,
+            ended=arguments.ended,
+            timeout=arguments.timeout,
+        )
+        page.raise_for_status()
+        if arguments.task and not page.tasks:
+            print(f"there is no task '{arguments.task}'", file=sys.stderr)
+            return 1
+        for state in page.tasks:
+            print(row(state))
+        more = page.more
+        after = page.tasks[-1].task if page.tasks else ''
     return 0
 
 

@@ -28,8 +28,24 @@ class AsyncioTasks:
             lambda client: client.tasks.cancel(task, why, timeout=timeout, request_id=request_id)
         )
 
-    async def list(self, task: str = '', *, ended: bool = False, timeout: float = 2.0) -> TaskList:
-        """Read the tasks as far as the log is applied at the robot."""
+    async def list(
+        self,
+        task: str = '',
+        *,
+        prefix: str = '',
+        after: str = '',
+        ended: bool = False,
+        count_max: int = 1000,
+        timeout: float = 2.0,
+    ) -> TaskList:
+        """Read tasks as far as the log is applied at the robot: a page, in order of names."""
         return await self._client._ask(
-            lambda client: client.tasks.list(task, ended=ended, timeout=timeout)
+            lambda client: client.tasks.list(
+                task,
+                prefix=prefix,
+                after=after,
+                ended=ended,
+                count_max=count_max,
+                timeout=timeout,
+            )
         )

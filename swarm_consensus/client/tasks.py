@@ -70,14 +70,15 @@ class TaskList:
     The tasks as a robot has them.
 
     :param index: log index at which they stood so.
-    :param tasks: first those that have not ended, in order of their names, then the others in the
-        order in which they ended.
+    :param tasks: in order of their names.
+    :param more: there are more; read on `after` the last of these.
     """
 
     status: Status
     reason: str
     index: int = 0
     tasks: tuple[TaskState, ...] = ()
+    more: bool = False
 
     def raise_for_status(self) -> TaskList:
         """
@@ -194,20 +195,41 @@ class Tasks:
         )
 
     def list(
-        self, task: str = '', *, ended: bool = False, timeout: float = 2.0
+        self,
+        task: str = '',
+        *,
+        prefix: str = '',
+        after: str = '',
+        ended: bool = False,
+        count_max: int = 1000,
+        timeout: float = 2.0,
     ) -> Future[TaskList]:
         """
-        Read the tasks as far as the log is applied at the robot.
+        Read tasks as far as the log is applied at the robot: a page, in order of their names.
 
-        :param task: only this one; '': all.
+        :param task: this one, ended or not; '': all, narrowed by what follows.
+        :param prefix: of the names.
+        :param after: names above this one; the last of a page for the next one.
         :param ended: those that have ended, too.
+        :param count_max: most tasks of the page; 1000 at most.
         :returns: future of the `TaskList`.
+        :raises ValueError: a name that ROS cannot carry, a number out of the range of its type.
         """
         services = self._client._services
+        try:
+            wanted = ListTasks.Request(
+                task=carried(task),
+                prefix=carried(prefix),
+                after=carried(after),
+                ended=ended,
+                count_max=count_max,
+            )
+        except AssertionError as error:
+            raise ValueError(str(error)) from None
         return services.ask(
             ListTasks,
             'list_tasks',
-            request=lambda _: ListTasks.Request(task=carried(task), ended=ended),
+            request=lambda _: wanted,
             convert=_list_from,
             otherwise=lambda: TaskList(Status.UNKNOWN, services.unanswered(timeout)),
             timeout=timeout,
@@ -216,7 +238,7 @@ class Tasks:
 
 def _list_from(response: ListTasks.Response) -> TaskList:
     tasks = tuple([_state_from(each) for each in response.tasks])
-    return TaskList(Status(response.status), response.reason, response.index, tasks)
+    return TaskList(Status(response.status), response.reason, response.index, tasks, response.more)
 
 
 def _state_from(message: TaskStateMessage) -> TaskState:

@@ -180,13 +180,23 @@ class TaskServices:
     async def _on_list(
         self, request: ListTasks.Request, response: ListTasks.Response
     ) -> ListTasks.Response:
-        answer = await self._ask(lambda key: TasksAsked(key, request.task, request.ended))
+        answer = await self._ask(
+            lambda key: TasksAsked(
+                key,
+                request.task,
+                request.ended,
+                request.prefix,
+                request.after,
+                request.count_max,
+            )
+        )
         if answer is None:
             response.status, response.reason = int(Status.REFUSED), self._inactive
             return response
         response.status = int(Status.DECIDED)
         response.index = answer.applied_index
         response.tasks = [task_convert.state_to_message(each) for each in answer.records]
+        response.more = answer.more
         return response
 
     async def _on_report(

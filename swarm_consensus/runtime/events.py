@@ -323,13 +323,19 @@ class TasksAsked:
     """
     Somebody at this robot reads the tasks as far as its log is applied.
 
-    :param name: of one task; '': all.
+    :param name: of one task, ended or not, and the rest is not looked at; '': a page of all.
     :param ended: those that have ended, too.
+    :param prefix: of the names.
+    :param after: names above this one, the last of the page before.
+    :param count_max: most tasks of the page.
     """
 
     key: int
     name: str = ''
     ended: bool = False
+    prefix: str = ''
+    after: str = ''
+    count_max: int = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -811,13 +817,14 @@ class TasksAnswered:
     The outcome of a TasksAsked; always follows.
 
     :param applied_index: log index at which the tasks stood so.
-    :param records: first those that have not ended, in order of their names, then the others in the
-        order in which they ended.
+    :param records: in order of their names.
+    :param more: there are more behind the last of them.
     """
 
     key: int
     applied_index: int
     records: tuple[TaskRecord, ...]
+    more: bool = False
 
 
 @value

@@ -53,7 +53,7 @@ from swarm_consensus.runtime.request_ids import RequestIds
 from swarm_consensus.runtime.task_desk import TaskDesk
 from swarm_consensus.runtime.task_reports import TaskReports
 
-# Most records that one answer holds; the reader goes on behind the last name.
+# Most tasks of one page.
 RECORDS_MAX = 1_000
 # Pause before a report or an award that did not get into the log is tried again.
 RETRY_NS = SECOND // 4
@@ -148,14 +148,15 @@ class TaskWork:
             self._told_work(asked)
 
     def _records(self, asked: TasksAsked) -> TasksAnswered:
-        book = self._state.tasks
-        records = [
-            record
-            for record in book.records()
-            if (not asked.name or record.name == asked.name)
-            and (asked.ended or not record.status.ended)
-        ]
-        return TasksAnswered(asked.key, self._state.index, tuple(records[-RECORDS_MAX:]))
+        book, index = self._state.tasks, self._state.index
+        if asked.name:
+            record = book.record(asked.name)
+            return TasksAnswered(asked.key, index, () if record is None else (record,))
+        count_max = min(asked.count_max, RECORDS_MAX)
+        records, more = book.page(
+            asked.prefix, asked.after, ended=asked.ended, count_max=count_max
+        )
+        return TasksAnswered(asked.key, index, records, more)
 
     def _told_worker(self, worker: Worker | None, now_ns: int, outputs: list[Output]) -> None:
         if worker is not None:

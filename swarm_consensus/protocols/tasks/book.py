@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+import heapq
 from typing import Annotated
 
 from swarm_consensus.protocols.allocation.values import TIME_MS_MAX, Task
@@ -115,6 +116,25 @@ class TaskBook:
     def records(self) -> tuple[TaskRecord, ...]:
         """Return all tasks in the order of `BookImage`."""
         return (*[record for _, record in sorted(self._live.items())], *self._ended.values())
+
+    def page(
+        self, prefix: str = '', after: str = '', *, ended: bool, count_max: int
+    ) -> tuple[tuple[TaskRecord, ...], bool]:
+        """
+        Return tasks in order of their names, and whether there are more behind them.
+
+        A task that is in the book all the time stands in exactly one of the pages that go on after
+        each other, whatever becomes of it meanwhile.
+
+        :param prefix: of the names.
+        :param after: only names above this one.
+        :param ended: those that have ended, too.
+        """
+        rows = (self._live, self._ended) if ended else (self._live,)
+        names = (n for row in rows for n in row if n > after and n.startswith(prefix))
+        found = heapq.nsmallest(count_max + 1, names)
+        records = [self._live.get(name) or self._ended[name] for name in found[:count_max]]
+        return tuple(records), len(found) > count_max
 
     def on_duty(self, robot: str, incarnation: int) -> bool:
         """Return whether a boot of a robot is on duty."""

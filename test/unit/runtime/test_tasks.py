@@ -324,6 +324,44 @@ def test_who_settles_longer_waits_longer_for_a_better_bid() -> None:
     assert began[0] < SECOND // 2 and SECOND <= began[1] < 3 * SECOND // 2
 
 
+def test_thousands_of_tasks_are_listed_by_pages_whatever_becomes_of_them() -> None:
+    swarm = Swarm(3, tasks=PATIENT)
+    leader = swarm.elect()
+    names = [f't{number:04}' for number in range(2100)]
+    for start in range(0, len(names), 100):
+        for name in names[start : start + 100]:
+            add(swarm, leader, name)
+        swarm.run(0.2)
+    swarm.run(1.0)
+
+    def page(**more) -> TasksAnswered:
+        key = next(_keys)
+        swarm.world.put(leader, TasksAsked(key, **more))
+        swarm.run(0.01)
+        (found,) = [o for _, _, o in swarm.told if isinstance(o, TasksAnswered) and o.key == key]
+        return found
+
+    listed: list[str] = []
+    more = True
+    while more:
+        # Some that were listed already end, and some that were not.
+        for name in (names[len(listed) // 2], names[-1 - len(listed) // 4]):
+            ask(swarm, leader, CancelTask(name))
+        swarm.run(0.3)
+        found = page(ended=True, after=listed[-1] if listed else '', count_max=5_000)
+        assert len(found.records) <= 1000
+        listed += [record.name for record in found.records]
+        more = found.more
+    assert listed == names
+    few = page(prefix='t20', count_max=3)
+    assert [record.name for record in few.records] == ['t2000', 't2001', 't2002'] and few.more
+    # Those that have ended stand in it only where they are wanted, or asked for by name.
+    ended = {r.name for r in page(ended=True).records} - {r.name for r in page().records}
+    assert names[0] in ended
+    assert [r.status.name for r in page(name=names[0]).records] == ['CANCELLED']
+    assert page(name='unknown').records == ()
+
+
 def test_robots_that_bid_by_different_settings_name_each_other_and_the_setting() -> None:
     other = TaskSettings(
         silence_ns=3600 * SECOND,
