@@ -74,6 +74,7 @@ def diagnosis(status: RobotStatus, node: str) -> DiagnosticStatus:
         'agreed epochs under way': status.agreed_open,
         'robots that lied': ' '.join(status.accused),
         'tasks': '; '.join(status.task_problems),
+        'bids bent back': status.bids_bent,
         'frames received': frames.received,
         'frames accepted': frames.accepted,
         'frames malformed': frames.malformed,

@@ -624,6 +624,7 @@ class RobotStatus:
         others more, because it is slow itself.
     :param task_problems: what is wrong with how the swarm finds out who does what; for diagnostics,
         not in the message.
+    :param bids_bent: bids of this robot that were bent back, as gains did not diminish; likewise.
     """
 
     swarm: str
@@ -655,6 +656,7 @@ class RobotStatus:
     guest: bool = False
     health: int = 0
     task_problems: tuple[str, ...] = ()
+    bids_bent: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,6 +150,7 @@ class Reporter:
                     guest=self._config.guest,
                     health=swim.health,
                     task_problems=self._tasks.problems,
+                    bids_bent=self._tasks.bidder.bent,
                 )
             )
         )

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from swarm_consensus.protocols.allocation import Bidder, Difference
+from swarm_consensus.protocols.allocation import (
+    Bend,
+    Bidder,
+    Difference,
+    Scoring,
+    UserPathScoring,
+)
 from swarm_consensus.runtime.events import Notice, Output
 
 
@@ -13,10 +19,15 @@ class TaskReports:
     What one robot has to say of its bids and those of the others.
 
     :param bidder: the protocol.
+    :param scoring: what it bids by.
     """
 
-    def __init__(self, bidder: Bidder) -> None:
+    def __init__(self, bidder: Bidder, scoring: Scoring) -> None:
         self._bidder = bidder
+        self._scoring = scoring.settings()['scoring']
+        # Of the rules that are built in it is known, and need not worry anybody.
+        self._users = isinstance(scoring, UserPathScoring)
+        self._told_kinds: set[tuple[str, ...]] = set()
         # What is wrong now, by what it is about.
         self._standing: dict[str, str] = {}
 
@@ -43,10 +54,29 @@ class TaskReports:
         else:
             self._standing.pop('scoring', None)
 
+    def look_at_bends(self, outputs: list[Output]) -> None:
+        """Tell where gains do not diminish: once for each kind of task."""
+        bends = self._bidder.bends
+        if len(bends) > len(self._told_kinds):
+            for kind in sorted(bends.keys() - self._told_kinds):
+                outputs.append(Notice(_bent(self._scoring, bends[kind]), warning=self._users))
+            self._told_kinds |= bends.keys()
+
     def _note(self, about: str, text: str, outputs: list[Output]) -> None:
         if self._standing.get(about) != text:
             self._standing[about] = text
             outputs.append(Notice(text, warning=True))
+
+
+def _bent(scoring: str, bend: Bend) -> str:
+    needed = ', '.join(bend.task.capabilities)
+    kind = f'tasks that need {needed}' if needed else 'tasks that need nothing special'
+    return (
+        f"gains do not diminish by the scoring '{scoring}': task '{bend.task.task}' gains "
+        f'{bend.gain:g} once others were taken, and one that was taken before gains {bend.bid:g}. '
+        f'Its bid is bent back to {bend.bid:g}; who does what is then no longer sure to be worth '
+        f'half of the best. Told once of {kind}; /diagnostics counts on'
+    )
 
 
 def _difference(robot: str, differences: Sequence[Difference]) -> str:

@@ -107,7 +107,7 @@ class TaskWork:
         self._desk = TaskDesk(config, raft, state, request_ids)
         bidder_config = settings.bidder(config.robot, incarnation, config.tick_ns)
         self.bidder = Bidder(bidder_config, settings.scoring, random)
-        self._reports = TaskReports(self.bidder)
+        self._reports = TaskReports(self.bidder, settings.scoring)
         self._worker: Worker | None = None
         self._worker_told_ns = 0
         self._going_at_ns = 0
@@ -432,6 +432,7 @@ class TaskWork:
         except ScoringError as error:
             problem = str(error)
         self._reports.scoring_failed(problem, outputs)
+        self._reports.look_at_bends(outputs)
 
     def _task_clock_s(self, now_ns: int) -> float:
         """Return the time of the task clock: committed time, and what has passed since."""

@@ -9,7 +9,7 @@ need to know all robots.
 
 from swarm_consensus.protocols.allocation.bidder import Bidder
 from swarm_consensus.protocols.allocation.board import Board
-from swarm_consensus.protocols.allocation.bundle import Bundle
+from swarm_consensus.protocols.allocation.bundle import Bend, Bundle
 from swarm_consensus.protocols.allocation.config import BidderConfig, Method
 from swarm_consensus.protocols.allocation.effects import Send
 from swarm_consensus.protocols.allocation.errors import AllocationError, ScoringError
@@ -48,6 +48,7 @@ __all__ = [
     'TIME_DISCOUNTED',
     'AllocationError',
     'Assignment',
+    'Bend',
     'BidStatement',
     'BidTerms',
     'Bidder',

@@ -24,7 +24,7 @@ from random import Random
 import numpy as np
 
 from swarm_consensus.protocols.allocation.board import Board
-from swarm_consensus.protocols.allocation.bundle import Bundle, first_missing
+from swarm_consensus.protocols.allocation.bundle import Bend, Bundle, first_missing
 from swarm_consensus.protocols.allocation.config import BidderConfig, Method
 from swarm_consensus.protocols.allocation.effects import Send
 from swarm_consensus.protocols.allocation.errors import AllocationError
@@ -49,6 +49,8 @@ from swarm_consensus.protocols.allocation.values import Task, Worker
 
 # Robots of which statements are kept; those of others are not taken in.
 ROBOTS_MAX = 1024
+# Kinds of tasks of which a bid that was bent back is kept as an example.
+KINDS_MAX = 16
 
 
 class Bidder:
@@ -59,6 +61,8 @@ class Bidder:
     :param random: for delays.
     :ivar bundle: what it bids for.
     :ivar board: what it knows of all bids.
+    :ivar bent: how often a bid of it was bent back.
+    :ivar bends: the first such bid for each kind of task, by the capabilities that it needs.
     :ivar refused: statements that were not taken in, as there were too many robots.
     """
 
@@ -80,6 +84,8 @@ class Bidder:
         self.board = Board(config.robot)
         self._terms = TermsBook(config, scoring)
         self.refused = 0
+        self.bent = 0
+        self.bends: dict[tuple[str, ...], Bend] = {}
         self._assignment: Assignment | None = None
         self._ticks = 0
         self._compare_at = self._next_comparison()
@@ -308,6 +314,14 @@ class Bidder:
             if choice is None:
                 break
             bundle.take(self._field, choice)
+        self._note_bends(bundle)
+
+    def _note_bends(self, bundle: Bundle) -> None:
+        self.bent += len(bundle.bends)
+        for bend in bundle.bends:
+            if len(self.bends) < KINDS_MAX:
+                self.bends.setdefault(bend.task.capabilities, bend)
+        bundle.bends.clear()
 
     def _keeps(self, name: str, bid: float) -> bool:
         place = self._field.places.get(name)
@@ -335,6 +349,7 @@ class Bidder:
             self._assignment = sequential_greedy(
                 self._field, workers, self._scoring, self._config.bundle_max, now_s
             )
+        self._note_bends(self._own_bundle())
 
     def _state(self) -> None:
         """State anew what this robot bids for, where that has changed."""

@@ -6,7 +6,7 @@ A robot takes the task of which it gains most, again and again, as long as its b
 the others. The convergence of the algorithm rests on gains that diminish: a task never gains more
 when others were taken before. Where a scoring breaks that, a bid is bent back to the smallest one
 that stands before it in the bundle (the warped bids of Johnson, Choi, Ponda, How 2012), which is
-all that the proof asks for, and counted.
+all that the proof asks for, and noted (`bends`).
 
 As published a bundle depends on its history: a task that becomes free again, because another robot
 gave it up, can only be taken last, though the robot might have taken it first. Here a bundle is
@@ -18,15 +18,30 @@ that of the sequential greedy algorithm whatever came in between, in whatever or
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from swarm_consensus.protocols.allocation.field import Field, Flags, Floats
 from swarm_consensus.protocols.allocation.scoring import Scoring, Way
-from swarm_consensus.protocols.allocation.values import Worker
+from swarm_consensus.protocols.allocation.values import Task, Worker
 
 # Gains beyond the bid before by no more than this share are the rounding of floats.
 _ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Bend:
+    """
+    A bid that was bent back.
+
+    :param gain: of the task, as the scoring has it.
+    :param bid: of the task before it in the bundle, which took its place.
+    """
+
+    task: Task
+    gain: float
+    bid: float
 
 
 class Choice:
@@ -60,14 +75,14 @@ class Bundle:
     :ivar names: tasks in the order in which they were taken.
     :ivar bids: for them, in the same order; never rising.
     :ivar path: the same tasks in the order in which they are carried out.
-    :ivar bent: how often a bid was bent back.
+    :ivar bends: bids that were bent back; the caller takes them away.
     """
 
     def __init__(self) -> None:
         self.names: list[str] = []
         self.bids: list[float] = []
         self.path: list[str] = []
-        self.bent = 0
+        self.bends: list[Bend] = []
         # What was to be had when each of them was taken: bids and gains of all tasks of the field;
         # -inf where they stood in the path.
         self._then: list[tuple[Floats, Floats]] = []
@@ -118,7 +133,8 @@ class Bundle:
         self.names.append(name)
         self.bids.append(choice.bid)
         self.path.insert(choice.position, name)
-        self.bent += choice.bent
+        if choice.bent:
+            self.bends.append(Bend(field.tasks[choice.place], choice.gain, choice.bid))
 
     def release_from(self, number: int) -> list[str]:
         """

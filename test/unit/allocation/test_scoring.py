@@ -12,6 +12,7 @@ from swarm_consensus.protocols.allocation import (
     Bidder,
     BidderConfig,
     Field,
+    Method,
     RuleScoring,
     ScoringError,
     ScoringSetting,
@@ -133,7 +134,23 @@ def test_a_scoring_whose_gains_rise_is_bent_back_and_counted() -> None:
     bidder.add_tasks(field)
     bidder.step(0.0)
     assert bidder.bundle.bids == [1.0, 1.0, 1.0, 1.0]
-    assert bidder.bundle.bent == 3
+    assert bidder.bent == 3
+    ((kind, bend),) = bidder.bends.items()
+    assert kind == () and (bend.gain, bend.bid) == (3.0, 1.0)
+    bidder.step(1.0)
+    assert bidder.bent == 3
+
+
+@pytest.mark.parametrize('method', [Method.GREEDY, Method.OPTIMAL])
+def test_an_example_is_kept_of_each_kind_of_task_whose_bid_was_bent_back(method: Method) -> None:
+    scoring = UserPathScoring('mine:score', lambda robot, path: float(len(path) ** 2))
+    skilled = Worker('r', 0, 0, capabilities=('lift',))
+    bidder = Bidder(BidderConfig('r', 1, method=method), scoring, Random(1), skilled)
+    bidder.add_tasks([Task(n, 0, 0, capabilities=('lift',) * (n > 'c')) for n in 'abcdef'])
+    bidder.step(0.0)
+    # Where a robot takes one task only, nothing can be gained by the ones before.
+    kinds = [] if method is Method.OPTIMAL else [(), ('lift',)]
+    assert sorted(bidder.bends) == kinds and bidder.bent == 2 * len(kinds)
 
 
 def test_a_scoring_whose_gains_diminish_is_not_counted() -> None:
@@ -141,4 +158,4 @@ def test_a_scoring_whose_gains_diminish_is_not_counted() -> None:
     bidder = Bidder(BidderConfig('r', 1, bundle_max=4), scoring, Random(1), Worker('r', 0, 0))
     bidder.add_tasks([Task(name, number, 0) for number, name in enumerate('abcd')])
     bidder.step(0.0)
-    assert len(bidder.bundle) == 4 and bidder.bundle.bent == 0
+    assert len(bidder.bundle) == 4 and bidder.bent == 0

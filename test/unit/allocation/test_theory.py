@@ -65,7 +65,7 @@ def test_rounds_end_in_time_without_conflict_and_as_greedily_as_can_be(part: int
         places = sum(task.robots for task in tasks)
         given_max = min(places, len(workers) * bundle_max)
         assert rounds <= given_max * diameter(graph), f'seed {seed}: {rounds} rounds'
-        bent += any(bidder.bundle.bent for bidder in net.bidders.values())
+        bent += any(bidder.bent for bidder in net.bidders.values())
     # Scorings that break the diminishing gains were among them.
     assert bent > 0
 

@@ -14,6 +14,7 @@ from swarm_consensus.protocols.allocation import (
     RuleScoring,
     ScoringSetting,
     Task,
+    UserPathScoring,
     Worker,
 )
 from swarm_consensus.protocols.tasks import AddTask, CancelTask, ReportKind, TaskStatus
@@ -360,6 +361,24 @@ def test_thousands_of_tasks_are_listed_by_pages_whatever_becomes_of_them() -> No
     assert names[0] in ended
     assert [r.status.name for r in page(name=names[0]).records] == ['CANCELLED']
     assert page(name='unknown').records == ()
+
+
+def test_a_scoring_whose_gains_rise_is_told_once_with_the_numbers() -> None:
+    rising = UserPathScoring('mine:score', lambda robot, path: float(len(path) ** 2))
+    swarm = Swarm(1, tasks=TaskSettings(scoring=rising, silence_ns=3600 * SECOND))
+    leader = swarm.elect()
+    on_duty(swarm)
+    swarm.run(1.5)
+    for number in range(6):
+        add(swarm, leader, f't{number}', 10.0 * number)
+    swarm.run(6.0)
+    warned = [o for o in swarm.outputs(leader, Notice) if 'diminish' in o.text]
+    (notice,) = warned
+    assert notice.warning and notice.text.startswith(
+        "gains do not diminish by the scoring 'mine:score': task 't"
+    )
+    assert 'gains 3 once others were taken, and one that was taken before gains 1. ' in notice.text
+    assert swarm.outputs(leader, StatusReport)[-1].status.bids_bent >= 3
 
 
 def test_robots_that_bid_by_different_settings_name_each_other_and_the_setting() -> None:
