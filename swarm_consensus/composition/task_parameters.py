@@ -74,6 +74,15 @@ TASK_PARAMETERS: tuple[Parameter, ...] = (
         maximum=1800.0,
     ),
     Parameter(
+        'tasks_leave_time',
+        3.0,
+        'Longest that a robot that is shut down waits until its node has stopped and its tasks are '
+        'handed back; else they are open again when its duty has run out.',
+        's',
+        minimum=0.0,
+        maximum=60.0,
+    ),
+    Parameter(
         'tasks_silence',
         5.0,
         'A robot whose node says nothing on `worker` for so long goes off duty.',

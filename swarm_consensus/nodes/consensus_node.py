@@ -14,6 +14,7 @@ import itertools
 from pathlib import Path
 from random import SystemRandom
 import sys
+import threading
 import time
 import traceback
 from typing import Any
@@ -87,6 +88,8 @@ from swarm_consensus.runtime.events import (
     DecideProgress,
     DecisionMade,
     FlowTold,
+    HandBackAsked,
+    HandedBack,
     Input,
     KeyValueAnswered,
     MemberChanged,
@@ -136,6 +139,8 @@ INACTIVE = 'the node is not active'
 INPUTS_WAITING_MAX = 1_000
 # What happened to robots last, for subscribers that come late.
 MEMBER_EVENTS_DEPTH = 100
+# Time to hand tasks back beyond that of the runtime, which keeps to it by itself.
+LEAVE_MARGIN_S = 1.0
 # What is wrong with a storage for good. A lock or a full disk may be gone a moment later.
 LASTING = (StorageDamaged, StorageForeign, StorageVersionError)
 
@@ -186,6 +191,9 @@ class ConsensusNode(ManagedNode):
         self._goals: dict[int, ServerGoalHandle] = {}
         self._answers: deque[Answer | DecideProgress] = deque()
         self._status: RobotStatus | None = None
+        # Whether the tasks of this robot are handed back, and until when that is waited for.
+        self._handed_back = threading.Event()
+        self._leave_until = 0.0
         self._beliefs_refused = 0
         self._entities: list[tuple[str, object]] = []
         self._frames: FrameTopics | None = None
@@ -424,6 +432,8 @@ class ConsensusNode(ManagedNode):
                 raise
 
         frames.forget()
+        self._handed_back.clear()
+        self._leave_until = 0.0
         self._driver = Driver(open_runtime, frames, self._deliver, self._failed)
         if missions is not None:
             # Activities may be begun as soon as the runtime has started.
@@ -447,8 +457,27 @@ class ConsensusNode(ManagedNode):
         assert self._config is not None
         return SqlitePlace(folder, self._config.swarm, self._config.robot)
 
+    def leave(self) -> Callable[[], bool]:
+        """Have the tasks of this robot handed back while its user's node can still report."""
+        if self._driver is None:
+            return lambda: True
+        return self._hand_back(heard=True)
+
+    def _hand_back(self, *, heard: bool) -> Callable[[], bool]:
+        """Go off duty; returns whether that has come to its end, or its time is over."""
+        assert self._driver is not None and self._config is not None
+        self._driver.put(HandBackAsked(heard))
+        # The runtime keeps to the time by itself, unless its disk hangs.
+        wait_s = self._config.tasks.leave_ns * 1e-9 + LEAVE_MARGIN_S
+        self._leave_until = self._leave_until or time.monotonic() + wait_s
+        return lambda: self._handed_back.is_set() or time.monotonic() > self._leave_until
+
     def deactivate(self) -> None:
         """Leave the swarm; whoever waits is told so."""
+        if self._driver is not None and not self._handed_back.is_set():
+            over = self._hand_back(heard=False)
+            while not over():
+                self._handed_back.wait(LEAVE_MARGIN_S / 10)
         driver, self._driver = self._driver, None
         if self._shared is not None:
             self._shared.end()
@@ -671,6 +700,8 @@ class ConsensusNode(ManagedNode):
             elif isinstance(output, MISSION_OUTPUTS):
                 if self._missions is not None:
                     self._missions.deliver(output)
+            elif isinstance(output, HandedBack):
+                self._handed_back.set()
             elif isinstance(output, TASK_OUTPUTS):
                 if self._tasks is not None:
                     self._tasks.tell(output)
@@ -696,6 +727,8 @@ class ConsensusNode(ManagedNode):
 
     def _failed(self, error: Exception) -> None:
         """Give up: another robot has our name, the storage is damaged, or an invariant broke."""
+        # The runtime does nothing more that could be waited for.
+        self._handed_back.set()
         if not isinstance(error, (StartError, StorageError)):
             self.get_logger().fatal(''.join(traceback.format_exception(error)))
         if self.executor is not None:

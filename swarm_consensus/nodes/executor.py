@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 # The loop wakes at least this often. EventsExecutor needs some timeout: without one it burns a
 # core and its timers never fire.
 SPIN_PERIOD = 1.0  # s
+# How often a node that is about to end is asked whether it has finished.
+LEAVE_PERIOD = 0.05  # s
 KILTED_RCLPY = 9  # major version
 # New objects before the young ones are searched, times that before the next older ones are, and so
 # on. The first bounds the pause, about 2 ms; the oldest are next to never searched.
@@ -76,6 +78,13 @@ def spin(executor: Executor, stop: threading.Event) -> None:
     """Run callbacks until `stop` is set or the context is shut down."""
     while not stop.is_set() and rclpy.ok():
         executor.spin_once(timeout_sec=SPIN_PERIOD)
+
+
+def leave(executor: Executor, node: ManagedNode) -> None:
+    """Run callbacks until the node has finished what it owes to others; it keeps that short."""
+    left = node.leave()
+    while not left() and rclpy.ok():
+        executor.spin_once(timeout_sec=LEAVE_PERIOD)
 
 
 class StopOnSignal:
@@ -151,6 +160,7 @@ def run(build: Callable[[], ManagedNode], arguments: Sequence[str] | None = None
         tame_garbage_collector()
         spinning = True
         spin(executor, stop.event)
+        leave(executor, node)
     except (StartError, NameValidationException, rclpy_implementation.RCLError) as error:
         if spinning:
             raise

@@ -60,6 +60,14 @@ class ManagedNode(LifecycleNode):
     def activate(self) -> None:
         """Begin to work; publishers are enabled already."""
 
+    def leave(self) -> Callable[[], bool]:
+        """
+        Begin to finish what this node owes to others, before it ends; its callbacks still run.
+
+        :returns: whether that is done, or will not be any more; to be asked again and again.
+        """
+        return lambda: True
+
     def deactivate(self) -> None:
         """Fall silent; publishers are disabled afterwards."""
 

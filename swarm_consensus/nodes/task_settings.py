@@ -43,6 +43,7 @@ def task_settings_from(values: Mapping[str, Value]) -> TaskSettings:
             relay_ns=nanoseconds('tasks_relay_window'),
             relay_heard=int(values['tasks_relay_heard']),  # type: ignore[arg-type]
             patience_ns=nanoseconds('tasks_patience'),
+            leave_ns=nanoseconds('tasks_leave_time'),
         )
     except ValueError as error:
         raise ValueError(f'tasks: {error}') from None

@@ -364,6 +364,19 @@ class WorkTold:
     reason: str = ''
 
 
+@dataclass(frozen=True, slots=True)
+class HandBackAsked:
+    """
+    This robot is to shut down: it stops, goes off duty for good, and `HandedBack` follows.
+
+    Its tasks are open again at once, and not when its duty has run out.
+
+    :param heard: whether reports of the user's node can still come.
+    """
+
+    heard: bool = True
+
+
 TASK_INPUTS = (TaskAsked, TasksAsked, WorkerTold, WorkTold)
 KEY_VALUE_INPUTS = (KeyValueAsked, RangeAsked, WatchAsked, WatchTaken, WatchCancelled)
 SHARED_INPUTS = (
@@ -403,6 +416,7 @@ Input = (
     | MissionInput
     | TaskAsked
     | TasksAsked
+    | HandBackAsked
     | WorkerTold
     | WorkTold
     | Tuned
@@ -829,6 +843,18 @@ class TasksAnswered:
     more: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class HandedBack:
+    """
+    What came of a HandBackAsked; always follows, `leave_ns` later at the latest.
+
+    :param done: this robot is off duty in the log, or was not on duty; else its tasks are open
+        again when its duty has run out.
+    """
+
+    done: bool
+
+
 @value
 class TaskChanged:
     """A task has changed, in the order of the log."""
@@ -908,6 +934,7 @@ Output = (
     | TaskChanged
     | TaskGo
     | TaskGoing
+    | HandedBack
     | TaskStop
     | Notice
 )

@@ -34,6 +34,7 @@ from swarm_consensus.runtime.events import (
     DecisionMade,
     FrameArrived,
     FrameUnreadable,
+    HandBackAsked,
     Input,
     Output,
     ProposeAsked,
@@ -490,6 +491,8 @@ class RobotRuntime:
             self._shared.ask(item, self._post.overloaded(TrafficClass.BELIEF), now_ns, outputs)
         elif isinstance(item, TASK_INPUTS) and not self._members.probing:
             self._tasks.ask(item, now_ns, self._obstacle(TrafficClass.LOG), outputs)
+        elif isinstance(item, HandBackAsked):
+            self._tasks.hand_back(item, now_ns, outputs)
         elif isinstance(item, FrameUnreadable):
             self._guard.unreadable(item.size)
         elif isinstance(item, BeliefUnreadable):

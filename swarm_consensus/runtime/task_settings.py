@@ -42,6 +42,8 @@ class TaskSettings:
         it awarded to itself. Longer: fewer awards that better bids come too late for.
     :param rebid_ns: a robot makes all its bids anew, from where it is then, so often; 0: only when
         there are new tasks.
+    :param leave_ns: longest that a robot that shuts down waits until its user's node has stopped
+        and its tasks are handed back; then they are open again when its duty has run out.
     :param compare_ns: time between two comparisons of the bids that two robots know.
     :param relay_ns: what another robot bids is passed on within so long, at random; 0: at once.
     :param relay_heard: who hears others pass a bid on so often does not do it too; 0: it does in
@@ -65,12 +67,16 @@ class TaskSettings:
     relay_ns: int = 40 * _MILLISECOND
     relay_heard: int = 3
     patience_ns: int = 60 * _SECOND
+    leave_ns: int = 3 * _SECOND
 
     def __post_init__(self) -> None:
         if min(self.renew_ns, self.stop_ns, self.silence_ns, self.compare_ns) <= 0:
             raise ValueError('renew, stop, silence and compare must be above 0 s')
-        if min(self.settle_ns, self.rebid_ns, self.patience_ns, self.relay_ns) < 0:
-            raise ValueError('settle, rebid, patience and relay must not be negative')
+        least = min(
+            self.settle_ns, self.rebid_ns, self.patience_ns, self.relay_ns, self.leave_ns
+        )
+        if least < 0:
+            raise ValueError('settle, rebid, patience, relay and leave must not be negative')
         if not 0 <= self.drift_percent < 50:
             raise ValueError(f'drift_percent is {self.drift_percent}, give 0..49')
         if self.duty_ns // _MILLISECOND > TTL_MS_MAX:

@@ -15,14 +15,11 @@ may have its tasks.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-import math
 from random import Random
 
 from swarm_consensus.decision.replicated import Applied, ReplicatedState
 from swarm_consensus.decision.types import Status
 from swarm_consensus.protocols.allocation import Bidder, Message, ScoringError, Task, Worker
-from swarm_consensus.protocols.allocation.values import NUMBER_MAX
 from swarm_consensus.protocols.raft import Raft
 from swarm_consensus.protocols.tasks import (
     Award,
@@ -36,6 +33,8 @@ from swarm_consensus.protocols.tasks import (
 )
 from swarm_consensus.runtime.config import MILLISECOND, SECOND, RuntimeConfig
 from swarm_consensus.runtime.events import (
+    HandBackAsked,
+    HandedBack,
     Output,
     TaskAsked,
     TaskChanged,
@@ -52,6 +51,7 @@ from swarm_consensus.runtime.post import Post
 from swarm_consensus.runtime.request_ids import RequestIds
 from swarm_consensus.runtime.task_desk import TaskDesk
 from swarm_consensus.runtime.task_reports import TaskReports
+from swarm_consensus.runtime.tasks_held import Mine, needs_s, worker_to_come
 
 # Most tasks of one page.
 RECORDS_MAX = 1_000
@@ -59,28 +59,6 @@ RECORDS_MAX = 1_000
 RETRY_NS = SECOND // 4
 
 Asked = TaskAsked | TasksAsked | WorkerTold | WorkTold
-
-
-@dataclass(slots=True)
-class _Mine:
-    """
-    A task that the log has awarded to this robot.
-
-    :ivar going: the user's node was told to begin.
-    :ivar stop_told: it was told to stop.
-    :ivar report: what is to be said of it in the end, as soon as that is known.
-    :ivar said: something of it is on its way into the log.
-    :ivar end_ns: when it is about done, by its distance and its work; 0: it has not begun.
-    """
-
-    record: TaskRecord
-    going: bool = False
-    stop_told: bool = False
-    report: tuple[ReportKind, str] | None = None
-    said: bool = False
-    started: bool = False
-    retry_ns: int = 0
-    end_ns: int = 0
 
 
 class TaskWork:
@@ -113,7 +91,10 @@ class TaskWork:
         self._going_at_ns = 0
         self._rebid_at_ns = 0
         self._leaving = False
-        self._mine: dict[str, _Mine] = {}
+        # Since when this robot is about to shut down; None: it is not.
+        self._departing_ns: int | None = None
+        self._handed_back = False
+        self._mine: dict[str, Mine] = {}
         # Until when this robot is on duty for sure, by its own clock; 0: it is not.
         self._duty_until_ns = 0
         self._renew_at_ns = 0
@@ -158,11 +139,32 @@ class TaskWork:
         )
         return TasksAnswered(asked.key, index, records, more)
 
+    def hand_back(self, asked: HandBackAsked, now_ns: int, outputs: list[Output]) -> None:
+        """
+        Go off duty for good, as this robot is to shut down; `HandedBack` follows.
+
+        What the user's node is at is not given away before it has said that it has stopped: that a
+        STOP arrives is nothing to rely on, where a robot that is told nothing stops in time.
+        """
+        if self._departing_ns is None:
+            self._departing_ns = now_ns
+            self._told_worker(None, now_ns, outputs)
+        at_work = any(mine.going and mine.report is None for mine in self._mine.values())
+        if at_work and not asked.heard:
+            # The report that it would wait for cannot come.
+            self._departing_ns = now_ns - self._settings.leave_ns
+        self._tell_handed_back(now_ns, outputs)
+
     def _told_worker(self, worker: Worker | None, now_ns: int, outputs: list[Output]) -> None:
+        if self._departing_ns is not None:
+            worker = None
         if worker is not None:
             self._worker, self._worker_told_ns, self._leaving = worker, now_ns, False
             return
-        self._leaving = self._worker is not None or self._duty_until_ns > 0
+        if self._worker is not None or self._duty_until_ns > 0:
+            if not self._leaving:
+                self._renew_at_ns = now_ns
+            self._leaving = True
         self._worker = None
         for mine in self._mine.values():
             self._tell_to_stop(mine, 'the robot goes off duty', outputs)
@@ -269,7 +271,7 @@ class TaskWork:
             self._lose(record.name, 'it was awarded anew', outputs)
             mine = None
         if mine is None:
-            mine = self._mine[record.name] = _Mine(record)
+            mine = self._mine[record.name] = Mine(record)
         mine.record = record
         if record.status is TaskStatus.STOPPING:
             self._tell_to_stop(mine, record.reason, outputs)
@@ -279,7 +281,7 @@ class TaskWork:
         if mine is not None and mine.going and mine.report is None and not mine.stop_told:
             outputs.append(TaskStop(name, mine.record.award, reason))
 
-    def _tell_to_stop(self, mine: _Mine, reason: str, outputs: list[Output]) -> None:
+    def _tell_to_stop(self, mine: Mine, reason: str, outputs: list[Output]) -> None:
         if mine.stop_told or mine.report is not None:
             return
         mine.stop_told = True
@@ -305,7 +307,11 @@ class TaskWork:
     def idle(self) -> bool:
         """Return whether nothing is due by time alone."""
         return not self._used or (
-            self._worker is None and not self._leaving and not self._mine and not self._desk.any
+            self._worker is None
+            and not self._leaving
+            and (self._departing_ns is None or self._handed_back)
+            and not self._mine
+            and not self._desk.any
         )
 
     def pass_time(self, ticks: int) -> None:
@@ -315,6 +321,7 @@ class TaskWork:
 
     def watch_duty(self, now_ns: int, outputs: list[Output]) -> None:
         """Stop what this robot is at, where its duty is about to end; whatever stands still."""
+        self._tell_handed_back(now_ns, outputs)
         if now_ns < self._duty_until_ns - self._settings.stop_ns:
             return
         for mine in self._mine.values():
@@ -344,11 +351,20 @@ class TaskWork:
         if now_ns < self._renew_at_ns:
             return
         if self._leaving:
-            if any(mine.going and mine.report is None for mine in self._mine.values()):
-                return
-            self._renew(0, now_ns)
+            # What is in the log as ended is held no more. Else a task that was done in the last
+            # moment could be opened again by the end of the duty, before the report of it came.
+            if not any(mine.going for mine in self._mine.values()):
+                self._renew(0, now_ns)
         elif self._worker is not None:
             self._renew(self._settings.duty_ns // MILLISECOND, now_ns)
+
+    def _tell_handed_back(self, now_ns: int, outputs: list[Output]) -> None:
+        if self._departing_ns is None or self._handed_back:
+            return
+        late = now_ns - self._departing_ns >= self._settings.leave_ns
+        if late or not self._leaving:
+            outputs.append(HandedBack(done=not self._leaving))
+            self._handed_back = True
 
     def _renew(self, ttl_ms: int, now_ns: int) -> None:
         def told(result: TaskResult | None) -> None:
@@ -362,7 +378,8 @@ class TaskWork:
                 self._duty_until_ns = 0
                 self._leaving = False
 
-        self._renew_at_ns = now_ns + self._settings.renew_ns
+        period_ns = self._settings.renew_ns
+        self._renew_at_ns = now_ns + (period_ns if ttl_ms else min(period_ns, RETRY_NS))
         operation = Renew(self._config.robot, self._incarnation, ttl_ms)
         self._desk.do(operation, self._settings.duty_ns, told)
 
@@ -375,7 +392,7 @@ class TaskWork:
             elif mine.going and not mine.started:
                 self._say(mine, ReportKind.STARTED, '', now_ns)
 
-    def _say(self, mine: _Mine, kind: ReportKind, reason: str, now_ns: int) -> None:
+    def _say(self, mine: Mine, kind: ReportKind, reason: str, now_ns: int) -> None:
         def told(result: TaskResult | None) -> None:
             mine.said = False
             mine.started = mine.started or result is not None
@@ -396,7 +413,7 @@ class TaskWork:
             mine.report = (ReportKind.STOPPED, 'the robot is off duty')
             return
         mine.going = True
-        mine.end_ns = now_ns + int(_needs_s(self._worker, mine.record) * SECOND)
+        mine.end_ns = now_ns + int(needs_s(self._worker, mine.record) * SECOND)
         outputs.append(TaskGo(mine.record))
         self._going_at_ns = now_ns
 
@@ -420,7 +437,7 @@ class TaskWork:
             self.bidder.set_absent(absent)
 
     def _bid(self, now_ns: int, outputs: list[Output]) -> None:
-        worker = self._worker_to_come(now_ns)
+        worker = worker_to_come(self._worker, self._mine.values(), now_ns)
         if worker != self.bidder.worker:
             self.bidder.set_worker(worker)
         if self._settings.rebid_ns and now_ns >= self._rebid_at_ns:
@@ -439,32 +456,6 @@ class TaskWork:
         period_ns = 2 * self._config.time_period_ns
         since_ns = min(max(0, now_ns - self._time_seen_ns), period_ns)
         return (self._time_ms * MILLISECOND + since_ns) / SECOND
-
-    def _worker_to_come(self, now_ns: int) -> Worker | None:
-        """Return this robot as it is when it has done all that it has."""
-        worker = self._worker
-        if worker is None:
-            return None
-        for mine in sorted(self._mine.values(), key=lambda each: each.record.award):
-            task = mine.record.task
-            needs_s = max(0.0, (mine.end_ns - now_ns) / SECOND) if mine.end_ns else None
-            if needs_s is None:
-                needs_s = worker.free_in_s + _needs_s(worker, mine.record)
-            way_m = math.dist((worker.x_m, worker.y_m, worker.z_m), _place(mine.record))
-            worker = Worker(
-                worker.robot,
-                task.x_m,
-                task.y_m,
-                task.z_m,
-                worker.speed_mps,
-                worker.rate,
-                worker.payload_kg,
-                worker.capabilities,
-                max(0.0, worker.range_m - way_m),
-                # By whole seconds, so that bids are not made anew in each tick.
-                min(NUMBER_MAX, float(math.ceil(needs_s))),
-            )
-        return worker
 
     def _claim(self, now_ns: int) -> None:
         """Have the next task of this robot's path awarded to it, once it looks settled."""
@@ -510,12 +501,3 @@ class TaskWork:
             if winners[0] == self._config.robot:
                 return name, winners
         return '', ()
-
-
-def _place(record: TaskRecord) -> tuple[float, float, float]:
-    return record.task.x_m, record.task.y_m, record.task.z_m
-
-
-def _needs_s(worker: Worker, record: TaskRecord) -> float:
-    way_m = math.dist((worker.x_m, worker.y_m, worker.z_m), _place(record))
-    return way_m / worker.speed_mps + record.task.work / worker.rate

@@ -20,6 +20,8 @@ from swarm_consensus.protocols.allocation import (
 from swarm_consensus.protocols.tasks import AddTask, CancelTask, ReportKind, TaskStatus
 from swarm_consensus.runtime.config import SECOND
 from swarm_consensus.runtime.events import (
+    HandBackAsked,
+    HandedBack,
     Notice,
     StatusReport,
     TaskAnswered,
@@ -175,6 +177,109 @@ def test_a_robot_that_goes_off_duty_stops_first_and_gives_its_task_back() -> Non
     swarm.run(1.5)
     # At once: nobody waited for the duty to end.
     assert who_goes(swarm, 't') == ['r1', 'r2']
+
+
+def handed_back(swarm: Swarm, robot: str) -> list[bool]:
+    return [told.done for told in swarm.outputs(robot, HandedBack)]
+
+
+def test_a_robot_that_shuts_down_hands_its_task_back_once_its_node_has_stopped() -> None:
+    swarm = Swarm(3, tasks=PATIENT)
+    leader = swarm.elect()
+    on_duty(swarm)
+    swarm.run(1.5)
+    add(swarm, leader, 't', 0.0)
+    swarm.run(1.5)
+    swarm.world.put('r1', HandBackAsked())
+    swarm.run(0.5)
+    (stop,) = swarm.outputs('r1', TaskStop)
+    assert stop.reason == 'the robot goes off duty'
+    # That a STOP was sent is no sign that anything has stopped.
+    assert handed_back(swarm, 'r1') == [] and who_goes(swarm, 't') == ['r1']
+    report(swarm, 'r1', 't', ReportKind.STOPPED, 'parked')
+    # What its node says meanwhile does not put it on duty again.
+    on_duty(swarm, 'r1')
+    swarm.run(0.3)
+    assert handed_back(swarm, 'r1') == [True]
+    swarm.world.crash('r1')
+    swarm.run(1.5)
+    assert who_goes(swarm, 't') == ['r1', 'r2']
+
+
+def test_what_is_done_in_the_last_moment_is_not_done_again() -> None:
+    for seed in range(8):
+        swarm = Swarm(3, seed, tasks=PATIENT)
+        leader = swarm.elect()
+        on_duty(swarm)
+        swarm.run(1.5)
+        add(swarm, leader, 't', 0.0)
+        swarm.run(1.5)
+        swarm.world.put('r1', HandBackAsked())
+        report(swarm, 'r1', 't')
+        swarm.run(1.0)
+        assert handed_back(swarm, 'r1') == [True], f'seed {seed}'
+        assert stands(swarm, leader, 't')[0] == 'DONE', f'seed {seed}'
+
+
+def test_a_robot_without_tasks_shuts_down_at_once() -> None:
+    swarm = Swarm(3, tasks=PATIENT)
+    leader = swarm.elect()
+    swarm.world.put('r1', HandBackAsked())
+    swarm.run(0.02)
+    assert handed_back(swarm, 'r1') == [True]
+    on_duty(swarm, 'r2', 'r3')
+    swarm.run(1.5)
+    swarm.world.put('r2', HandBackAsked())
+    swarm.run(0.3)
+    assert handed_back(swarm, 'r2') == [True]
+    add(swarm, leader, 't', 100.0)
+    swarm.run(1.5)
+    assert who_goes(swarm, 't') == ['r3']
+
+
+@pytest.mark.parametrize('why', ['no quorum', 'no report', 'full disk'])
+def test_a_robot_that_shuts_down_does_not_wait_for_ever(why: str) -> None:
+    swarm = Swarm(3, tasks=PATIENT)
+    leader = swarm.elect()
+    on_duty(swarm)
+    swarm.run(1.5)
+    add(swarm, leader, 't', 0.0)
+    swarm.run(1.5)
+    if why == 'no quorum':
+        swarm.world.crash('r2')
+        swarm.world.crash('r3')
+    elif why == 'full disk':
+        swarm.world.disk('r1').full = True
+    swarm.world.put('r1', HandBackAsked())
+    swarm.run(0.1)
+    if why != 'no report':
+        report(swarm, 'r1', 't', ReportKind.STOPPED)
+    swarm.run(2.7)
+    assert handed_back(swarm, 'r1') == []
+    swarm.run(0.4)
+    assert handed_back(swarm, 'r1') == [False]
+    if why == 'no report':
+        # Then its duty runs out, as that of a robot that was killed.
+        swarm.world.crash('r1')
+        swarm.run(7.0)
+        assert who_goes(swarm, 't') == ['r1', 'r2']
+
+
+def test_a_report_that_cannot_come_is_not_waited_for() -> None:
+    swarm = Swarm(3, tasks=PATIENT)
+    leader = swarm.elect()
+    on_duty(swarm)
+    swarm.run(1.5)
+    add(swarm, leader, 't', 0.0)
+    swarm.run(1.5)
+    for robot in swarm.robots:
+        swarm.world.put(robot, HandBackAsked(heard=False))
+    swarm.run(0.02)
+    assert handed_back(swarm, 'r1') == [False]
+    assert len(swarm.outputs('r1', TaskStop)) == 1
+    swarm.run(0.3)
+    # The others have nothing that anybody could be at.
+    assert handed_back(swarm, 'r2') == handed_back(swarm, 'r3') == [True]
 
 
 def test_a_cancelled_task_is_stopped_and_then_ends() -> None:
@@ -457,6 +562,7 @@ def test_without_tasks_and_robots_on_duty_nobody_stays_awake() -> None:
         ({'renew_ns': 0}, 'must be above 0 s'),
         ({'settle_ns': -1}, 'must not be negative'),
         ({'relay_ns': -1}, 'must not be negative'),
+        ({'leave_ns': -1}, 'must not be negative'),
         ({'drift_percent': 60}, 'drift_percent is 60'),
         ({'duty_ns': 4000 * SECOND}, 'an hour is the most'),
     ],
