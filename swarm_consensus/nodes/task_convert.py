@@ -107,6 +107,11 @@ def state_to_message(record: TaskRecord) -> TaskState:
 def go_to_message(go: TaskGoing, valid_s: float) -> TaskOrder:
     """Return what a robot is to begin, or to go on with."""
     task = go.record.task
+
+    def from_now(time_ms: int) -> float:
+        # What is over is not 0, which stands for no bound at all.
+        return max(0.001, (time_ms - go.clock_ms) / 1000) if time_ms else 0.0
+
     message = TaskMessage(
         task=task.task,
         x=task.x_m,
@@ -117,6 +122,9 @@ def go_to_message(go: TaskGoing, valid_s: float) -> TaskOrder:
         payload=task.payload_kg,
         capabilities=list(task.capabilities),
         robots=task.robots,
+        opens_in=max(0.0, (task.opens_ms - go.clock_ms) / 1000),
+        closes_in=from_now(task.closes_ms),
+        deadline_in=from_now(task.deadline_ms),
         group=task.group,
         order=task.order,
     )

@@ -875,10 +875,12 @@ class TaskGoing:
     This robot has a task, which it was told to begin: told with the `TaskGo`, and often after it.
 
     :param valid_ns: for so long it may go on, if no other one follows.
+    :param clock_ms: of the task clock, in which the record has its times.
     """
 
     record: TaskRecord
     valid_ns: int
+    clock_ms: int
 
 
 @value

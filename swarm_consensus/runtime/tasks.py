@@ -51,7 +51,7 @@ from swarm_consensus.runtime.post import Post
 from swarm_consensus.runtime.request_ids import RequestIds
 from swarm_consensus.runtime.task_desk import TaskDesk
 from swarm_consensus.runtime.task_reports import TaskReports
-from swarm_consensus.runtime.tasks_held import Mine, needs_s, worker_to_come
+from swarm_consensus.runtime.tasks_held import Mine, needs_s, way_s, worker_to_come
 
 # Most tasks of one page.
 RECORDS_MAX = 1_000
@@ -423,7 +423,9 @@ class TaskWork:
         self._going_at_ns = now_ns + self._settings.going_ns
         for mine in self._mine.values():
             if mine.going and not mine.stop_told and mine.report is None:
-                outputs.append(TaskGoing(mine.record, self._duty_until_ns - now_ns))
+                valid_ns = self._duty_until_ns - now_ns
+                clock_ms = int(self._task_clock_s(now_ns) * 1000)
+                outputs.append(TaskGoing(mine.record, valid_ns, clock_ms))
 
     # -- bidding ----------------------------------------------------------------------------------
 
@@ -461,7 +463,7 @@ class TaskWork:
         """Have the next task of this robot's path awarded to it, once it looks settled."""
         settings = self._settings
         free = not self._mine and not self._leaving and self._worker is not None
-        name, winners = self._next_to_claim() if free else ('', ())
+        name, winners = self._next_to_claim(now_ns) if free else ('', ())
         if (name, winners) != self._candidate:
             self._candidate, self._candidate_since_ns = (name, winners), now_ns
         if (
@@ -485,12 +487,13 @@ class TaskWork:
         award = Award(name, record.revision, team)
         self._desk.do(award, self._config.proposal_timeout_ns, told)
 
-    def _next_to_claim(self) -> tuple[str, tuple[str, ...]]:
+    def _next_to_claim(self, now_ns: int) -> tuple[str, tuple[str, ...]]:
         """
         Return the next task that this robot should have awarded, and to whom; ('', ()): none.
 
         Those for several robots that have not found them are passed over; of a team the robot with
-        the best bid asks for all.
+        the best bid asks for all. One that opens later is left open until it is time to set off:
+        meanwhile another robot may come nearer, or something better may come up.
         """
         live = self._state.tasks.live
         for name in self.bidder.path:
@@ -499,5 +502,12 @@ class TaskWork:
             if record is None or len(winners) != record.task.robots:
                 continue
             if winners[0] == self._config.robot:
-                return name, winners
+                return (name, winners) if self._is_time_for(record, now_ns) else ('', ())
         return '', ()
+
+    def _is_time_for(self, record: TaskRecord, now_ns: int) -> bool:
+        """Return whether a robot that sets off now is not there before the task opens."""
+        if not record.task.opens_ms or self._worker is None:
+            return True
+        ready_s = self._task_clock_s(now_ns) + self._settings.settle_ns / SECOND
+        return ready_s + way_s(self._worker, record) >= record.task.opens_ms / 1000

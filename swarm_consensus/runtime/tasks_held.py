@@ -62,8 +62,13 @@ def worker_to_come(worker: Worker | None, held: Iterable[Mine], now_ns: int) -> 
 
 def needs_s(worker: Worker, record: TaskRecord) -> float:
     """Return how long a robot needs for a task, way and work, from where it is."""
+    return way_s(worker, record) + record.task.work / worker.rate
+
+
+def way_s(worker: Worker, record: TaskRecord) -> float:
+    """Return how long a robot is on its way to a task from where it is."""
     way_m = math.dist((worker.x_m, worker.y_m, worker.z_m), _place(record))
-    return way_m / worker.speed_mps + record.task.work / worker.rate
+    return way_m / worker.speed_mps
 
 
 def _place(record: TaskRecord) -> tuple[float, float, float]:

@@ -33,6 +33,7 @@ from swarm_consensus.protocols.allocation.greedy import (
     Assignment,
     best_assignment,
     sequential_greedy,
+    without_unfilled,
 )
 from swarm_consensus.protocols.allocation.messages import (
     STATEMENTS_MAX,
@@ -343,12 +344,14 @@ class Bidder:
         ]
         if self._worker is not None:
             workers.append(self._worker)
-        if self._config.method is Method.OPTIMAL:
-            self._assignment = best_assignment(self._field, workers, self._scoring, now_s)
-        else:
-            self._assignment = sequential_greedy(
-                self._field, workers, self._scoring, self._config.bundle_max, now_s
-            )
+
+        def assign(field: Field) -> Assignment:
+            if self._config.method is Method.OPTIMAL:
+                return best_assignment(field, workers, self._scoring, now_s)
+            bundle_max = self._config.bundle_max
+            return sequential_greedy(field, workers, self._scoring, bundle_max, now_s)
+
+        self._assignment = without_unfilled(self._field, assign)
         self._note_bends(self._own_bundle())
 
     def _state(self) -> None:

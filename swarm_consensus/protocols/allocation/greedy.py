@@ -8,7 +8,7 @@ any (Choi, Brunet, How 2009, algorithm 2); CBBA comes to the same result without
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,6 +116,25 @@ def best_assignment(
             bundles[robot].take(field, Choice(columns[column], 0, gain, gain))
             total += gain
     return Assignment(bundles, total)
+
+
+def without_unfilled(field: Field, assign: Callable[[Field], Assignment]) -> Assignment:
+    """
+    Assign, and again without the tasks that find too few robots, so that none waits for those.
+
+    They are left out one by one, first the one that lacks most robots.
+    """
+    while True:
+        assignment = assign(field)
+        lacking = {
+            task.task: task.robots - len(found)
+            for task in field.tasks
+            if task.robots > 1 and 0 < len(found := assignment.winners(task.task)) < task.robots
+        }
+        if not lacking:
+            return assignment
+        gone = max(lacking, key=lambda name: (lacking[name], name))
+        field = Field([task for task in field.tasks if task.task != gone])
 
 
 def _check_names(workers: Sequence[Worker], robots: dict[str, Worker]) -> None:

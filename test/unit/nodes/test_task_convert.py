@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 import math
 
 import pytest
@@ -44,7 +45,8 @@ def request(**changes) -> AddTaskService.Request:
 
 def record(**changes) -> TaskRecord:
     base = {'award': 9, 'robots': (('r1', 7), ('r2', 1)), 'holders': ('r2',), 'failures': 1}
-    return TaskRecord(TASK, 5, TaskStatus.STARTED, 3, 11, 0, 0, 3, **(base | changes))
+    task = changes.pop('task', TASK)
+    return TaskRecord(task, 5, TaskStatus.STARTED, 3, 11, 0, 0, 3, **(base | changes))
 
 
 def test_a_task_from_a_request() -> None:
@@ -92,9 +94,15 @@ def test_how_a_task_stands() -> None:
 
 
 def test_orders() -> None:
-    go = task_convert.go_to_message(TaskGoing(record(), 2), 2.5)
+    go = task_convert.go_to_message(TaskGoing(record(), 2, 1_000), 2.5)
     assert (go.order, go.award, go.valid) == (TaskOrder.GO, 9, 2.5)
-    # Times of the task clock mean nothing to a user's node.
-    assert go.task == request(closes_in=0.0, deadline_in=0.0).task
+    # Times of the task clock mean nothing to a user's node: they count from now.
+    closes_s, deadline_s = ((ms - 1_000) / 1_000 for ms in (TASK.closes_ms, TASK.deadline_ms))
+    assert go.task == request(closes_in=closes_s, deadline_in=deadline_s).task
+    opens = record(task=replace(TASK, opens_ms=1_200))
+    assert task_convert.go_to_message(TaskGoing(opens, 2, 1_000), 2.5).task.opens_in == 0.2
+    late = task_convert.go_to_message(TaskGoing(opens, 2, 10**6), 2.5).task
+    # What is over is not unbounded.
+    assert (late.opens_in, late.closes_in, late.deadline_in) == (0.0, 0.001, 0.001)
     stop = task_convert.stop_to_message(TaskStop('t', 9, 'why'))
     assert (stop.order, stop.award, stop.task.task, stop.reason) == (TaskOrder.STOP, 9, 't', 'why')

@@ -327,6 +327,71 @@ def test_a_team_goes_together() -> None:
     assert stands(swarm, leader, 't')[0] == 'DONE'
 
 
+def test_a_task_that_opens_later_is_left_open_until_it_is_time_to_set_off() -> None:
+    swarm = Swarm(3, tasks=PATIENT)
+    leader = swarm.elect()
+    on_duty(swarm)
+    swarm.run(1.5)
+    # 5 s away from r1, as it goes 1 m a second.
+    asked_ns = swarm.world.now_ns
+    add(swarm, leader, 'later', -5.0, opens_ms=20_000)
+    swarm.run(3.0)
+    # Meanwhile its robot does something else.
+    add(swarm, leader, 'now', -1.0)
+    swarm.run(2.0)
+    assert goes(swarm, 'r1') == ['now']
+    report(swarm, 'r1', 'now')
+    swarm.run(20.0)
+    ((at_ns, record),) = [
+        (at, o.record) for at, r, o in swarm.told if isinstance(o, TaskGo) and r == 'r1'
+    ][1:]
+    assert record.name == 'later' and 14 * SECOND < at_ns - asked_ns < 17 * SECOND
+    told = [(at, o) for at, _, o in swarm.told if isinstance(o, TaskGoing)]
+    for at_ns, going in told:
+        if going.record.name == 'later':
+            # To a move of committed time.
+            opens_s = (going.record.task.opens_ms - going.clock_ms) / 1000
+            assert opens_s >= 20 - (at_ns - asked_ns) / SECOND - 0.6
+
+
+def test_only_robots_that_can_do_a_task_get_it_and_a_group_goes_in_its_order() -> None:
+    swarm = Swarm(3, tasks=PATIENT)
+    leader = swarm.elect()
+    swarm.world.put('r1', WorkerTold(Worker('r1', 0.0, 0.0)))
+    swarm.world.put('r2', WorkerTold(Worker('r2', 100.0, 0.0, capabilities=('lift',))))
+    swarm.world.put('r3', WorkerTold(Worker('r3', 200.0, 0.0, payload_kg=5.0)))
+    swarm.run(1.5)
+    add(swarm, leader, 'lifted', 0.0, capabilities=('lift',), group='g', order=1)
+    add(swarm, leader, 'carried', 0.0, payload_kg=4.0, group='g')
+    add(swarm, leader, 'flown', 0.0, capabilities=('fly',))
+    swarm.run(3.0)
+    assert [goes(swarm, robot) for robot in swarm.robots] == [[], [], ['carried']]
+    report(swarm, 'r3', 'carried')
+    swarm.run(2.0)
+    assert [goes(swarm, robot) for robot in swarm.robots] == [[], ['lifted'], ['carried']]
+
+
+@pytest.mark.parametrize('method', Method)
+def test_every_method_gives_a_deadline_to_who_can_meet_it_and_ends_what_nobody_can(
+    method: Method,
+) -> None:
+    swarm = Swarm(3, tasks=replace(PATIENT, method=method))
+    leader = swarm.elect()
+    on_duty(swarm)
+    swarm.run(1.5)
+    add(swarm, leader, 'near', 103.0, deadline_ms=9_000, work=2.0)
+    add(swarm, leader, 'far', 5_000.0, deadline_ms=9_000)
+    add(swarm, leader, 'team', 50.0, robots=2)
+    add(swarm, leader, 'crowd', 50.0, robots=4)
+    swarm.run(3.0)
+    assert goes(swarm, 'r2') == ['near']
+    report(swarm, 'r2', 'near')
+    swarm.run(12.0)
+    assert stands(swarm, leader, 'far') == ('EXPIRED', (), 'nobody could begin it in time')
+    # Four robots are not there; that keeps the three from nothing.
+    assert len(who_goes(swarm, 'team')) == 2 and who_goes(swarm, 'crowd') == []
+
+
 def test_a_whole_swarm_that_is_rebooted_takes_its_tasks_up_again() -> None:
     swarm = Swarm(3, tasks=PATIENT)
     leader = swarm.elect()
