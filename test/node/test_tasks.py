@@ -166,6 +166,72 @@ def test_the_task_of_a_robot_that_is_killed_is_done_by_another(swarm, probe):
         assert crew.begun('t')[0] == victim and len(crew.begun('t')) == 2
 
 
+def test_a_robot_that_is_told_to_end_hands_its_task_back_first(swarm, probe):
+    with Crew(swarm.names, work_s=3600.0) as crew:
+
+        async def begun():
+            async with SwarmClient.connect('robot_1') as client:
+                await client.tasks.add('t', 100.0, 0.0)
+                (holder,) = (await until(client, ['t'], TaskStatus.STARTED))['t'].holders
+                return holder
+
+        async def ended(by):
+            async with SwarmClient.connect(by) as client:
+                return (await until(client, ['t']))['t'].robots
+
+        leaves = asyncio.run(begun())
+        other = next(robot for robot in swarm.names if robot != leaves)
+
+        async def given_up():
+            async with SwarmClient.connect(other) as client:
+                end = time.monotonic() + 2.0
+                while True:
+                    (state,) = (await client.tasks.list('t')).tasks
+                    if leaves not in state.holders:
+                        return
+                    assert time.monotonic() < end, state
+
+        assert swarm[leaves].interrupt() == 0
+        began = time.monotonic()
+        # Its duty would run on for longer.
+        asyncio.run(given_up())
+        # Its node has reported that it stopped, so nothing was waited for to run out.
+        stops = [r for _, r, kind, t, _ in crew.orders if (kind, t) == (TaskOrder.STOP, 't')]
+        assert stops == [leaves]
+        while len(crew.begun('t')) < 2:
+            assert time.monotonic() < began + WAIT_S
+            time.sleep(0.05)
+        crew.work_s = 0.0
+        robots = asyncio.run(ended(other))
+        assert robots == (crew.begun('t')[1],) and robots != (leaves,)
+
+
+def test_tasks_are_listed_by_pages(swarm, probe):
+    names = [f't{number:02}' for number in range(25)]
+
+    async def everything():
+        async with SwarmClient.connect('robot_1') as client:
+            for start in range(0, 25, 5):
+                added = await asyncio.gather(
+                    *[client.tasks.add(name, 0.0, 0.0) for name in names[start : start + 5]]
+                )
+                assert all(outcome.done for outcome in added)
+            await client.tasks.cancel('t03')
+            await until(client, ['t03'], TaskStatus.CANCELLED)
+            listed, page = [], None
+            while page is None or page.more:
+                after = listed[-1] if listed else ''
+                page = await client.tasks.list(after=after, count_max=10)
+                listed += [state.task for state in page.raise_for_status().tasks]
+            assert listed == [name for name in names if name != 't03']
+            few = await client.tasks.list(prefix='t0', ended=True)
+            assert [state.task for state in few.tasks] == names[:10] and not few.more
+            (one,) = (await client.tasks.list('t03')).tasks
+            assert one.status is TaskStatus.CANCELLED
+
+    asyncio.run(everything())
+
+
 def test_a_swarm_that_is_rebooted_during_an_allocation_ends_every_task(swarm, probe):
     with Crew(swarm.names, work_s=0.5) as crew:
         names = [f't{number}' for number in range(5)]
