@@ -24,6 +24,7 @@ from swarm_consensus.client.missions import (
     MissionEntry,
     MissionList,
     MissionReport,
+    MissionRun,
 )
 from swarm_consensus.client.models import Contribution, Merged, ModelParameters
 from swarm_consensus.client.robot_client import SwarmClient
@@ -59,6 +60,7 @@ __all__ = [
     'MissionEntry',
     'MissionList',
     'MissionReport',
+    'MissionRun',
     'MissionStatus',
     'ModelParameters',
     'NoAnswerError',

@@ -36,6 +36,7 @@ from swarm_consensus.nodes.executor import SPIN_PERIOD, make_executor
 from swarm_consensus.runtime.events import RobotStatus
 
 T = TypeVar('T')
+V = TypeVar('V')
 
 
 class AsyncioSwarmClient(
@@ -149,13 +150,7 @@ class AsyncioSwarmClient(
         on_progress: Callable[[Progress], object] | None = None,
     ) -> Decision:
         """Wait until the swarm has decided a subject; see `SwarmClient.decide`."""
-        tell = None
-        if on_progress is not None:
-            loop, wanted = asyncio.get_running_loop(), on_progress
-
-            def tell(progress: Progress) -> None:
-                _in_loop(loop, wanted, progress)
-
+        tell = None if on_progress is None else self._told(on_progress)
         return await self._ask(
             lambda client: client.decide(
                 subject, revision_min=revision_min, timeout=timeout, on_progress=tell
@@ -262,6 +257,14 @@ class AsyncioSwarmClient(
         if self._spinner is None:
             raise ClientClosedError('the client is not open; use it inside its `async with`')
         return self._spinner
+
+    def _told(self, callback: Callable[[V], object]) -> Callable[[V], None]:
+        loop = asyncio.get_running_loop()
+
+        def tell(value: V) -> None:
+            _in_loop(loop, callback, value)
+
+        return tell
 
     async def _ask(self, start: Callable[[SwarmClient], Future[T]]) -> T:
         spinner = self._open_spinner()

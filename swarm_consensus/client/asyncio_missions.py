@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+import math
 from typing import TYPE_CHECKING, TypeVar
 
 from rclpy.task import Future
 
-from swarm_consensus.client.missions import MissionAnswer, MissionChange, MissionList
+from swarm_consensus.client.missions import (
+    MissionAnswer,
+    MissionChange,
+    MissionList,
+    MissionReport,
+    MissionRun,
+)
 
 if TYPE_CHECKING:
     from swarm_consensus.client.robot_client import SwarmClient
 
 T = TypeVar('T')
+V = TypeVar('V')
 
 
 class AsyncioMissionMethods(ABC):
@@ -22,6 +30,10 @@ class AsyncioMissionMethods(ABC):
     @abstractmethod
     async def _ask(self, start: Callable[[SwarmClient], Future[T]]) -> T:
         """Ask in the thread of the client."""
+
+    @abstractmethod
+    def _told(self, callback: Callable[[V], object]) -> Callable[[V], None]:
+        """Return what has a function called in the event loop."""
 
     async def begin_mission(
         self,
@@ -36,6 +48,29 @@ class AsyncioMissionMethods(ABC):
         return await self._ask(
             lambda client: client.begin_mission(
                 mission, name, input, timeout=timeout, request_id=request_id
+            )
+        )
+
+    async def run_mission(
+        self,
+        mission: str,
+        name: str,
+        input: object = None,
+        *,
+        timeout: float = math.inf,
+        begin_timeout: float = 5.0,
+        on_progress: Callable[[MissionReport], object] | None = None,
+    ) -> MissionRun:
+        """Run a mission, and wait for its end; see `SwarmClient.run_mission`."""
+        tell = None if on_progress is None else self._told(on_progress)
+        return await self._ask(
+            lambda client: client.run_mission(
+                mission,
+                name,
+                input,
+                timeout=timeout,
+                begin_timeout=begin_timeout,
+                on_progress=tell,
             )
         )
 

@@ -14,6 +14,7 @@ import threading
 import time
 from typing import Any, Generic, TypeVar
 
+from action_msgs.msg import GoalStatus
 from rclpy.action import ActionClient
 from rclpy.action.client import ClientGoalHandle
 from rclpy.callback_groups import CallbackGroup
@@ -36,6 +37,9 @@ GRACE_S = 0.5
 RESEND_S = 1.0
 # An accepted goal is asked for again this often, for a robot that was restarted meanwhile.
 RENEW_S = 5.0
+# Of a goal that lasts, the result is asked for again less and less often, down to this: the robot
+# answers every one of these requests when it ends.
+RENEW_LASTING_S = 30.0
 
 
 class Call(ABC, Generic[T]):
@@ -261,6 +265,78 @@ class GoalCall(Call[T]):
 
     def drop(self) -> None:
         self._cancel()
+
+
+class LastingGoalCall(GoalCall[T]):
+    """
+    A goal that may last for days, and whose cancellation ends what it is about.
+
+    So it is cancelled only where whoever waits cancels, and neither at the timeout nor when it is
+    sent anew. A robot that was restarted does not know it any more: it says so when it is asked for
+    the result again, and is sent the goal anew. One that stays away ends the call.
+    """
+
+    def __init__(self, client: ActionClient, *, discovery_timeout: float, **more: Any) -> None:
+        super().__init__(client, discovery_timeout=discovery_timeout, **more)
+        self._away_max = discovery_timeout
+        self._away_since: float | None = None
+        self._look_at = 0.0
+        self._renew = RENEW_S
+
+    def advance(self, now: float) -> None:
+        super().advance(now)
+        if self._deadline is None or self.ended or now < self._look_at:
+            return
+        self._look_at = now + RESEND_S
+        if not self.is_ready():
+            if self._away_since is None:
+                self._away_since = now
+            elif now - self._away_since >= self._away_max:
+                self.fail(self._missing())
+        elif self._away_since is not None:
+            self._away_since = None
+            self.heard(0.0)
+
+    def send(self, left: float) -> None:
+        handle = self._handle
+        if handle is None:
+            on_feedback = None if self._feedback is None else self._on_feedback
+            sent = self._client.send_goal_async(self._goal(left), on_feedback)
+            sent.add_done_callback(self._accepted)
+        else:
+            self._renew = min(2 * self._renew, RENEW_LASTING_S)
+            self._await_result(handle)
+
+    def _accepted(self, sent: Future) -> None:
+        handle = sent.result()
+        if self.ended:
+            if handle.accepted and self.future.cancelled():
+                handle.cancel_goal_async()
+        elif self._handle is not None:
+            # It was sent twice and is known: this one goes along.
+            pass
+        elif not handle.accepted:
+            self.finish(self._rejected)
+        else:
+            self._handle = handle
+            self._renew = RENEW_S
+            self._await_result(handle)
+
+    def _await_result(self, handle: ClientGoalHandle) -> None:
+        self.heard(self._renew)
+        handle.get_result_async().add_done_callback(lambda result: self._answered(handle, result))
+
+    def _answered(self, handle: ClientGoalHandle, result: Future) -> None:
+        if handle is self._handle and result.result().status == GoalStatus.STATUS_UNKNOWN:
+            self._handle = None
+            self.heard(0.0)
+        else:
+            super()._answered(handle, result)
+
+    def drop(self) -> None:
+        if self.future.cancelled():
+            self._cancel()
+        self._handle = None
 
 
 class FirstMessageCall(Call[T]):

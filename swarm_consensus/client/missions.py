@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC
+from collections.abc import Callable
 from dataclasses import dataclass
 import json
+import math
 from typing import TYPE_CHECKING
 import uuid
 
 from rclpy.task import Future
 
+from swarm_consensus.action import RunMission
+from swarm_consensus.client.calls import LastingGoalCall
 from swarm_consensus.client.errors import NoAnswerError
 from swarm_consensus.decision.types import Status
 from swarm_consensus.msg import MissionEvent, MissionState
@@ -118,6 +122,38 @@ class MissionAnswer:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class MissionRun:
+    """
+    What became of a mission that was run.
+
+    :param status: DECIDED where it has ended, however that was; REFUSED or NO_QUORUM where it was
+        not begun; UNKNOWN where it may go on without being watched.
+    :param begun: it was begun, or was there.
+    :param mission: how it ended; None where that is not known.
+    """
+
+    status: Status
+    reason: str
+    begun: bool = False
+    mission: MissionReport | None = None
+
+    @property
+    def completed(self) -> bool:
+        """Whether it has ended well; `mission.result` is what its code returned."""
+        return self.mission is not None and self.mission.status is MissionStatus.COMPLETED
+
+    def raise_for_status(self) -> MissionRun:
+        """
+        Return itself if the mission has ended, however that was.
+
+        :raises NoAnswerError: it was not begun, or may go on; with status and reason.
+        """
+        if self.status is not Status.DECIDED:
+            raise NoAnswerError('the mission', self.status, self.reason)
+        return self
+
+
 class MissionMethods(ABC):
     """What `SwarmClient` can do with missions."""
 
@@ -145,6 +181,58 @@ class MissionMethods(ABC):
         operation = ChangeMission.Request.BEGIN
         return self._change_mission(
             operation, mission, name, json.dumps(input), timeout, request_id
+        )
+
+    def run_mission(
+        self,
+        mission: str,
+        name: str,
+        input: object = None,
+        *,
+        timeout: float = math.inf,
+        begin_timeout: float = 5.0,
+        on_progress: Callable[[MissionReport], object] | None = None,
+    ) -> Future[MissionRun]:
+        """
+        Begin a mission, or go on watching one that was begun, and wait for its end.
+
+        Cancelling the future asks the mission to end; `cancel_mission` does so too, and lets the
+        future tell how it ended. The timeout, the end of this client or of its robot leave the
+        mission alone: it goes on, and the same call waits for it again.
+
+        :param mission: its name in the swarm; the same name is begun once.
+        :param name: of its code, as the robots have it.
+        :param input: what JSON can hold.
+        :param timeout: for the end, s; afterwards the status is UNKNOWN.
+        :param begin_timeout: for the begin, s; afterwards the status is NO_QUORUM or UNKNOWN.
+        :param on_progress: called when something has happened to the mission.
+        :returns: future of the `MissionRun`; RobotNotFoundError where the robot stays away.
+        """
+        goal = RunMission.Goal(
+            mission=mission, name=name, input=json.dumps(input), timeout=begin_timeout
+        )
+        services = self._services
+        feedback = None
+        if on_progress is not None:
+            tell = on_progress
+
+            def feedback(message: RunMission.Feedback) -> None:
+                tell(_report_from(message.state))
+
+        def otherwise() -> MissionRun:
+            reason = f"mission '{mission}' was not seen to end within {timeout:g} s; it may go on"
+            return MissionRun(Status.UNKNOWN, reason)
+
+        return services.run(
+            RunMission,
+            'run_mission',
+            goal=lambda _: goal,
+            convert=_run_from,
+            otherwise=otherwise,
+            rejected=lambda: MissionRun(Status.REFUSED, services.inactive()),
+            feedback=feedback,
+            timeout=timeout,
+            call=LastingGoalCall,
         )
 
     def signal_mission(
@@ -254,6 +342,12 @@ class MissionMethods(ABC):
             otherwise=lambda: MissionList(Status.UNKNOWN, self._services.unanswered(timeout)),
             timeout=timeout,
         )
+
+
+def _run_from(result: RunMission.Result) -> MissionRun:
+    status = Status(result.status)
+    ended = _report_from(result.state) if status is Status.DECIDED else None
+    return MissionRun(status, result.state.reason, result.begun, ended)
 
 
 def _list_from(response: ListMissions.Response) -> MissionList:

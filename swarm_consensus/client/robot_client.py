@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 import uuid
 
-from rclpy.action import ActionClient
 from rclpy.callback_groups import CallbackGroup, MutuallyExclusiveCallbackGroup
 from rclpy.node import Node, NodeNameNonExistentError
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -18,7 +17,6 @@ from swarm_consensus.client.calls import (
     DISCOVERY_TIMEOUT_S,
     Calls,
     FirstMessageCall,
-    GoalCall,
     ServiceCall,
 )
 from swarm_consensus.client.errors import ClientClosedError, RobotNotFoundError
@@ -96,8 +94,6 @@ class SwarmClient(KeyValueMethods, MissionMethods, ModelMethods):
             Propose, self._prefix + 'propose', callback_group=self._group
         )
         self._read = node.create_client(Read, self._prefix + 'read', callback_group=self._group)
-        # An action is five endpoints; made when first needed.
-        self._decide: ActionClient | None = None
         self._calls = Calls(node, self._group)
         self._services = Services(
             node,
@@ -107,6 +103,7 @@ class SwarmClient(KeyValueMethods, MissionMethods, ModelMethods):
             discovery_timeout=discovery_timeout,
             missing=self._missing,
             unanswered=self._unanswered,
+            inactive=self._inactive,
         )
         self._administration = Administration(self._services)
         self.shared = SharedState(self)
@@ -201,13 +198,9 @@ class SwarmClient(KeyValueMethods, MissionMethods, ModelMethods):
         :param on_progress: called when the evidence on the subject changes.
         :returns: future of the `Decision`; cancel it to stop waiting.
         """
-        if self._decide is None:
-            self._decide = ActionClient(
-                self.node, Decide, self._prefix + 'decide', callback_group=self._group
-            )
 
         def refused() -> Decision:
-            reason = f'consensus_node of {self.namespace} is not active'
+            reason = self._inactive()
             return with_stamp(no_answer(subject, Level.COMMITTED, Status.REFUSED, reason))
 
         feedback = None
@@ -217,20 +210,17 @@ class SwarmClient(KeyValueMethods, MissionMethods, ModelMethods):
             def feedback(message: Decide.Feedback) -> None:
                 tell(progress_from(message))
 
-        return self._calls.start(
-            GoalCall(
-                self._decide,
-                goal=lambda left: Decide.Goal(
-                    subject=subject, revision_min=revision_min, timeout=left
-                ),
-                convert=lambda result: decision_from(result.decision),
-                otherwise=lambda: self._unknown(subject, timeout),
-                rejected=refused,
-                feedback=feedback,
-                timeout=timeout,
-                discovery_timeout=self._discovery_timeout,
-                missing=self._missing,
-            )
+        return self._services.run(
+            Decide,
+            'decide',
+            goal=lambda left: Decide.Goal(
+                subject=subject, revision_min=revision_min, timeout=left
+            ),
+            convert=lambda result: decision_from(result.decision),
+            otherwise=lambda: self._unknown(subject, timeout),
+            rejected=refused,
+            feedback=feedback,
+            timeout=timeout,
         )
 
     def read(
@@ -471,8 +461,6 @@ class SwarmClient(KeyValueMethods, MissionMethods, ModelMethods):
         self._services.close()
         self.node.destroy_client(self._propose)
         self.node.destroy_client(self._read)
-        if self._decide is not None:
-            self._decide.destroy()
 
     def _check_open(self) -> None:
         if self._closed:
@@ -486,6 +474,9 @@ class SwarmClient(KeyValueMethods, MissionMethods, ModelMethods):
 
     def _unanswered(self, timeout: float) -> str:
         return f'consensus_node of {self.namespace} gave no answer within {timeout:g} s: it {GONE}'
+
+    def _inactive(self) -> str:
+        return f'consensus_node of {self.namespace} is not active'
 
     def _missing(self) -> RobotNotFoundError:
         domain = self.node.context.get_domain_id()

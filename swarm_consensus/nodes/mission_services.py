@@ -27,6 +27,7 @@ from swarm_consensus.protocols.missions.events import MissionStatus
 from swarm_consensus.protocols.missions.operations import Begin, Cancel
 from swarm_consensus.protocols.missions.operations import MissionResultStatus as ResultStatus
 from swarm_consensus.runtime.events import Input
+from swarm_consensus.runtime.mission_desk import WATCHES_MAX
 from swarm_consensus.runtime.mission_events import (
     ActivityJob,
     ActivityStop,
@@ -44,6 +45,8 @@ from swarm_consensus.srv import ChangeMission, ListMissions, QueryMission
 
 # What is delivered here; the rest answers a request.
 MISSION_OUTPUTS = (ActivityJob, ActivityStop, MissionTold)
+# A mission is asked to end again and again, each time for so long, until the log has it.
+CANCEL_S = 5.0
 
 
 class MissionServices:
@@ -154,11 +157,12 @@ class MissionServices:
             goal, future = self._goals.get(told.key, (None, None))
             if goal is None or future is None:
                 continue
-            if told.view is None or told.view.status.closed:
+            view = told.view
+            if view is None or view.status.closed or view.name != goal.request.name:
                 del self._goals[told.key]
                 future.set_result(told)
             elif goal.is_active:
-                state = convert.state_to_message(told.view)
+                state = convert.state_to_message(view)
                 goal.publish_feedback(RunMission.Feedback(state=state))
 
     # -- services ---------------------------------------------------------------------------------
@@ -221,36 +225,46 @@ class MissionServices:
 
     def _on_cancel(self, goal: ServerGoalHandle) -> CancelResponse:
         if self._put is not None and self._node.executor is not None:
-            self._node.executor.create_task(self._cancel, goal.request.mission)
+            self._node.executor.create_task(self._cancel, goal)
         return CancelResponse.ACCEPT
 
-    async def _cancel(self, mission: str) -> None:
+    async def _cancel(self, goal: ServerGoalHandle) -> None:
+        mission = goal.request.mission
         operation = Cancel(mission, 'the goal of its run_mission was cancelled')
-        answer = await self._ask(
-            lambda key: MissionAsked(key, operation, '', self._nanoseconds(5.0))
-        )
-        if answer is not None and answer.status is not Status.DECIDED:
+        while goal.is_active:
+            answer: MissionAnswered | None = await self._ask(
+                lambda key: MissionAsked(key, operation, '', self._nanoseconds(CANCEL_S))
+            )
+            if answer is None or answer.status is Status.DECIDED:
+                return
             self._node.get_logger().warning(
                 f"mission '{mission}' was not asked to end: {answer.reason}"
             )
+            if answer.status is Status.REFUSED:
+                return
 
     async def _on_run(self, goal: ServerGoalHandle) -> RunMission.Result:
         asked = goal.request
         try:
             data = convert.payload(asked.input, 'the input')
         except ValueError as error:
-            return _not_begun(goal, str(error))
+            return _not_begun(goal, Status.REFUSED, str(error))
         begin = Begin(asked.mission, asked.name, data)
         answer = await self._ask(
             lambda key: MissionAsked(key, begin, '', self._nanoseconds(asked.timeout))
         ) or MissionAnswered(0, Status.REFUSED, self._inactive)
         exists = answer.result is not None and answer.result.status is ResultStatus.EXISTS
         if answer.status is not Status.DECIDED and not exists:
-            return _not_begun(goal, answer.reason)
+            return _not_begun(goal, answer.status, answer.reason)
+        if goal.is_cancel_requested:
+            # Whoever asked may have been quicker than the begin.
+            await self._cancel(goal)
+        if len(self._goals) >= WATCHES_MAX:
+            return _not_seen(goal, 'too many missions are watched at this robot; try again later')
         key, future = next(self._keys), Future()
         put = self._put
         if put is None:
-            return _not_begun(goal, self._inactive)
+            return _not_seen(goal, self._inactive)
         self._goals[key] = (goal, future)
         put(MissionWatched(key, asked.mission))
         try:
@@ -261,20 +275,34 @@ class MissionServices:
                 self._put(MissionUnwatched(key))
         if told is None or told.view is None:
             reason = self._inactive if told is None else 'the mission was forgotten'
-            goal.abort()
-            return RunMission.Result(begun=True, state=MissionState(reason=reason))
+            return _not_seen(goal, reason)
+        if told.view.name != asked.name:
+            reason = (
+                f"there is a mission '{asked.mission}', and it has the code '{told.view.name}'"
+            )
+            return _not_begun(goal, Status.REFUSED, reason)
         if told.view.status is MissionStatus.COMPLETED:
             goal.succeed()
         elif goal.is_cancel_requested:
             goal.canceled()
         else:
             goal.abort()
-        return RunMission.Result(begun=True, state=convert.state_to_message(told.view))
+        return RunMission.Result(
+            status=int(Status.DECIDED), begun=True, state=convert.state_to_message(told.view)
+        )
 
 
-def _not_begun(goal: ServerGoalHandle, reason: str) -> RunMission.Result:
+def _not_begun(goal: ServerGoalHandle, status: Status, reason: str) -> RunMission.Result:
     goal.abort()
-    return RunMission.Result(begun=False, state=MissionState(reason=reason))
+    return RunMission.Result(status=int(status), begun=False, state=MissionState(reason=reason))
+
+
+def _not_seen(goal: ServerGoalHandle, reason: str) -> RunMission.Result:
+    """Leave a goal whose mission may go on, with nobody here who sees how it ends."""
+    goal.abort()
+    return RunMission.Result(
+        status=int(Status.UNKNOWN), begun=True, state=MissionState(reason=reason)
+    )
 
 
 def _named(entry: str) -> tuple[str, str]:

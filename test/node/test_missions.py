@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 import json
-from pathlib import Path
 import sys
 import time
 
@@ -13,60 +12,19 @@ from action_msgs.msg import GoalStatus
 import pytest
 from rclpy.action import ActionClient
 from swarm_testing.mission_code import STEPS
-from swarm_testing.robot_processes import RobotProcesses
+from swarm_testing.mission_robots import PARAMETERS, WAIT_S, MissionRobots, begun, ended
 from swarm_testing.swarm_probe import SwarmProbe
 
 from swarm_consensus.action import RunMission
 from swarm_consensus.cli.main import main
 from swarm_consensus.client import MissionStatus, Status, SwarmClient
 
-SUPPORT = Path(__file__).parents[1] / 'support'
-CODE = 'swarm_testing.mission_code'
-PARAMETERS = {
-    'missions': [f'{CODE}:ten_steps', f'again={CODE}:until_told', f'{CODE}:decide'],
-    'activities': [f'{CODE}:step', 'ask=action:decide:swarm_consensus/action/Decide'],
-    'mission_lease': 1.5,
-    'peer_timeout': 1.0,
-}
-# Generous: the machine may be busy.
-WAIT_S = 90.0
-
-
-class Robots(RobotProcesses):
-    """Three robots that have the code of the missions."""
-
-    def start(self, robot, parameters=None, environment=None, module=None):
-        environment = {'PYTHONPATH': str(SUPPORT), 'ROBOT': robot}
-        return super().start(robot, parameters, environment)
-
 
 @pytest.fixture
 def swarm(processes):
-    robots = Robots(processes, 3, PARAMETERS)
+    robots = MissionRobots(processes, 3, PARAMETERS)
     robots.start_all()
     return robots
-
-
-async def ended(client, mission):
-    """The mission and its history once it has ended."""
-    deadline = time.monotonic() + WAIT_S
-    while True:
-        found = await client.mission(mission)
-        if found.missions and found.missions[0].status.closed:
-            return found
-        assert time.monotonic() < deadline, found
-        await asyncio.sleep(0.1)
-
-
-async def begun(client, *arguments, **more):
-    """Begin a mission, as soon as there is a leader."""
-    deadline = time.monotonic() + WAIT_S
-    while True:
-        change = await client.begin_mission(*arguments, request_id=f'begin {arguments[0]}', **more)
-        if change.done:
-            return
-        assert time.monotonic() < deadline, change
-        await asyncio.sleep(0.2)
 
 
 def runs_of(folder):
