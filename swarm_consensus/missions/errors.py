@@ -37,7 +37,11 @@ class ActivityTimedOutError(ActivityError):
 
 
 class ActivityUnknownError(ActivityError):
-    """The robot that ran an AT_MOST_ONCE activity is gone: nobody knows how far it came."""
+    """
+    An activity was begun, nobody knows how far it came, and it does not run again.
+
+    It is AT_MOST_ONCE, or has no attempts left; its robot is gone, or has lost what did the work.
+    """
 
 
 class ChildError(MissionError):

@@ -89,9 +89,7 @@ class ActivityHandle(_Handle):
             self.fail(ActivityTimedOutError(f'{what} ran out of {which} time', started))
         else:
             self.fail(
-                ActivityUnknownError(
-                    f'{what} was begun by a robot that is gone; whether it ran is not known'
-                )
+                ActivityUnknownError(f'{what} was begun, and how far it came is not known')
             )
 
 

@@ -83,7 +83,7 @@ def _fact(event: Event) -> str:
             which = event.timeout.name.lower().replace('_', '-')
             return f'attempt {event.attempt} of activity {event.activity} ran out of {which} time'
         case ActivityLost():
-            return f'attempt {event.attempt} of activity {event.activity} lost with its robot'
+            return f'attempt {event.attempt} of activity {event.activity} lost, it may have run'
         case ActivityCancelled():
             return f'activity {event.activity} cancelled'
         case TimerFired():

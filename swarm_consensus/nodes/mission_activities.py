@@ -29,6 +29,14 @@ class ActivityCancelled(Exception):  # noqa: N818
     """The activity ends because it was asked to."""
 
 
+class OutcomeUnknown(Exception):  # noqa: N818
+    """
+    The activity cannot know how far it came, as what did the work is gone.
+
+    Whether it is done again is what its mission says by `delivery`, as where a robot is gone.
+    """
+
+
 class ActivityContext:
     """
     What an activity knows of itself.
@@ -74,6 +82,10 @@ class ActivityContext:
         """
         if self._stop.is_set():
             raise ActivityCancelled(self._reason)
+        self.beat(details)
+
+    def beat(self, details: object = None) -> None:
+        """Give a sign of life, also while it is ending because it was asked to."""
         self._put(ActivityBeat(self._key, pack(details, 'the details')))
 
     def stop(self, reason: str) -> None:
@@ -128,6 +140,10 @@ class ActivityThreads:
         except ActivityCancelled as error:
             return ActivityEnded(
                 job.attempt, EndKind.CANCELLED, kind='Cancelled', message=str(error)
+            )
+        except OutcomeUnknown as error:
+            return ActivityEnded(
+                job.attempt, EndKind.UNKNOWN, kind='OutcomeUnknown', message=str(error)
             )
         # The activity is the user's: whatever it raises is its failure, and is in the history.
         except BaseException as error:  # noqa: BLE001

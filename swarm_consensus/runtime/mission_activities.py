@@ -35,7 +35,7 @@ from swarm_consensus.protocols.missions.operations import (
     EndKind,
     StartActivity,
 )
-from swarm_consensus.runtime.config import SECOND
+from swarm_consensus.runtime.config import MILLISECOND, SECOND
 from swarm_consensus.runtime.events import Output
 from swarm_consensus.runtime.mission_events import (
     ActivityBeat,
@@ -48,6 +48,9 @@ from swarm_consensus.runtime.mission_lease import MissionLease
 from swarm_consensus.runtime.mission_proposals import MissionProposals
 
 RETRY_NS = SECOND // 5
+# Signs of life go into the log at most so often; more often only where they are to be.
+BEAT_NS = SECOND
+BEATS_A_HEARTBEAT = 3
 
 
 class _Running:
@@ -56,17 +59,19 @@ class _Running:
 
     :ivar end: how it ended; None: it has not.
     :ivar beat: the newest sign of life that is to be told.
+    :ivar beat_ns: when the next one may be told.
     :ivar told: it was asked to end.
     :ivar under_way: something about it is on its way into the log.
     :ivar retry_ns: when to say again how it ended.
     """
 
-    __slots__ = ('beat', 'end', 'key', 'retry_ns', 'told', 'under_way')
+    __slots__ = ('beat', 'beat_ns', 'end', 'key', 'retry_ns', 'told', 'under_way')
 
     def __init__(self, key: ActivityKey) -> None:
         self.key = key
         self.end: EndActivity | None = None
         self.beat: bytes | None = None
+        self.beat_ns = 0
         self.told = False
         self.under_way = False
         self.retry_ns = 0
@@ -218,14 +223,14 @@ class ActivityWork:
                 self._stop(running, 'the mission asked it to end', outputs)
             elif not sure:
                 self._stop(running, 'this robot is cut off, and another one may do it', outputs)
-            self._tell(running, now_ns)
+            self._tell(running, activity, now_ns)
 
     def _stop(self, running: _Running, reason: str, outputs: list[Output]) -> None:
         if not running.told and running.end is None:
             running.told = True
             outputs.append(ActivityStop(running.key, reason))
 
-    def _tell(self, running: _Running, now_ns: int) -> None:
+    def _tell(self, running: _Running, activity: Activity, now_ns: int) -> None:
         if running.under_way or now_ns < running.retry_ns:
             return
         key = running.key
@@ -241,8 +246,10 @@ class ActivityWork:
         if running.end is not None:
             running.under_way = True
             self._proposals.operate(running.end, ended)
-        elif running.beat is not None:
+        elif running.beat is not None and now_ns >= running.beat_ns:
             running.under_way = True
+            heartbeat_ns = activity.scheduled.heartbeat_ms * MILLISECOND
+            running.beat_ns = now_ns + min(BEAT_NS, heartbeat_ns // BEATS_A_HEARTBEAT or BEAT_NS)
             beat, running.beat = running.beat, None
             self._proposals.operate(Beat(_attempt(key), self._robot, key.lease, beat), ended)
 

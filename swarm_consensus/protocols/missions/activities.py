@@ -147,17 +147,19 @@ class Activities:
             if activity.state is ActivityState.RUNNING and not alive(activity.lease)
         ]
         for activity in lost:
-            number = activity.scheduled.number
-            final = (
-                activity.scheduled.delivery is Delivery.AT_MOST_ONCE or self._was_last(activity)
-            )
-            self._table.record(row, ActivityLost(number, activity.attempt, final))
-            if final:
-                self._drop(row, number)
-            else:
-                activity.repeated = True
-                self._again(row, activity, wait=False)
+            self._lost(row, activity, wait=False)
         return bool(lost)
+
+    def _lost(self, row: MissionRow, activity: Activity, wait: bool) -> None:
+        """Give up an attempt of which nobody knows how far it came."""
+        number = activity.scheduled.number
+        final = activity.scheduled.delivery is Delivery.AT_MOST_ONCE or self._was_last(activity)
+        self._table.record(row, ActivityLost(number, activity.attempt, final))
+        if final:
+            self._drop(row, number)
+        else:
+            activity.repeated = True
+            self._again(row, activity, wait)
 
     def _ended(self, row: MissionRow, activity: Activity, asked: EndActivity) -> None:
         record, number = self._table.record, activity.scheduled.number
@@ -167,6 +169,8 @@ class Activities:
         elif asked.end is EndKind.CANCELLED and activity.cancel_asked:
             self._drop(row, number)
             record(row, ActivityCancelled(number))
+        elif asked.end is EndKind.UNKNOWN:
+            self._lost(row, activity, wait=True)
         else:
             final = self._was_last(activity) or asked.kind in activity.scheduled.retry.final_kinds
             record(

@@ -193,7 +193,11 @@ class ActivityTimedOut:
 
 @value
 class ActivityLost:
-    """The robot that had begun an attempt is gone; `final` as in ActivityFailed."""
+    """
+    Nobody knows how far an attempt came: its robot is gone, or has lost what did it.
+
+    `final` as in ActivityFailed.
+    """
 
     activity: int
     attempt: _Attempt

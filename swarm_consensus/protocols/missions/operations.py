@@ -122,11 +122,16 @@ class StartActivity:
 
 
 class EndKind(IntEnum):
-    """How an attempt ended; the numbers are in the log."""
+    """
+    How an attempt ended; the numbers are in the log.
+
+    UNKNOWN: the robot that ran it is there, and does not know how far it came.
+    """
 
     COMPLETED = 1
     FAILED = 2
     CANCELLED = 3
+    UNKNOWN = 4
 
 
 @value

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from swarm_consensus.missions import Delivery, Mission
+from swarm_consensus.missions import Delivery, Mission, Retry
 from swarm_consensus.nodes.mission_activities import ActivityContext
 
 STEPS = 10
@@ -32,6 +32,16 @@ async def until_told(mission: Mission, goal: Any) -> object:
 async def decide(mission: Mission, goal: Any) -> object:
     """Have a ROS action run."""
     return await mission.activity('ask', goal)
+
+
+async def work(mission: Mission, given: Any) -> object:
+    """Have the ROS action `work` run, with what the test says; undo a step where that fails."""
+    mission.compensate('step', {**given['undo'], 'number': 'undone'})
+    retry = Retry(first_ms=100, **given.get('retry', {}))
+    options = {**given.get('options', {}), 'retry': retry}
+    if 'delivery' in options:
+        options['delivery'] = Delivery[options['delivery']]
+    return await mission.activity('work', given['goal'], **options)
 
 
 def step(context: ActivityContext, given: Any) -> object:

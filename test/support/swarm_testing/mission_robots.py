@@ -16,8 +16,17 @@ SUPPORT = Path(__file__).parents[1]
 CODE = 'swarm_testing.mission_code'
 # Of robots that are killed and replaced while somebody waits.
 PARAMETERS: Mapping[str, Any] = {
-    'missions': [f'{CODE}:ten_steps', f'again={CODE}:until_told', f'{CODE}:decide'],
-    'activities': [f'{CODE}:step', 'ask=action:decide:swarm_consensus/action/Decide'],
+    'missions': [
+        f'{CODE}:ten_steps',
+        f'again={CODE}:until_told',
+        f'{CODE}:decide',
+        f'{CODE}:work',
+    ],
+    'activities': [
+        f'{CODE}:step',
+        'ask=action:decide:swarm_consensus/action/Decide',
+        'work=action:work:swarm_consensus/action/RunMission',
+    ],
     'mission_lease': 1.5,
     'peer_timeout': 1.0,
 }

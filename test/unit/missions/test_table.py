@@ -285,6 +285,30 @@ def test_what_a_robot_that_is_gone_had_begun_is_done_again_where_that_is_allowed
     assert log.events()[-1] == ActivityCompleted(1, 2, b'7')
 
 
+@pytest.mark.parametrize(
+    ('delivery', 'final'),
+    [(Delivery.IDEMPOTENT, False), (Delivery.AT_LEAST_ONCE, False), (Delivery.AT_MOST_ONCE, True)],
+)
+def test_a_robot_that_does_not_know_how_far_it_came_is_as_one_that_is_gone(
+    log: Log, delivery: Delivery, final: bool
+) -> None:
+    """But it is there, so the next attempt waits as after an error."""
+    log.append(activity(1, delivery=delivery, retry=Retry(3, 1000, 100, 1000)), begun=(1,))
+    assert log.do(end(how=EndKind.UNKNOWN)) is DONE
+    assert log.events()[-1] == ActivityLost(1, 1, final)
+    if final:
+        assert not log.row().activities
+        return
+    assert log.row().activities[1].repeated
+    assert log.do(start(of=2)) is CONFLICT
+    for ms in (1, 1000):
+        log.elapse(ms)
+    assert log.do(start(of=2)) is DONE
+    log.append(ActivityCancelAsked(2, 1))
+    assert log.do(end(of=2, how=EndKind.UNKNOWN)) is DONE
+    assert log.events()[-1] == ActivityLost(1, 2, True), 'what was asked to end is not begun anew'
+
+
 def test_failures_are_retried_with_backoff_until_they_are_final(log: Log) -> None:
     retry = Retry(3, 1000, 300, 2000, ('Broken',))
     log.append(activity(1, retry=retry), activity(2, retry=retry))

@@ -71,6 +71,17 @@ def test_what_it_raises_is_its_failure(error: BaseException, kind: str, message:
     assert (ended.end, ended.kind, ended.message) == (EndKind.FAILED, kind, message)
 
 
+def test_that_it_cannot_know_how_far_it_came_is_no_failure() -> None:
+    def lost(context: Any, given: Any) -> object:
+        raise mission_activities.OutcomeUnknown('the gripper does not answer')
+
+    threads = Threads(lost)
+    threads.begin()
+    ended = threads.next()
+    assert isinstance(ended, ActivityEnded)
+    assert (ended.end, ended.message) == (EndKind.UNKNOWN, 'the gripper does not answer')
+
+
 def test_a_result_that_json_cannot_hold_is_a_failure() -> None:
     threads = Threads(lambda context, given: object())
     threads.begin()

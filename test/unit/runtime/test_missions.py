@@ -18,7 +18,7 @@ from swarm_consensus.protocols.missions.events import (
     WorkerChanged,
 )
 from swarm_consensus.protocols.missions.operations import Forget
-from swarm_consensus.runtime.mission_events import MissionTold, MissionWatched
+from swarm_consensus.runtime.mission_events import ActivityBeat, MissionTold, MissionWatched
 
 COMPLETED = MissionStatus.COMPLETED
 
@@ -238,6 +238,44 @@ def test_activities_run_where_they_are_asked_to() -> None:
     assert swarm.finish('missing') is MissionStatus.FAILED
     last = swarm.events('missing')[-1]
     assert isinstance(last, MissionFailed) and "has no activity 'nothing'" in last.message
+
+
+@pytest.mark.parametrize(('heartbeat', 'most'), [(0, 12), (0.9, 30)])
+def test_many_signs_of_life_cost_few_commits(heartbeat: float, most: int) -> None:
+    """An action tells how far it is a hundred times a second; that is not for the log."""
+
+    async def long(mission: Mission, _: Any) -> object:
+        return await mission.activity(
+            'step', 7, heartbeat=heartbeat, retry=Retry(attempts_max=1)
+        )
+
+    def only(robot: str) -> Registry:
+        return Registry({'long': long}, {'step': lambda context, given: given})
+
+    swarm = MissionSwarm(only, takes_ms=6000)
+    swarm.elect()
+    swarm.begin('r1', 'm', 'long')
+    swarm.run_until(lambda: bool(swarm.jobs))
+    _, robot, job = swarm.jobs[0]
+
+    def index() -> int:
+        runtime = swarm.world.runtime(robot)
+        assert runtime is not None
+        return runtime._state.index
+
+    before = index()
+    for beat in range(500):
+        swarm.world.put(robot, ActivityBeat(job.attempt, b'%d' % beat))
+        swarm.run(0.01)
+    # Among them those of time and of the robot's lease.
+    assert index() - before <= most + 15
+    row = swarm.row('m')
+    assert row is not None and int(row.activities[1].beat) > 380
+    swarm.run(0.5)
+    assert (swarm.row('m') or row).activities[1].beat == b'499', 'the newest is not left out'
+    swarm.world.put(robot, ActivityBeat(job.attempt, b'500'))
+    assert swarm.finish('m') is COMPLETED
+    assert result(swarm.events('m')) == b'7'
 
 
 def test_wrong_code_stops_a_mission_and_corrected_code_goes_on() -> None:
