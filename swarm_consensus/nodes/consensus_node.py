@@ -364,6 +364,9 @@ class ConsensusNode(ManagedNode):
             )
         except RegistryError as error:
             raise StartError(str(error)) from None
+        if config.guest and (values['missions'] or values['activities']):
+            # Whose a mission is, and how far it has come, is in the log.
+            self.get_logger().info('a guest of the swarm runs no missions and no activities')
         self._tasks = TaskServices(
             self,
             self._waiting_group,

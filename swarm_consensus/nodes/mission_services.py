@@ -212,7 +212,9 @@ class MissionServices:
             response.status, response.reason = int(Status.REFUSED), self._inactive
             return response
         response.status = int(Status.DECIDED)
-        if request.mission and not told.missions:
+        if told.reason:
+            response.status, response.reason = int(Status.REFUSED), told.reason
+        elif request.mission and not told.missions:
             response.status = int(Status.REFUSED)
             response.reason = f"this robot knows no mission '{request.mission}'"
         convert.fill_list_response(response, told, first)

@@ -187,6 +187,16 @@ class RuntimeConfig:
         return self.robot not in self.robots
 
     @property
+    def guest_reason(self) -> str:
+        """Return why this robot cannot serve what is decided in the log; '' where it can."""
+        if not self.guest:
+            return ''
+        return (
+            f"this robot is a guest of swarm '{self.swarm}' and takes part at the level fused "
+            'only; ask one of the robots that swarm.yaml names'
+        )
+
+    @property
     def budget_burst_bytes(self) -> int:
         """Return the burst of the byte budget."""
         return self.burst_bytes or self._least_burst

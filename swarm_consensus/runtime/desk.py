@@ -208,12 +208,8 @@ class Desk:
 
     def _guest_reason(self, subject: str) -> str:
         """Return why a guest of the swarm cannot serve a subject; '' where it can."""
-        if not self._config.guest or self._deciding.level(subject) is Level.FUSED:
-            return ''
-        return (
-            f"this robot is a guest of swarm '{self._config.swarm}' and takes part at the level "
-            'fused only; ask one of the robots that swarm.yaml names'
-        )
+        fused = self._deciding.level(subject) is Level.FUSED
+        return '' if fused else self._config.guest_reason
 
     def _cannot_wait(self, timeout_ns: int) -> str:
         """Return why a request may not wait for its outcome; '' if it may."""

@@ -168,10 +168,11 @@ class KeyValueDesk:
         return ''
 
     def _range(self, asked: RangeAsked, now_ns: int, outputs: list[Output]) -> None:
-        if not asked.linearizable:
+        reason = self._config.guest_reason
+        if not asked.linearizable and not reason:
             outputs.append(self._read(asked))
             return
-        reason = self._cannot_wait(asked.timeout_ns)
+        reason = reason or self._cannot_wait(asked.timeout_ns)
         if reason:
             outputs.append(RangeAnswered(asked.key, Status.REFUSED, reason, 0))
             return

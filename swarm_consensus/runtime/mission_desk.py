@@ -185,6 +185,8 @@ class MissionDesk:
 
     def _look(self, asked: MissionsAsked) -> MissionsTold:
         missions, index = self._state.missions, self._state.index
+        if self._config.guest:
+            return MissionsTold(asked.key, index, (), reason=self._config.guest_reason)
         if asked.mission:
             row = missions.get(asked.mission)
             if row is None:
@@ -205,7 +207,7 @@ class MissionDesk:
     def _query(self, asked: MissionQueried) -> MissionQueryAnswered:
         row = self._state.missions.get(asked.mission)
         if row is None:
-            reason = REASONS[MissionResultStatus.NOT_FOUND]
+            reason = self._config.guest_reason or REASONS[MissionResultStatus.NOT_FOUND]
             return MissionQueryAnswered(asked.key, b'', reason)
         code = self._registry.mission(row.name)
         if code is None:

@@ -172,6 +172,7 @@ class MissionsTold:
 
     :param history: of the one mission that was asked for.
     :param more: there are more missions, or more events.
+    :param reason: why this robot knows of none; '': it would.
     """
 
     key: int
@@ -179,6 +180,7 @@ class MissionsTold:
     missions: tuple[MissionView, ...]
     history: tuple[Recorded, ...] = ()
     more: bool = False
+    reason: str = ''
 
 
 @value

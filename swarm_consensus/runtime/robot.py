@@ -36,11 +36,14 @@ from swarm_consensus.runtime.events import (
     FrameUnreadable,
     HandBackAsked,
     Input,
+    Notice,
     Output,
     ProposeAsked,
     ReadAsked,
     TransferAsked,
     Tuned,
+    WorkerTold,
+    WorkTold,
 )
 from swarm_consensus.runtime.evidence import EvidenceWork
 from swarm_consensus.runtime.handover import Handover
@@ -308,6 +311,8 @@ class RobotRuntime:
         # Requests that came while the name is still being probed for.
         self._early: list[Input] = []
         self._stopped = False
+        # It was said that a guest is given no tasks.
+        self._off_duty = False
 
     @property
     def tasks(self) -> TaskBook:
@@ -489,6 +494,12 @@ class RobotRuntime:
             self._missions.ask(item, now_ns, self._obstacle(TrafficClass.LOG), outputs)
         elif isinstance(item, SHARED_INPUTS) and not self._members.probing:
             self._shared.ask(item, self._post.overloaded(TrafficClass.BELIEF), now_ns, outputs)
+        elif self._config.guest and isinstance(item, (WorkerTold, WorkTold)):
+            # To be on duty is in the log.
+            if not self._off_duty:
+                self._off_duty = True
+                reason = self._config.guest_reason
+                outputs.append(Notice(f'it is given no tasks: {reason}', warning=True))
         elif isinstance(item, TASK_INPUTS) and not self._members.probing:
             self._tasks.ask(item, now_ns, self._obstacle(TrafficClass.LOG), outputs)
         elif isinstance(item, HandBackAsked):
@@ -529,6 +540,8 @@ class RobotRuntime:
     def _obstacle(self, of_class: TrafficClass) -> str:
         """Return why this robot takes no proposals that this class would carry; '' if it does."""
         agreed = of_class is TrafficClass.AGREEMENT
+        if not agreed and self._config.guest:
+            return self._config.guest_reason
         if self._agreed.held if agreed else self._work.held:
             return 'the disk of this robot is full'
         return self._post.overloaded(of_class)

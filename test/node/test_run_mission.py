@@ -127,3 +127,34 @@ def test_the_robot_that_is_asked_may_be_restarted(swarm, tmp_path):
             assert run.completed and run.mission.result == 7, run
 
     asyncio.run(go())
+
+
+def test_a_guest_runs_no_missions_and_says_so(processes, tmp_path):
+    """It has the code of all robots; what it is asked for, it refuses at once."""
+    robots = MissionRobots(processes, 1, {**PARAMETERS, 'membership': 'open'})
+    robots.start_all()
+    robots.start('scout')
+
+    async def go():
+        async with SwarmClient.connect('scout') as guest, SwarmClient.connect('robot_1') as client:
+            goal = {'folder': str(tmp_path), 'takes': 0.05}
+            run = await ran(client, 'm', 'ten_steps', goal)
+            assert run.completed and run.mission.worker == 'robot_1', run
+            answers = [
+                await guest.run_mission('n', 'ten_steps', goal),
+                await guest.begin_mission('n', 'ten_steps', goal),
+                await guest.cancel_mission('m'),
+                await guest.missions(),
+                await guest.mission('m'),
+                await guest.put('k', b'v'),
+                await guest.tasks.add('t', 0.0, 0.0),
+            ]
+            for answer in answers:
+                assert answer.status is Status.REFUSED, answer
+                assert 'is a guest of swarm' in answer.reason, answer
+            query = await guest.query_mission('m', 'done')
+            assert 'is a guest of swarm' in query.reason
+            assert [each.mission for each in (await client.missions()).missions] == ['m']
+
+    asyncio.run(go())
+    assert 'runs no missions and no activities' in robots['scout'].output
