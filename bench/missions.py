@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 import time
 from typing import Any
 
 from bench import clusters
 from bench.mission_steps import steps
+from bench.robot_cost import cpu_seconds
 from bench.rows import percentile, row
 from bench.swarm_processes import Robots, loopback
 from swarm_consensus.client import AsyncioSwarmClient, SwarmClient
@@ -42,6 +44,10 @@ STEPS_DDS = 300
 SEQUENTIAL_S = 1.0
 COMMITS_A_STEP = 3
 PATIENCE_S = 60.0
+CODE = {
+    'missions': "['bench.mission_steps:steps']",
+    'activities': "['bench.mission_steps:tick']",
+}
 
 
 def rows() -> list[dict[str, Any]]:
@@ -51,7 +57,8 @@ def rows() -> list[dict[str, Any]]:
     found = [
         row(f'mission, replay of {EVENTS:,} events', percentile(replays, 50), 's', goal=2.0),
         row(
-            f'{MISSIONS} missions of {STEPS} steps at once on 3 robots, CPU of all robots',
+            f'{MISSIONS} missions of {STEPS} steps at once on 3 robots on virtual time, CPU of all '
+            'robots',
             many(MISSIONS),
             's',
         ),
@@ -60,6 +67,11 @@ def rows() -> list[dict[str, Any]]:
         with clusters.ours('disk') as cluster:
             commit_ms = float(cluster.measure(1, SEQUENTIAL_S)['p50_ms'])
         step_ms = over_dds()
+    with loopback():
+        wall_s, cpu_s = many_over_dds(MISSIONS)
+    at_once = f'{MISSIONS} missions of {STEPS} steps at once on 3 robots over DDS'
+    found.append(row(f'{at_once}, until all have ended', wall_s, 's'))
+    found.append(row(f'{at_once}, CPU of all robots until then', cpu_s, 's'))
     title = 'mission step on 3 robots over DDS'
     for share in (50, 99):
         found.append(
@@ -135,12 +147,51 @@ def many(missions: int) -> float:
 
 def over_dds() -> list[float]:
     """Return how long each step of a mission takes, ms."""
-    parameters = {
-        'missions': "['bench.mission_steps:steps']",
-        'activities': "['bench.mission_steps:tick']",
-    }
-    with Robots(3, parameters) as robots:
+    with Robots(3, CODE) as robots:
         return asyncio.run(_measured(robots.names))
+
+
+def many_over_dds(missions: int) -> tuple[float, float]:
+    """
+    Return how long real robots take for missions at once, s, and the CPU time of all of them, s.
+
+    From the first begin until all have ended at each robot; each step has been done once.
+    """
+    with Robots(3, CODE) as robots:
+        return asyncio.run(_many_measured(robots, missions))
+
+
+async def _many_measured(robots: Robots, missions: int) -> tuple[float, float]:
+    file = Path('build') / f'missions_at_once_{time.monotonic_ns()}'
+    file.parent.mkdir(exist_ok=True)
+    async with AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(SwarmClient.connect(name)) for name in robots.names
+        ]
+        for number, client in enumerate(clients):
+            # A robot that has run one has all that it needs in memory, and the others know of it.
+            await _until(lambda: _begin(client, f'warm {number}', 5, ''))  # noqa: B023
+            await _until(lambda: _ended(client, f'warm {number}'))  # noqa: B023
+        before = [cpu_seconds(pid) for pid in robots.pids]
+        began = time.monotonic()
+
+        async def begin(number: int) -> None:
+            client = clients[number % len(clients)]
+            await _until(lambda: _begin(client, f'm{number}', STEPS, str(file.absolute())))
+
+        async def over(client: AsyncioSwarmClient) -> bool:
+            found = (await client.missions('m')).missions
+            return len(found) == missions and all(each.status.closed for each in found)
+
+        await asyncio.gather(*[begin(number) for number in range(missions)])
+        await asyncio.gather(*[_until(lambda c=client: over(c)) for client in clients])
+        wall_s = time.monotonic() - began
+        after = [cpu_seconds(pid) for pid in robots.pids]
+    done = len(file.read_text().split())
+    file.unlink()
+    if done != missions * STEPS:
+        raise RuntimeError(f'{done} steps were done, of {missions * STEPS}')
+    return wall_s, sum(after) - sum(before)
 
 
 async def _measured(names: list[str]) -> list[float]:

@@ -7,7 +7,7 @@ begun and what has ended is read from the state again and again: nothing hangs o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from swarm_consensus.decision.replicated import Outcome
 from swarm_consensus.missions import Registry
@@ -189,16 +189,28 @@ class ActivityWork:
     def _start(self, key: ActivityKey, now_ns: int) -> None:
         self._starting[key] = 0
 
-        def ended(outcome: Outcome | None) -> None:
-            done = isinstance(outcome, MissionResult) and (
-                outcome.status is MissionResultStatus.DONE
-            )
-            if done:
-                self._starting.pop(key, None)
-            elif key in self._starting:
+        def ended(_outcome: Outcome | None) -> None:
+            # Where it was begun the state says so next; until then its room is kept.
+            if key in self._starting:
                 self._starting[key] = now_ns + RETRY_NS
 
         self._proposals.operate(StartActivity(_attempt(key), self._robot, key.lease), ended)
+
+    def reserve(self, keys: Sequence[ActivityKey]) -> None:
+        """Keep room for attempts whose begin goes along with the command that asks for them."""
+        self._starting.update(dict.fromkeys(keys, 0))
+
+    def reserved(self, keys: Sequence[ActivityKey], done: bool, now_ns: int) -> None:
+        """
+        Note that such a begin is in the log, or is not.
+
+        :param done: it is; unless it was in vain, the state says so next, and the room is taken.
+        """
+        for key in keys:
+            if not done:
+                self._starting.pop(key, None)
+            elif key in self._starting:
+                self._starting[key] = now_ns + RETRY_NS
 
     def step(self, now_ns: int, outputs: list[Output]) -> None:
         """Tell what is to be told of those that run here, and end what is no longer wanted."""

@@ -35,7 +35,12 @@ from swarm_consensus.runtime.config import MILLISECOND, SECOND, RuntimeConfig
 from swarm_consensus.runtime.events import Notice, Output
 from swarm_consensus.runtime.mission_activities import ActivityWork
 from swarm_consensus.runtime.mission_desk import MissionDesk
-from swarm_consensus.runtime.mission_events import ActivityBeat, ActivityEnded, MissionInput
+from swarm_consensus.runtime.mission_events import (
+    ActivityBeat,
+    ActivityEnded,
+    ActivityKey,
+    MissionInput,
+)
 from swarm_consensus.runtime.mission_lease import MissionLease
 from swarm_consensus.runtime.mission_proposals import MissionProposals
 from swarm_consensus.runtime.request_ids import RequestIds
@@ -338,8 +343,12 @@ class MissionWork:
             tuple(events),
             tuple(begun),
         )
+        keys = [
+            ActivityKey(row.mission, row.run, number, 1, self._lease.lease) for number in begun
+        ]
         try:
-            self._propose(row.mission, local, append, now_ns)
+            self._propose(row.mission, local, append, now_ns, keys)
+            self._activities.reserve(keys)
         except EncodeError as error:
             # What the code asks for cannot be said; other code may.
             local.under_way = False
@@ -347,12 +356,21 @@ class MissionWork:
             self._unfinished[row.mission] = None
 
     def _propose(
-        self, mission: str, local: _Local, operation: Append | Halt, now_ns: int
+        self,
+        mission: str,
+        local: _Local,
+        operation: Append | Halt,
+        now_ns: int,
+        begun: Sequence[ActivityKey] = (),
     ) -> None:
         local.under_way = True
 
         def ended(outcome: Outcome | None) -> None:
             local.under_way = False
+            done = isinstance(outcome, MissionResult) and (
+                outcome.status is MissionResultStatus.DONE
+            )
+            self._activities.reserved(begun, done, now_ns)
             if not isinstance(outcome, MissionResult) or outcome.status not in _SEEN:
                 local.retry_ns = now_ns + RETRY_NS
             self._unfinished[mission] = None

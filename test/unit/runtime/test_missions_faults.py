@@ -173,12 +173,34 @@ def test_the_storms_do_hit_missions() -> None:
     assert lost >= 5 and workers >= 10 and twice >= 3, (lost, workers, twice)
 
 
-def test_two_hundred_missions_at_once() -> None:
-    swarm = MissionSwarm(code, takes_ms=20, mission_activities_max=64)
+@pytest.mark.parametrize('parallel', [16, 64])
+def test_two_hundred_missions_at_once(parallel: int) -> None:
+    """All end, and each activity is run once; with the bound of the default, and a wide one."""
+
+    async def three(mission: Mission, number: Any) -> object:
+        return [await mission.activity('work', [number, step]) for step in range(3)]
+
+    def only(robot: str) -> Registry:
+        return Registry({'three': three}, {'work': lambda context, given: given})
+
+    swarm = MissionSwarm(only, takes_ms=20, mission_activities_max=parallel)
     swarm.elect()
     for number in range(200):
-        swarm.begin(swarm.robots[number % 3], f'n{number}', 'leaf', number)
-    swarm.run_until(
-        lambda: sum(swarm.status_of(f'n{n}') is MissionStatus.COMPLETED for n in range(200)) == 200
-    )
-    assert len(swarm.runs) == 200 and set(swarm.runs.values()) == {1}
+        swarm.begin(swarm.robots[number % 3], f'n{number}', 'three', number)
+    most = 0
+
+    def ended() -> bool:
+        nonlocal most
+        for robot in swarm.robots:
+            most = max(most, sum(each[0] == robot for each in swarm._open))
+        return all(swarm.status_of(f'n{n}') is MissionStatus.COMPLETED for n in range(200))
+
+    swarm.run_until(ended)
+    assert len(swarm.runs) == 600 and set(swarm.runs.values()) == {1}
+    assert 1 < most <= parallel
+    for number in range(200):
+        kinds = Counter(type(event) for event in swarm.events(f'n{number}'))
+        assert kinds[ActivityStarted] == kinds[ActivityCompleted] == 3
+        assert not kinds[ActivityLost] and not kinds[ActivityTimedOut]
+    workers = {row.worker for n in range(200) if (row := swarm.row(f'n{n}')) is not None}
+    assert workers == set(swarm.robots), 'each robot has its share'
