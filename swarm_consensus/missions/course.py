@@ -36,12 +36,14 @@ class Course:
     The course of one run.
 
     :ivar ending: the code has returned or raised; only what has to be undone is still done.
+    :ivar continued: it goes on as a new run; what comes from here on is for that one.
     :ivar closed: the end has been asked for.
     :ivar place: of what is asked for on behalf of the user's code; None: it asks itself.
     """
 
     def __init__(self, engine: Interpreter) -> None:
         self.ending = False
+        self.continued: Continued | None = None
         self.closed = False
         self.place: Place | None = None
         self.root: Task[None] | None = None
@@ -91,6 +93,8 @@ class Course:
         assert root is not None
         root.shield += 1
         self.ending = True
+        if isinstance(error, Continued):
+            self.continued = error
         await self._end_the_rest(root)
         for task in self._unseen:
             if self._failure is None and not task.retrieved:
@@ -101,16 +105,27 @@ class Course:
         if error is None:
             self._close(MissionCompleted(number(), result), None)
         elif isinstance(error, Continued):
-            kept = engine.signals.unread
-            if len(kept) > SIGNALS_KEPT_MAX:
-                message = f'{len(kept)} signals are unread, {SIGNALS_KEPT_MAX} can be handed on'
-                self._close(MissionFailed(number(), 'TooManySignals', message), None)
-            else:
-                self._close(MissionContinued(number(), error.input, kept), None)
+            self._close(self._new_run(number(), error), None)
         else:
             failed = await self._undo()
             place = raised_at(error, engine.function)
             self._close(self._end_of(error, place, failed), place)
+
+    def signalled(self) -> None:
+        """Note that a signal is for the new run; the end may be on its way into the history."""
+        pending = self._engine.pending
+        end = pending[-1] if pending else None
+        # It may be too many of them by now, and fail for that.
+        if self.continued is not None and isinstance(end, MissionContinued | MissionFailed):
+            self._engine.replace_last(self._new_run(end.number, self.continued))
+
+    def _new_run(self, number: int, error: Continued) -> MissionContinued | MissionFailed:
+        """Return the end of a run that goes on as a new one, with what nobody has read."""
+        kept = self._engine.signals.unread
+        if len(kept) > SIGNALS_KEPT_MAX:
+            message = f'{len(kept)} signals are unread, {SIGNALS_KEPT_MAX} can be handed on'
+            return MissionFailed(number, 'TooManySignals', message)
+        return MissionContinued(number, error.input, kept)
 
     async def _end_the_rest(self, root: Task[None]) -> None:
         """Ask everything that is under way to end, and wait until it has."""

@@ -350,6 +350,10 @@ class Interpreter:
             self._emitted += 1
         self._pending.append((command, self.course.place or caller()))
 
+    def replace_last(self, command: MissionCommandEvent) -> None:
+        """Ask for another command in place of the last one, which is not in the history yet."""
+        self._pending[-1] = (command, self._pending[-1][1])
+
     def wait_for(self, number: int, future: Future[Any]) -> None:
         """Have the fact that ends a command end a future."""
         self.waiting[number] = future

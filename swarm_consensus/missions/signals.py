@@ -39,6 +39,11 @@ class Signals:
 
     def arrived(self, event: SignalReceived) -> None:
         """Take one in."""
+        if self._engine.course.continued is not None:
+            # Whoever would hear it here is being ended.
+            self._kept.append(event)
+            self._engine.course.signalled()
+            return
         receivers = self._receivers.get(event.name)
         while receivers:
             receiver = receivers.popleft()

@@ -18,6 +18,7 @@ from swarm_consensus.missions import (
 )
 from swarm_consensus.missions.interpreter import Interpreter
 from swarm_consensus.protocols.missions.events import (
+    SIGNALS_KEPT_MAX,
     ActivityCancelAsked,
     ActivityScheduled,
     ChildCancelAsked,
@@ -401,6 +402,35 @@ def test_a_new_run_takes_unread_signals_along(crash: bool) -> None:
     end = play.run()
     assert isinstance(end, MissionContinued)
     assert end.input == b'2' and end.signals == (SignalReceived('other', b'7'),)
+
+
+@both
+def test_a_signal_that_comes_while_a_run_ends_is_for_the_new_one(crash: bool) -> None:
+    """Though somebody would have heard it, and the end was asked for before."""
+    handled: list[object] = []
+
+    async def rounds(mission: Mission, number: Any) -> None:
+        mission.on_signal('go', handled.append)
+        mission.wait_signal('more')
+        mission.activity('slow', wait_cancelled=True)
+        mission.continue_as_new(2)
+
+    play = Play(rounds, 1, crash=crash)
+    while not isinstance(play.worker.pending[0], MissionContinued):
+        assert play.append()
+    play.add(SignalReceived('go', b'1'))
+    play.add(SignalReceived('more', b'2'))
+    (end,) = play.worker.pending
+    assert end == MissionContinued(
+        end.number, b'2', (SignalReceived('go', b'1'), SignalReceived('more', b'2'))
+    )
+    assert not handled
+    for number in range(SIGNALS_KEPT_MAX):
+        play.add(SignalReceived('go', b'%d' % number))
+    (end,) = play.worker.pending
+    assert isinstance(end, MissionFailed) and end.kind == 'TooManySignals'
+    play.settle()
+    assert play.closed and play.worker.problem is None
 
 
 def test_code_that_waits_for_something_else_is_told_so() -> None:
