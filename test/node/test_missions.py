@@ -123,6 +123,17 @@ def test_services_action_client_and_command_line(swarm, tmp_path, capfd):
     assert '[1]' in out and 'COMPLETED' in out and "signal 'go' with [1]" in out
     assert main(['missions', 'begin', 'cli', 'again', '{', *robot]) == 1
     assert 'no JSON' in capfd.readouterr().err
+    assert main(['missions', 'query', 'm', 'done', *robot]) == 0
+    assert json.loads(capfd.readouterr().out) == list(range(STEPS))
+    assert main(['missions', 'query', 'm', 'nothing', *robot]) == 1
+    assert 'there is no query' in capfd.readouterr().err
+    assert main(['missions', 'begin', 'ended', 'again', json.dumps(goal), *robot]) == 0
+    assert main(['missions', 'cancel', 'ended', 'too late', *robot]) == 0
+    assert main(['missions', 'wait', 'ended', *robot]) == 1
+    assert 'CANCELLED' in (error := capfd.readouterr().err) and 'too late' in error
+    assert main(['missions', 'forget', 'ended', *robot]) == 0
+    assert main(['missions', 'show', 'ended', *robot]) == 1
+    assert "knows no mission 'ended'" in capfd.readouterr().err
     assert sys.exc_info() == (None, None, None)
 
 
