@@ -6,8 +6,7 @@ The topic is one watch of the runtime on all keys, begun at the activation.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable
 
 from rclpy.callback_groups import CallbackGroup
 
@@ -15,6 +14,7 @@ from swarm_consensus.decision.types import Status
 from swarm_consensus.nodes import convert
 from swarm_consensus.nodes.key_events import KeyEvents
 from swarm_consensus.nodes.managed import ManagedNode
+from swarm_consensus.nodes.runtime_services import Ask, RuntimeServices
 from swarm_consensus.protocols.keyvalue import WatchEnded
 from swarm_consensus.protocols.keyvalue.watch import UNTAKEN_MAX
 from swarm_consensus.runtime.events import (
@@ -40,14 +40,10 @@ TAKEN_TOGETHER = UNTAKEN_MAX // 4
 WatchOutput = WatchBegun | WatchTold | WatchEnded
 
 
-class KeyValueServices:
+class KeyValueServices(RuntimeServices):
     """
-    The part of the node for the key-value store, and its entities while it is configured.
+    The part of the node for the key-value store; the parameters as in `RuntimeServices`, and:
 
-    :param ask: puts the input that is made for a key to the runtime and waits for its answer;
-        None where the node is not active.
-    :param inactive: the reason that is given then.
-    :param nanoseconds: turns the seconds of a request into what the runtime takes.
     :param depth: of the history of `key_events`; 0: no such topic.
     """
 
@@ -55,31 +51,22 @@ class KeyValueServices:
         self,
         node: ManagedNode,
         group: CallbackGroup,
-        ask: Callable[[Callable[[int], Input]], Awaitable[Any]],
+        ask: Ask,
         *,
         inactive: str,
         nanoseconds: Callable[[float], int],
         depth: int,
     ) -> None:
-        self._node = node
-        self._ask = ask
-        self._inactive = inactive
-        self._nanoseconds = nanoseconds
-        self._services = [
-            node.create_service(kind, name, callback, callback_group=group)
-            for kind, name, callback in (
-                (KeyValue, 'key_value', self._on_change),
-                (Range, 'range', self._on_range),
-            )
-        ]
+        super().__init__(node, group, ask, inactive=inactive, nanoseconds=nanoseconds)
+        self._serve(KeyValue, 'key_value', self._on_change)
+        self._serve(Range, 'range', self._on_range)
         self._events = KeyEvents(node, depth) if depth else None
         # Changes that the watch was told since the runtime heard that they were taken.
         self._told = 0
 
     def destroy(self) -> None:
         """Destroy the entities."""
-        while self._services:
-            self._node.destroy_service(self._services.pop())
+        super().destroy()
         if self._events is not None:
             self._events.destroy()
             self._events = None

@@ -6,9 +6,8 @@ the action `run_mission`, and the threads in which activities run.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 import itertools
-from typing import Any
 
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
@@ -23,6 +22,7 @@ from swarm_consensus.nodes import mission_convert as convert
 from swarm_consensus.nodes.managed import ManagedNode
 from swarm_consensus.nodes.mission_actions import RosActions
 from swarm_consensus.nodes.mission_activities import ActivityThreads
+from swarm_consensus.nodes.runtime_services import Ask, RuntimeServices
 from swarm_consensus.protocols.missions.events import MissionStatus
 from swarm_consensus.protocols.missions.operations import Begin, Cancel
 from swarm_consensus.protocols.missions.operations import MissionResultStatus as ResultStatus
@@ -49,16 +49,12 @@ MISSION_OUTPUTS = (ActivityJob, ActivityStop, MissionTold)
 CANCEL_S = 5.0
 
 
-class MissionServices:
+class MissionServices(RuntimeServices):
     """
-    The part of the node for missions, and its entities while it is configured.
+    The part of the node for missions; the parameters as in `RuntimeServices`, and:
 
     :param missions: entry points of the missions, as the parameter has them.
     :param activities: likewise, with ROS actions.
-    :param ask: puts the input that is made for a key to the runtime and waits for its answer;
-        None where the node is not active.
-    :param inactive: the reason that is given then.
-    :param nanoseconds: turns the seconds of a request into what the runtime takes.
     :raises RegistryError: an entry point that is none.
     """
 
@@ -68,15 +64,12 @@ class MissionServices:
         group: CallbackGroup,
         missions: Sequence[str],
         activities: Sequence[str],
-        ask: Callable[[Callable[[int], Input]], Awaitable[Any]],
+        ask: Ask,
         *,
         inactive: str,
         nanoseconds: Callable[[float], int],
     ) -> None:
-        self._node = node
-        self._ask = ask
-        self._inactive = inactive
-        self._nanoseconds = nanoseconds
+        super().__init__(node, group, ask, inactive=inactive, nanoseconds=nanoseconds)
         self._actions = RosActions(node, group)
         self.registry = Registry()
         try:
@@ -89,14 +82,9 @@ class MissionServices:
         self._keys = itertools.count(1)
         self._goals: dict[int, tuple[ServerGoalHandle, Future]] = {}
         self._told: deque[MissionTold] = deque()
-        self._services = [
-            node.create_service(kind, name, callback, callback_group=group)
-            for kind, name, callback in (
-                (ChangeMission, 'change_mission', self._on_change),
-                (QueryMission, 'query_mission', self._on_query),
-                (ListMissions, 'list_missions', self._on_list),
-            )
-        ]
+        self._serve(ChangeMission, 'change_mission', self._on_change)
+        self._serve(QueryMission, 'query_mission', self._on_query)
+        self._serve(ListMissions, 'list_missions', self._on_list)
         self._action = ActionServer(
             node,
             RunMission,
@@ -118,8 +106,7 @@ class MissionServices:
 
     def destroy(self) -> None:
         """Destroy the entities."""
-        while self._services:
-            self._node.destroy_service(self._services.pop())
+        super().destroy()
         self._action.destroy()
         self._actions.destroy()
 

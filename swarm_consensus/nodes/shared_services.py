@@ -7,7 +7,7 @@ when nobody does any more, so changes that nobody hears cost nothing.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 import threading
 from typing import Any
 
@@ -20,6 +20,7 @@ from swarm_consensus.decision.types import Status
 from swarm_consensus.msg import SharedEvent
 from swarm_consensus.nodes import shared_convert
 from swarm_consensus.nodes.managed import ManagedNode
+from swarm_consensus.nodes.runtime_services import Ask, RuntimeServices
 from swarm_consensus.runtime.events import (
     Input,
     SharedAnswered,
@@ -38,14 +39,10 @@ WATCH = 0
 Put = Callable[[Input], object]
 
 
-class SharedServices:
+class SharedServices(RuntimeServices):
     """
-    The part of the node for the shared state, and its entities while it is configured.
+    The part of the node for the shared state; the parameters as in `RuntimeServices`, and:
 
-    :param ask: puts the input that is made for a key to the runtime and waits for its answer;
-        None where the node is not active.
-    :param inactive: the reason that is given then.
-    :param nanoseconds: turns the seconds of a request into what the runtime takes.
     :param depth: of the history of `shared_events`; 0: no such topic.
     """
 
@@ -53,28 +50,20 @@ class SharedServices:
         self,
         node: ManagedNode,
         group: CallbackGroup,
-        ask: Callable[[Callable[[int], Input]], Awaitable[Any]],
+        ask: Ask,
         *,
         inactive: str,
         nanoseconds: Callable[[float], int],
         depth: int,
     ) -> None:
-        self._node = node
-        self._ask = ask
-        self._inactive = inactive
-        self._nanoseconds = nanoseconds
+        super().__init__(node, group, ask, inactive=inactive, nanoseconds=nanoseconds)
         # Matches are told in the executor's thread, changes in the runtime's.
         self._lock = threading.Lock()
         self._put: Put | None = None
         self._heard = False
         self._sequence = 0
-        self._services = [
-            node.create_service(kind, name, callback, callback_group=group)
-            for kind, name, callback in (
-                (SharedChange, 'shared_change', self._on_change),
-                (SharedRead, 'shared_read', self._on_read),
-            )
-        ]
+        self._serve(SharedChange, 'shared_change', self._on_change)
+        self._serve(SharedRead, 'shared_read', self._on_read)
         self._publisher = self._create_publisher(depth) if depth else None
 
     def _create_publisher(self, depth: int) -> Any:
@@ -92,8 +81,7 @@ class SharedServices:
 
     def destroy(self) -> None:
         """Destroy the entities."""
-        while self._services:
-            self._node.destroy_service(self._services.pop())
+        super().destroy()
         if self._publisher is not None:
             self._node.destroy_publisher(self._publisher)
             self._publisher = None
