@@ -12,6 +12,7 @@ from rclpy.task import Future
 
 from swarm_consensus.client.calls import Calls, GoalCall, ServiceCall
 from swarm_consensus.client.errors import RobotNotFoundError
+from swarm_consensus.nodes.message_fields import check
 
 T = TypeVar('T')
 
@@ -64,7 +65,9 @@ class Services:
 
         :param kind: its type.
         :param name: of the service, behind the prefix.
+        :raises ValueError: a field of the request does not take what was given.
         """
+        check(request(timeout))
         return self._calls.start(
             ServiceCall(
                 self._client(kind, name),
@@ -96,7 +99,9 @@ class Services:
         :param kind: its type.
         :param name: of the action, behind the prefix.
         :param call: how it is called.
+        :raises ValueError: a field of the goal does not take what was given.
         """
+        check(goal(timeout))
         client = self._actions.get(name)
         if client is None:
             client = self._actions[name] = ActionClient(

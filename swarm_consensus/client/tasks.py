@@ -132,30 +132,27 @@ class Tasks:
         :returns: future of the `TaskOutcome`.
         :raises ValueError: a name that ROS cannot carry, a number out of the range of its type.
         """
-        try:
-            message = TaskMessage(
-                task=carried(task),
-                x=float(x),
-                y=float(y),
-                z=float(z),
-                work=float(work),
-                worth=float(worth),
-                payload=float(payload),
-                capabilities=[carried(name) for name in capabilities],
-                robots=robots,
-                opens_in=float(opens_in),
-                closes_in=float(closes_in),
-                deadline_in=float(deadline_in),
-                group=carried(group),
-                order=order,
-            )
-            wanted = AddTask.Request(
-                task=message,
-                attempts_max=attempts_max,
-                request_id=request_id or uuid.uuid4().hex,
-            )
-        except AssertionError as error:
-            raise ValueError(str(error)) from None
+        message = TaskMessage(
+            task=carried(task),
+            x=float(x),
+            y=float(y),
+            z=float(z),
+            work=float(work),
+            worth=float(worth),
+            payload=float(payload),
+            capabilities=[carried(name) for name in capabilities],
+            robots=robots,
+            opens_in=float(opens_in),
+            closes_in=float(closes_in),
+            deadline_in=float(deadline_in),
+            group=carried(group),
+            order=order,
+        )
+        wanted = AddTask.Request(
+            task=message,
+            attempts_max=attempts_max,
+            request_id=request_id or uuid.uuid4().hex,
+        )
         return self._ask(AddTask, 'add_task', wanted, timeout)
 
     def cancel(
@@ -216,16 +213,13 @@ class Tasks:
         :raises ValueError: a name that ROS cannot carry, a number out of the range of its type.
         """
         services = self._client._services
-        try:
-            wanted = ListTasks.Request(
-                task=carried(task),
-                prefix=carried(prefix),
-                after=carried(after),
-                ended=ended,
-                count_max=count_max,
-            )
-        except AssertionError as error:
-            raise ValueError(str(error)) from None
+        wanted = ListTasks.Request(
+            task=carried(task),
+            prefix=carried(prefix),
+            after=carried(after),
+            ended=ended,
+            count_max=count_max,
+        )
         return services.ask(
             ListTasks,
             'list_tasks',

@@ -1,4 +1,7 @@
-"""ROS messages to and from what JSON can hold, for goals, results and feedback of any type."""
+"""
+ROS messages and what their fields take: to and from JSON, for goals, results and feedback of any
+type, and checked before they are sent.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,25 @@ def fill(message: Any, given: Mapping[str, Any]) -> None:
             setattr(message, name, _value(kinds[name], value))
         except (AssertionError, TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"the field '{name}': {error}") from None
+
+
+def check(message: Any) -> None:
+    """
+    Look at every field of a message that was made without looking, as ROS does by default.
+
+    :raises ValueError: a field does not take what it holds: it would go out as something else, or
+        end the process.
+    """
+    message._check_fields = True
+    for name in message.get_fields_and_field_types():
+        value = getattr(message, name)
+        try:
+            setattr(message, name, value)
+        except (AssertionError, TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f"the field '{name}': {error}") from None
+        for part in value if isinstance(value, (list, tuple)) else (value,):
+            if hasattr(part, 'get_fields_and_field_types'):
+                check(part)
 
 
 def plain(value: Any) -> Any:

@@ -211,6 +211,8 @@ def test_tasks_are_listed_by_pages(swarm, probe):
 
     async def everything():
         async with SwarmClient.connect('robot_1') as client:
+            with pytest.raises(ValueError, match="the field 'robots'"):
+                await client.tasks.add('wrong', 0.0, 0.0, robots=-1)
             for start in range(0, 25, 5):
                 added = await asyncio.gather(
                     *[client.tasks.add(name, 0.0, 0.0) for name in names[start : start + 5]]

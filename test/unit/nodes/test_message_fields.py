@@ -52,6 +52,19 @@ def test_what_a_field_does_not_take_is_said(given: dict[str, Any], reason: str) 
         fields.fill(sensors.Image(), given)
 
 
+def test_a_message_that_was_made_without_looking_is_looked_at_as_deep_as_it_is() -> None:
+    good = geometry.PolygonStamped()
+    good.polygon.points = [geometry.Point32(x=1.0)]
+    fields.check(good)
+    for wrong, reason in (
+        (sensors.Image(height=-1), "the field 'height'"),
+        (geometry.Point(x='far'), "the field 'x'"),
+        (geometry.Polygon(points=[geometry.Point32(y='b')]), "the field 'y'"),
+    ):
+        with pytest.raises(ValueError, match=reason):
+            fields.check(wrong)
+
+
 def test_messages_become_json() -> None:
     message = geometry.PoseWithCovariance()
     message.pose.position.x, message.covariance[0] = math.nan, math.inf
