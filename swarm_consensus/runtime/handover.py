@@ -178,9 +178,15 @@ class Handover:
 
     def replied(self, reply: HandoverReply, outputs: list[Output]) -> None:
         """Answer whoever waits for this wish."""
-        wish = self._wishes.pop(reply.request_id, None)
-        if wish is not None:
-            status = Status.DECIDED if reply.done else Status.REFUSED
-            outputs.append(
-                TransferAnswered(wish.asked.key, status, reply.reason, self._raft.leader)
-            )
+        wish = self._wishes.get(reply.request_id)
+        if wish is None:
+            return
+        leader = self._raft.leader
+        if reply.done:
+            # The answer of the old leader may come before the new one is heard.
+            leader = wish.asked.target or leader
+            if not wish.asked.target and leader in ('', wish.sent_to):
+                return  # step() ends it when it is known who leads
+        del self._wishes[reply.request_id]
+        status = Status.DECIDED if reply.done else Status.REFUSED
+        outputs.append(TransferAnswered(wish.asked.key, status, reply.reason, leader))
