@@ -27,6 +27,7 @@ MODULES = (
     'shared_state',
     'fusion_rounds',
     'traffic',
+    'in_process',
     'overload',
     'models',
     'membership',

@@ -105,6 +105,12 @@ class Registry:
         return self._activities.get(name)
 
 
+def named_entry(entry: str) -> tuple[str, str]:
+    """Return name and entry point of `name=entry point`; the name may be missing."""
+    name, mark, found = entry.partition('=')
+    return (name.strip(), found.strip()) if mark else ('', entry.strip())
+
+
 def load(entry_point: str) -> object:
     """
     Return what an entry point names.

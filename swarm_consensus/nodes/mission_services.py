@@ -17,6 +17,7 @@ from rclpy.task import Future
 from swarm_consensus.action import RunMission
 from swarm_consensus.decision.types import Status
 from swarm_consensus.missions import Registry, RegistryError
+from swarm_consensus.missions.registry import named_entry
 from swarm_consensus.msg import MissionState
 from swarm_consensus.nodes import mission_convert as convert
 from swarm_consensus.nodes.managed import ManagedNode
@@ -97,10 +98,10 @@ class MissionServices(RuntimeServices):
 
     def _register(self, missions: Sequence[str], activities: Sequence[str]) -> None:
         for entry in missions:
-            name, found = _named(entry)
+            name, found = named_entry(entry)
             self.registry.add_mission(found, name)
         for entry in activities:
-            name, found = _named(entry)
+            name, found = named_entry(entry)
             action = self._actions.activity(entry, name, found)
             self.registry.add_activity(action or found, name)
 
@@ -292,9 +293,3 @@ def _not_seen(goal: ServerGoalHandle, reason: str) -> RunMission.Result:
     return RunMission.Result(
         status=int(Status.UNKNOWN), begun=True, state=MissionState(reason=reason)
     )
-
-
-def _named(entry: str) -> tuple[str, str]:
-    """Return name and entry point of `name=entry point`; the name may be missing."""
-    name, mark, found = entry.partition('=')
-    return (name.strip(), found.strip()) if mark else ('', entry.strip())

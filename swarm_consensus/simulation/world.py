@@ -80,6 +80,8 @@ class _Host:
         # When it is to be woken next, in world time, and for when a wake-up is planned.
         self.due_ns = 0
         self.planned_ns = -1
+        # What is on its way here, by the end of the slot in which it arrives.
+        self.arriving: dict[int, list[Input]] = {}
         self._world = world
 
     def use(self, disk: MemoryDisk) -> None:
@@ -129,6 +131,8 @@ class World:
     :param keys: what each robot holds, by its name; a robot that is not among them has none.
     :param models: that all robots share.
     :param missions: the code of missions and activities that a robot has, by its name, at a boot.
+    :param slot_ns: frames arrive at the ends of slots of this length, and a robot takes all of a
+        slot in at one step, as it does that finds several when it wakes; 0: each on its own.
     """
 
     def __init__(
@@ -142,6 +146,7 @@ class World:
         keys: Mapping[str, Keys] | None = None,
         models: Sequence[ModelSetup] = (),
         missions: Callable[[str], Registry] | None = None,
+        slot_ns: int = 0,
     ) -> None:
         self.now_ns = 0
         self.steps = 0
@@ -153,6 +158,7 @@ class World:
         self._keys = dict(keys or {})
         self._models = tuple(models)
         self._missions = missions
+        self._slot_ns = slot_ns
         self._agenda: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
         self._hosts: dict[str, _Host] = {}
@@ -306,6 +312,9 @@ class World:
     def broadcast(self, sender: str, frames: Sequence[Frame]) -> None:
         """Plan the arrival of frames at every other robot."""
         self.observer.sent(self.now_ns, sender, frames)
+        if self._slot_ns:
+            self._broadcast_slotted(sender, frames)
+            return
         now_ns, delays = self.now_ns, self.network.delays
         for header, batch, signature in frames:
             arrival = FrameArrived(header, batch, signature)
@@ -317,9 +326,28 @@ class World:
                 for delay_ns in delays(sender, robot, now_ns):
                     self.at(now_ns + delay_ns, _Delivery(self, host, arrival))
 
-    def deliver(self, host: _Host, arrival: FrameArrived) -> None:
-        """Let a frame arrive."""
-        self._step(host, [arrival])
+    def _broadcast_slotted(self, sender: str, frames: Sequence[Frame]) -> None:
+        """Plan likewise, each arrival for the end of its slot."""
+        now_ns, slot_ns, delays = self.now_ns, self._slot_ns, self.network.delays
+        for header, batch, signature in frames:
+            arrival = FrameArrived(header, batch, signature)
+            for robot, host in self._hosts.items():
+                if robot == sender or (
+                    header.to and not self._overhear and header.to != host.config.robot
+                ):
+                    continue
+                for delay_ns in delays(sender, robot, now_ns):
+                    ends_ns = -(-(now_ns + delay_ns) // slot_ns) * slot_ns
+                    waiting = host.arriving.get(ends_ns)
+                    if waiting is None:
+                        host.arriving[ends_ns] = [arrival]
+                        self.at(ends_ns, _Slot(self, host, ends_ns))
+                    else:
+                        waiting.append(arrival)
+
+    def deliver(self, host: _Host, arrivals: list[Input]) -> None:
+        """Let frames arrive together."""
+        self._step(host, arrivals)
 
     def wake(self, host: _Host, time_ns: int) -> None:
         """Let a robot do what is due by time alone, if this wake-up was not replaced."""
@@ -378,7 +406,21 @@ class _Delivery:
         self._arrival = arrival
 
     def __call__(self) -> None:
-        self._world.deliver(self._host, self._arrival)
+        self._world.deliver(self._host, [self._arrival])
+
+
+class _Slot:
+    """The end of a slot in which frames arrive at a robot."""
+
+    __slots__ = ('_ends_ns', '_host', '_world')
+
+    def __init__(self, world: World, host: _Host, ends_ns: int) -> None:
+        self._world = world
+        self._host = host
+        self._ends_ns = ends_ns
+
+    def __call__(self) -> None:
+        self._world.deliver(self._host, self._host.arriving.pop(self._ends_ns))
 
 
 class _Waking:

@@ -82,6 +82,8 @@ class Neighbours:
         self._near_mask = 0
         # Counts up whenever it changes who is near or whom these hear.
         self.changes = 0
+        # Whom all that are near hear, and after how many changes this was found.
+        self._common, self._common_at = 0, -1
         self._signs: dict[str, _Signs] = {}
 
     def join(self, robot: str) -> None:
@@ -181,6 +183,13 @@ class Neighbours:
     def deaf_to(self, speaker: str) -> Iterator[str]:
         """Yield the robots in reach that are not known to hear a robot, other than itself."""
         bit = 1 << self.places[speaker]
+        if self._common_at != self.changes:
+            self._common, self._common_at = -1, self.changes
+            for each in self._near.values():
+                self._common &= each.hears
+        if self._common & bit:
+            # Where all are in reach of all this is so for nearly every item that comes.
+            return
         for name, each in self._near.items():
             if name != speaker and not each.hears & bit:
                 yield name

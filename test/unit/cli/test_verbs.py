@@ -269,3 +269,25 @@ def test_console_gives_each_robot_its_color_only_in_a_terminal(
     assert terminal.getvalue().count('\x1b[') == 6
     monkeypatch.setenv('NO_COLOR', '1')
     assert not Console(['a/x'], Terminal()).color
+
+
+def test_sim_runs_a_swarm_file(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ['--robots', '3', '--seconds', '4', '--loss', '0.1']
+    assert main(['sim', str(good), *arguments]) == 0
+    said = capsys.readouterr().out
+    assert '3 robots of team' in said and 'decided 4' in said
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['--loss', '2'], 'loss is 2.0'),
+        (['--robots', '0'], 'at least 1 robot'),
+        (['--seconds', '-1'], '--seconds is -1'),
+    ],
+)
+def test_sim_refuses_what_cannot_be(
+    good: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert main(['sim', str(good), *arguments]) == 2
+    assert message in capsys.readouterr().err
