@@ -123,6 +123,7 @@ _EXTRAS: dict[str, tuple[str, ...]] = {
         'scikit-learn >= 1.4',
         'threadpoolctl >= 3.2',
     ),
+    'sim': ('mujoco >= 4.0',),
     'test': (
         'colcon-bash >= 0.5',
         'colcon-cmake >= 0.2.28',

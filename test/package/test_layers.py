@@ -60,7 +60,7 @@ RULES = {
     'transport': rule('protocols', 'numpy msgspec zstandard cryptography nacl yaml'),
     'composition': rule('protocols decision', 'yaml'),
     'runtime': rule('protocols decision missions storage transport', 'numpy'),
-    'simulation': rule('protocols decision missions storage transport runtime', 'numpy'),
+    'simulation': rule('protocols decision missions storage transport runtime', 'numpy mujoco'),
     'inference': rule('protocols', 'numpy onnx onnxruntime PIL'),
     'nodes': Rule(BELOW_NODES, None, ros=True),
     'client': Rule(BELOW_NODES | {'nodes'}, None, ros=True),

@@ -133,7 +133,8 @@ def test_every_import_of_the_package_is_a_requirement_of_the_wheel(
     requirements: ModuleType, ros: str
 ) -> None:
     prefix = 'ros-jazzy-' if ros == 'jazzy' else 'ros-'
-    declared = names(requirements.runtime(ros)) | names(requirements.extras(ros)['demo'])
+    extras = requirements.extras(ros)
+    declared = names(requirements.runtime(ros) + extras['demo'] + extras['sim'])
     # Comes only with a ROS 2 installation; what imports it says so.
     declared |= {'launch', 'launch-ros'}
     missing = {
@@ -151,8 +152,9 @@ def test_every_import_of_the_package_is_a_dependency_for_rosdep_or_in_the_pip_li
     by_pip = names([line for line in pip_list if line and not line.startswith('#')])
     keys = {each.name for each in package.exec_depends}
     key_of = {'pillow': 'python3-pil', 'pyyaml': 'python3-yaml', 'onnxruntime': ''}
-    # For the demo only, which is not what a robot runs.
-    demo = names(requirements.extras('kilted')['demo'])
+    # For the demo and the simulation only, which is not what a robot runs.
+    extras = requirements.extras('kilted')
+    demo = names(extras['demo'] + extras['sim'])
     missing = {
         name: place
         for name, place in needed(imported_packages(ROOT / 'swarm_consensus')).items()
