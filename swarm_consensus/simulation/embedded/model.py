@@ -16,6 +16,8 @@ MAST_M, BODY_M = 0.11, 0.16
 CAMERA_HEIGHT_M, LIDAR_HEIGHT_M = 0.34, 0.22
 # Vertical field of view of the cameras, in degrees.
 CAMERA_FOV_DEG = 55.0
+# The camera that looks down on all of it: where it hangs, and its vertical field of view.
+TOP_HEIGHT_M, TOP_FOV_DEG = 11.0, 42.0
 STEP_S = 0.005
 WALL_HEIGHT_M = 0.8
 _CONE = ' '.join(
@@ -61,7 +63,8 @@ def mjcf(arena: Arena, picture_width: int, picture_height: int) -> str:
     <light directional="true" pos="0 0 5" dir="0.4 0.3 -1" diffuse="0.5 0.5 0.5"
       castshadow="false"/>
     <geom name="floor" type="plane" size="20 20 0.1" rgba="0.36 0.38 0.4 1"/>
-    <camera name="top" pos="{WIDTH_M / 2} {HEIGHT_M / 2} 11" xyaxes="1 0 0 0 1 0" fovy="42"/>
+    <camera name="top" pos="{WIDTH_M / 2} {HEIGHT_M / 2} {TOP_HEIGHT_M}" xyaxes="1 0 0 0 1 0"
+      fovy="{TOP_FOV_DEG}"/>
     {walls}
     {things}
     {robots}
