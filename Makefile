@@ -33,7 +33,7 @@ unexport RMW_IMPLEMENTATION ROS_STATIC_PEERS ROS_LOCALHOST_ONLY
 SET_UP = python=$$(sh build_support/find_python.sh) && \
 	"$$python" build_support/set_up.py $(VENV)
 
-.PHONY: help demo test bench soak lint set-up clean
+.PHONY: help demo demo-search test bench soak lint set-up clean
 
 help:  ## this list
 	@echo 'make <target> [ROS=jazzy] [PYTHON=/path/to/python3]'
@@ -43,6 +43,10 @@ help:  ## this list
 demo:  ## five robots read road signs together; the leader is killed half-way
 	@$(SET_UP) demo
 	@$(BIN)/swarm demo
+
+demo-search:  ## five robots with cameras search four rooms in a simulation, in one process
+	@$(SET_UP) demo sim
+	@$(BIN)/swarm sim --robots 5 --headless
 
 # Jazzy is tested where it differs: with real nodes. Style and the rooms below are the same.
 TESTS ?= $(if $(filter kilted,$(ROS)),test,$(wildcard test/node test/launch test/package))

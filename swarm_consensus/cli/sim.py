@@ -1,57 +1,118 @@
-"""Run the robots of a swarm.yaml in one process, on virtual time, with no ROS and no network."""
+"""Run robots in one process on virtual time: a search with cameras, or a swarm.yaml."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 import statistics
 import sys
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the verb."""
-    parser.add_argument('file', help='the swarm.yaml')
-    parser.add_argument('--robots', type=int, help='how many robots (default: as in the file)')
     parser.add_argument(
-        '--seconds', type=float, default=30.0, help='how long robots see things, s (default: 30)'
+        'file',
+        nargs='?',
+        help='a swarm.yaml, whose robots see things without cameras (default: a search with them)',
+    )
+    parser.add_argument(
+        '--robots', type=int, help='how many robots (default: as in the file; in a search 5)'
     )
     parser.add_argument('--loss', type=float, default=0.0, help='share of frames lost, 0..1')
     parser.add_argument(
-        '--split', action='store_true', help='cut the swarm in two in the middle third of the time'
+        '--split', action='store_true', help='cut the swarm in two for a while in the middle'
     )
     parser.add_argument('--seed', type=int, default=1, help='of everything random (default: 1)')
+    parser.add_argument(
+        '--seconds',
+        type=float,
+        help='virtual time: for how long robots of a file see things (default: 30), or after '
+        'which a search is given up (default: 240)',
+    )
+    parser.add_argument('--objects', type=int, default=8, help='to find in a search (default: 8)')
+    parser.add_argument(
+        '--output',
+        type=Path,
+        default=Path('build/sim'),
+        help='folder for the picture of a search (default: build/sim)',
+    )
+    parser.add_argument(
+        '--headless',
+        action='store_true',
+        help='no window: at present there is none, so this changes nothing',
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the verb; 0 unless robots contradict each other or find no leader."""
+    """Run the verb; 0 unless robots contradict each other, or do not come to an end."""
     from swarm_consensus.composition.problems import SwarmFileError
-    from swarm_consensus.composition.swarm_file import load_swarm
-    from swarm_consensus.nodes.robot_settings import resized, settings_of
-    from swarm_consensus.simulation.in_process import InProcessSwarm
-    from swarm_consensus.simulation.witnesses import watch
     from swarm_consensus.transport.key_files import KeysError
 
-    if not 0.0 < arguments.seconds <= 86_400.0:
-        print(f'--seconds is {arguments.seconds:g}, give up to 86400', file=sys.stderr)
+    seconds = arguments.seconds
+    if seconds is not None and not 0.0 < seconds <= 86_400.0:
+        print(f'--seconds is {seconds:g}, give up to 86400', file=sys.stderr)
         return 2
     try:
-        swarm = load_swarm(arguments.file)
-        if arguments.robots is not None:
-            swarm = resized(swarm, arguments.robots)
-        settings = settings_of(swarm)
-        running = InProcessSwarm(settings, arguments.seed, loss=arguments.loss)
-        report = watch(
-            running,
-            settings[0].config.policies,
-            seed=arguments.seed,
-            seconds=arguments.seconds,
-            split=arguments.split,
-        )
-    except (SwarmFileError, KeysError, ValueError) as error:
+        if arguments.file is None:
+            return _search(arguments)
+        return _file(arguments)
+    except (SwarmFileError, KeysError, ValueError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 2
     except TimeoutError as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def _search(arguments: argparse.Namespace) -> int:
+    from swarm_consensus.simulation.embedded.physics import missing
+
+    problem = missing()
+    if problem:
+        print(problem, file=sys.stderr)
+        return 2
+    from rich.console import Console
+
+    from swarm_consensus.demo.search import report
+    from swarm_consensus.demo.search.mission import Options, Search
+
+    options = Options(
+        robots=5 if arguments.robots is None else arguments.robots,
+        objects=arguments.objects,
+        seed=arguments.seed,
+        loss=arguments.loss,
+        split=arguments.split,
+        limit_s=240.0 if arguments.seconds is None else arguments.seconds,
+    )
+    console = Console()
+    with Search(options, lambda text: console.print(text, highlight=False)) as search:
+        outcome = search.run()
+    picture = arguments.output / 'search.png'
+    report.draw(outcome, picture)
+    console.print(report.table(outcome))
+    for line in report.lines(outcome):
+        console.print(line, highlight=False, soft_wrap=True)
+    console.print(f'picture: {picture}', highlight=False, soft_wrap=True)
+    return 0 if outcome.complete and not outcome.contradictions else 1
+
+
+def _file(arguments: argparse.Namespace) -> int:
+    from swarm_consensus.composition.swarm_file import load_swarm
+    from swarm_consensus.nodes.robot_settings import resized, settings_of
+    from swarm_consensus.simulation.in_process import InProcessSwarm
+    from swarm_consensus.simulation.witnesses import watch
+
+    swarm = load_swarm(arguments.file)
+    if arguments.robots is not None:
+        swarm = resized(swarm, arguments.robots)
+    settings = settings_of(swarm)
+    report = watch(
+        InProcessSwarm(settings, arguments.seed, loss=arguments.loss),
+        settings[0].config.policies,
+        seed=arguments.seed,
+        seconds=30.0 if arguments.seconds is None else arguments.seconds,
+        split=arguments.split,
+    )
     print(
         f'{report.robots} robots of {swarm.name}, {report.virtual_s:.1f} s in '
         f'{report.real_s:.1f} s: {report.factor:.1f} times real time; '
