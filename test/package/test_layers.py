@@ -62,8 +62,10 @@ RULES = {
     'runtime': rule('protocols decision missions storage transport', 'numpy'),
     'simulation': rule('protocols decision missions storage transport runtime', 'numpy mujoco'),
     'inference': rule('protocols', 'numpy onnx onnxruntime PIL'),
+    'views': rule('protocols decision transport runtime', 'numpy rich'),
     'nodes': Rule(BELOW_NODES, None, ros=True),
     'client': Rule(BELOW_NODES | {'nodes'}, None, ros=True),
+    'live': Rule(BELOW_NODES | {'nodes', 'client', 'views'}, None, ros=True),
     'cli': Rule(None, None, ros=True),
     'demo': Rule(None, None, ros=True),
     'examples': Rule(None, None, ros=True),
@@ -168,6 +170,8 @@ def test_a_room_imports_only_what_the_design_lets_it(room: str) -> None:
         ('nodes', 'from swarm_consensus.client import robot_client'),
         ('client', 'import swarm_consensus.cli.main'),
         ('composition', 'import swarm_consensus.runtime.config'),
+        ('views', 'from swarm_consensus.client import TaskState'),
+        ('live', 'from swarm_consensus.simulation import world'),
     ],
 )
 def test_the_check_sees_an_import_that_is_not_allowed(room: str, line: str) -> None:
