@@ -63,7 +63,7 @@ endif
 
 # 5: a run in which PYTEST_ARGS choose no test.
 test: $(if $(filter kilted,$(ROS)),lint)  ## lint, types and tests (TESTS=path, PYTEST_ARGS='-k name')
-	@$(SET_UP) demo sim test
+	@$(SET_UP) demo sim view test
 	@status=0; \
 	for run in $(RUNS); do \
 		$(BIN)/pytest $$run $(PYTEST_ARGS) || [ $$? -eq 5 ] || status=1; \
@@ -74,7 +74,7 @@ SEEDS ?= 10000
 SEED_BASE ?= 1
 
 soak:  ## as many seeds of the simulations and of both protocols' storms as asked (SEEDS=n SEED_BASE=b)
-	@$(SET_UP) demo sim test
+	@$(SET_UP) demo sim view test
 	@status=0; \
 	$(BIN)/swarm simulate --seeds $(SEEDS) --base $(SEED_BASE) || status=1; \
 	$(BIN)/swarm simulate --agreed --seeds $(SEEDS) --base $(SEED_BASE) || status=1; \
@@ -83,7 +83,7 @@ soak:  ## as many seeds of the simulations and of both protocols' storms as aske
 	exit $$status
 
 lint:  ## ruff, and mypy --strict on everything below nodes/
-	@$(SET_UP) demo sim test
+	@$(SET_UP) demo sim view test
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
@@ -92,7 +92,7 @@ bench:  ## figures as a table and in build/bench.json (ONLY=name for one of them
 	@$(BIN)/python -m bench
 
 set-up:  ## only set up the environment
-	@$(SET_UP) demo sim test bench
+	@$(SET_UP) demo sim view test bench
 
 clean:  ## remove everything that was made, the environments too
 	rm -rf .venv .venv-* build install log *.egg-info

@@ -134,12 +134,15 @@ _EXTRAS: dict[str, tuple[str, ...]] = {
         'colcon-ros >= 0.4',
         'hypothesis >= 6.100',
         'mypy >= 1.10',
+        'playwright >= 1.48',  # drives a browser that is there; it downloads none here
         'pytest >= 8.0',
         'pytest-timeout >= 2.3',
         'pytest-xdist >= 3.6',
         'ruff >= 0.12',
         'types-PyYAML >= 6.0',
     ),
+    # Looking at a swarm from a browser.
+    'view': ('aiohttp >= 3.9',),
 }
 
 

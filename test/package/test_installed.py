@@ -100,13 +100,14 @@ def test_generated_interfaces_and_our_modules_are_one_package(
     assert (home / 'py.typed').exists()
 
 
-def test_every_module_of_the_source_is_installed(prefix: Path, source: Path) -> None:
+def test_every_module_and_page_of_the_source_is_installed(prefix: Path, source: Path) -> None:
     (site,) = prefix.glob('lib/python3*/site-packages')
     modules = source / 'swarm_consensus'
     missing = [
         str(path.relative_to(modules))
-        for path in modules.rglob('*.py')
-        if not (site / 'swarm_consensus' / path.relative_to(modules)).exists()
+        for path in modules.rglob('*.*')
+        if '__pycache__' not in path.parts
+        and not (site / 'swarm_consensus' / path.relative_to(modules)).exists()
     ]
     assert not missing
 

@@ -134,7 +134,8 @@ def test_every_import_of_the_package_is_a_requirement_of_the_wheel(
 ) -> None:
     prefix = 'ros-jazzy-' if ros == 'jazzy' else 'ros-'
     extras = requirements.extras(ros)
-    declared = names(requirements.runtime(ros) + extras['demo'] + extras['sim'])
+    optional = extras['demo'] + extras['sim'] + extras['view']
+    declared = names(requirements.runtime(ros) + optional)
     # Comes only with a ROS 2 installation; what imports it says so.
     declared |= {'launch', 'launch-ros'}
     missing = {
@@ -175,7 +176,7 @@ def test_what_tests_and_figures_import_is_set_up_for_them(
 ) -> None:
     ros = 'kilted'
     extras = requirements.extras(ros)
-    declared = names(requirements.runtime(ros) + extras['demo'] + extras[folder])
+    declared = names(requirements.runtime(ros) + extras['demo'] + extras['view'] + extras[folder])
     local = {path.stem for path in (ROOT / folder).rglob('*.py')} | {'bench'}
     local |= {path.name for path in (ROOT / folder).rglob('*') if path.is_dir()}
     # Figures of failover are taken with the processes and checks of the tests.
