@@ -510,6 +510,12 @@ CONSENSUS_PARAMETERS: tuple[Parameter, ...] = (
         minimum=0,
         maximum=10_000,
     ),
+    Parameter(
+        'record',
+        '',
+        'Folder in which all that this robot takes in is recorded, a file for each boot, for '
+        '`swarm replay`; empty: nothing is. Not together with models, missions or activities.',
+    ),
     *MISSION_PARAMETERS,
     *TASK_PARAMETERS,
 )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 import itertools
 from pathlib import Path
-from random import SystemRandom
+from random import Random, SystemRandom
 import sys
 import threading
 import time
@@ -71,13 +71,14 @@ from swarm_consensus.nodes.mission_services import MISSION_OUTPUTS, MissionServi
 from swarm_consensus.nodes.model_services import MODEL_OUTPUTS, ModelServices
 from swarm_consensus.nodes.model_workshop import Candidate
 from swarm_consensus.nodes.parameters import NodeParameters
+from swarm_consensus.nodes.recording import record_folder_from, recorded, settings_of
 from swarm_consensus.nodes.serialized import belief_from_serialized
 from swarm_consensus.nodes.shared_services import SharedServices
 from swarm_consensus.nodes.task_services import TASK_OUTPUTS, TaskServices
 from swarm_consensus.nodes.usage import usage, wants_help
 from swarm_consensus.protocols.keyvalue import WatchEnded
 from swarm_consensus.runtime.config import RuntimeConfig
-from swarm_consensus.runtime.driver import Driver, MonotonicClock
+from swarm_consensus.runtime.driver import Driver, MonotonicClock, Steppable
 from swarm_consensus.runtime.events import (
     BeliefsRefused,
     ChangeAnswered,
@@ -120,11 +121,13 @@ from swarm_consensus.runtime.mission_events import (
     MissionQueryAnswered,
     MissionsTold,
 )
+from swarm_consensus.runtime.ports import Clock, Transport
 from swarm_consensus.runtime.robot import RobotRuntime
 from swarm_consensus.srv import ChangeMembership, Propose, Read, TransferLeadership
 from swarm_consensus.storage import (
     Place,
     SqlitePlace,
+    Storage,
     StorageDamaged,
     StorageError,
     StorageForeign,
@@ -185,6 +188,8 @@ class ConsensusNode(ManagedNode):
         )
         self._config: RuntimeConfig | None = None
         self._swarm_keys: Keys | None = None
+        self._record: Path | None = None
+        self._configured: dict[str, Any] = {}
         self._driver: Driver | None = None
         self._keys = itertools.count(1)
         self._futures: dict[int, Future] = {}
@@ -219,6 +224,7 @@ class ConsensusNode(ManagedNode):
         policies = self._policies(values['subjects'], len(values['robots']))
         self._settings.warn_of_unknown()
         try:
+            self._record = record_folder_from(values)
             self._swarm_keys = keys_from(values)
             config = config_from(values, policies, has_keys=self._swarm_keys is not None)
             if self._swarm_keys is not None:
@@ -244,6 +250,7 @@ class ConsensusNode(ManagedNode):
                 nanoseconds=_nanoseconds,
             )
         self._config = config
+        self._configured = settings_of(self._settings.values)
 
     def _policies(self, names: object, robots: int) -> tuple[Policy, ...]:
         policies = []
@@ -403,7 +410,7 @@ class ConsensusNode(ManagedNode):
         except (ValueError, StorageError) as error:
             raise StartError(str(error), lasting=True) from None
 
-        def open_runtime() -> RobotRuntime:
+        def open_runtime() -> Steppable:
             nonlocal incarnation
             opened = open_recovering(
                 self.storage_place(folder),
@@ -414,15 +421,18 @@ class ConsensusNode(ManagedNode):
             incarnation = opened.incarnation
             if opened.notice:
                 self.get_logger().error(opened.notice)
-            try:
+
+            def make(
+                clock: Clock, transport: Transport, storage: Storage, random: Random
+            ) -> RobotRuntime:
                 return RobotRuntime(
                     config,
                     clock=clock,
-                    transport=frames,
-                    storage=opened.storage,
+                    transport=transport,
+                    storage=storage,
                     incarnation=opened.incarnation,
                     restored=opened.restored,
-                    random=SystemRandom(),
+                    random=random,
                     records=opened.records,
                     records_lost=opened.records_lost,
                     keys=self._swarm_keys,
@@ -430,6 +440,11 @@ class ConsensusNode(ManagedNode):
                     chunks=None if models is None else models.open(folder / 'models'),
                     missions=None if missions is None else missions.registry,
                 )
+
+            try:
+                if self._record is None:
+                    return make(clock, frames, opened.storage, SystemRandom())
+                return recorded(self._record, self._configured, opened, clock, frames, make)
             except BaseException:
                 opened.storage.close()
                 raise

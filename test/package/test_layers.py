@@ -49,7 +49,7 @@ def rule(rooms: str = '', packages: str = '', ros: bool = False) -> Rule:
 
 
 BELOW_NODES = frozenset(
-    'protocols decision missions storage transport runtime composition inference'.split()
+    'protocols decision missions storage transport runtime composition inference recording'.split()
 )
 
 RULES = {
@@ -62,6 +62,9 @@ RULES = {
     'runtime': rule('protocols decision missions storage transport', 'numpy'),
     'simulation': rule('protocols decision missions storage transport runtime', 'numpy mujoco'),
     'inference': rule('protocols', 'numpy onnx onnxruntime PIL'),
+    'recording': rule(
+        'protocols decision missions storage transport runtime', 'mcap msgspec'
+    ),
     'views': rule('protocols decision transport runtime', 'numpy rich'),
     'nodes': Rule(BELOW_NODES, None, ros=True),
     'client': Rule(BELOW_NODES | {'nodes'}, None, ros=True),

@@ -153,9 +153,9 @@ def test_every_import_of_the_package_is_a_dependency_for_rosdep_or_in_the_pip_li
     by_pip = names([line for line in pip_list if line and not line.startswith('#')])
     keys = {each.name for each in package.exec_depends}
     key_of = {'pillow': 'python3-pil', 'pyyaml': 'python3-yaml', 'onnxruntime': ''}
-    # For the demo and the simulation only, which is not what a robot runs.
+    # For the demo, the simulation and looking on only, which is not what a robot runs.
     extras = requirements.extras('kilted')
-    demo = names(extras['demo'] + extras['sim'])
+    demo = names(extras['demo'] + extras['sim'] + extras['view'])
     missing = {
         name: place
         for name, place in needed(imported_packages(ROOT / 'swarm_consensus')).items()

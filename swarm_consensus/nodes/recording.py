@@ -1,0 +1,135 @@
+"""Between the parameters of consensus_node and recordings: what is recorded, and its replay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from swarm_consensus.composition.parameter import Value
+from swarm_consensus.composition.subject_parameters import (
+    SUBJECT_PARAMETERS,
+    subject_parameter_name,
+)
+from swarm_consensus.nodes.consensus_settings import config_from, keys_from, policy_from
+from swarm_consensus.runtime.ports import Clock, Transport
+from swarm_consensus.runtime.robot import RobotRuntime
+from swarm_consensus.storage import Opened, Storage
+
+if TYPE_CHECKING:
+    from swarm_consensus.recording.recorder import Make
+    from swarm_consensus.recording.replay import Begun
+    from swarm_consensus.runtime.driver import Steppable
+
+# What is not in a recording: files of models, and the code of users.
+NOT_RECORDED = ('models', 'missions', 'activities')
+
+
+def record_folder_from(values: Mapping[str, Value]) -> Path | None:
+    """
+    Return where this robot is to be recorded; None: it is not.
+
+    :raises ValueError: it cannot be, with what to change.
+    """
+    folder = str(values['record'])
+    if not folder:
+        return None
+    wrong = [name for name in NOT_RECORDED if values[name]]
+    if wrong:
+        raise ValueError(
+            f'record: a robot with {" and ".join(wrong)} cannot be recorded; leave out one of them'
+        )
+    try:
+        import mcap  # noqa: F401
+    except ImportError:
+        raise ValueError(
+            'record needs mcap: pip install mcap, or "swarm_consensus[view]"'
+        ) from None
+    return Path(folder).expanduser().absolute()
+
+
+def settings_of(values: Mapping[str, Value]) -> dict[str, Any]:
+    """Return the parameters as plain data."""
+    return {
+        name: list(value) if isinstance(value, (list, tuple)) else value
+        for name, value in values.items()
+    }
+
+
+def recorded(
+    folder: Path,
+    settings: Mapping[str, Any],
+    opened: Opened,
+    clock: Clock,
+    transport: Transport,
+    make: Make,
+) -> Steppable:
+    """
+    Return a runtime that is recorded in a file of its own in the folder.
+
+    :raises OSError: the file cannot be made.
+    """
+    # Only robots that are recorded need what writes it.
+    from swarm_consensus.recording.recorder import RecordedRuntime, file_of
+
+    robot = str(settings['robot'])
+    return RecordedRuntime(
+        file_of(folder, robot, opened.incarnation),
+        robot=robot,
+        settings=settings,
+        opened=opened,
+        clock=clock,
+        transport=transport,
+        make=make,
+    )
+
+
+def runtime_maker(begun: Begun, keys_folder: str | None = None) -> Make:
+    """
+    Return what makes the runtime of a recorded robot again.
+
+    :param keys_folder: with the keys of the robot; None: where they were.
+    :raises ValueError: the settings are those of no robot of this version.
+    :raises KeysError: the keys are not there, or not those.
+    """
+    values = dict(begun.settings)
+    if values.get('keys_folder') and keys_folder is not None:
+        values['keys_folder'] = keys_folder
+    try:
+        robots = len(values['robots'])
+        policies = tuple(
+            policy_from(
+                name,
+                {
+                    key.name: values[subject_parameter_name(name, key.name)]
+                    for key in SUBJECT_PARAMETERS
+                },
+                robots,
+            )
+            for name in values['subjects']
+        )
+        keys = keys_from(values)
+        config = config_from(values, policies, has_keys=keys is not None)
+    except KeyError as error:
+        raise ValueError(
+            f'the parameter {error} is not in the recording; another version made it'
+        ) from None
+
+    def make(
+        clock: Clock, transport: Transport, storage: Storage, random: Random
+    ) -> RobotRuntime:
+        return RobotRuntime(
+            config,
+            clock=clock,
+            transport=transport,
+            storage=storage,
+            incarnation=begun.incarnation,
+            restored=begun.restored,
+            random=random,
+            records=begun.records,
+            records_lost=begun.records_lost,
+            keys=keys,
+        )
+
+    return make
