@@ -6,11 +6,18 @@ import argparse
 import os
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from swarm_consensus.views.text import render
+from swarm_consensus.views.values import Snapshot
+
+if TYPE_CHECKING:
+    from swarm_consensus.live.listener import Listener
 
 # What robots tell of themselves comes once a second; and a decision more makes no haste.
-LISTEN_S = 3.0
+LISTEN_S, LISTEN_MAX_S = 3.0, 10.0
+# States of robots that nobody expects to hear.
+AWAY = ('left', 'dead')
 # Of a terminal that is none.
 WIDTH = 140
 
@@ -24,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--once',
         action='store_true',
-        help=f'listen for {LISTEN_S:g} s, print it and end; as where the output is no terminal',
+        help=f'listen for {LISTEN_S:g} s, up to {LISTEN_MAX_S:g} s for robots that are missing, '
+        'print it and end; as where the output is no terminal',
     )
 
 
@@ -44,8 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     console = Console()
     with Listener(arguments.swarm) as listener:
         if arguments.once or not console.is_terminal:
-            time.sleep(LISTEN_S)
-            snapshot = listener.look()
+            snapshot = _listen(listener)
             if not snapshot.swarm:
                 there = ', '.join(snapshot.other_swarms)
                 others = f'; there are: {there}' if there else ''
@@ -59,3 +66,17 @@ def run(arguments: argparse.Namespace) -> int:
             while True:
                 live.update(render(listener.look()), refresh=True)
                 time.sleep(arguments.period)
+
+
+def _listen(listener: Listener) -> Snapshot:
+    """Return how all stands once every robot was heard that should be, or the time is over."""
+    begun = time.monotonic()
+    while True:
+        snapshot = listener.look()
+        listened = time.monotonic() - begun
+        missing = not (snapshot.robots or snapshot.other_swarms) or any(
+            not row.heard and row.state not in AWAY for row in snapshot.robots
+        )
+        if listened >= LISTEN_S and (not missing or listened >= LISTEN_MAX_S):
+            return snapshot
+        time.sleep(0.1)
