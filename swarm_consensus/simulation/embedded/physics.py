@@ -6,6 +6,7 @@ One thread; pictures are rendered headless (EGL, or OSMesa where MUJOCO_GL says 
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from types import TracebackType
@@ -37,13 +38,29 @@ def _load() -> Any:
     return mujoco
 
 
+@functools.cache
 def missing() -> str:
-    """Return why nothing can be simulated here; '' if it can."""
+    """Return why nothing can be simulated and rendered here; '' if it can."""
     try:
-        _load()
+        mujoco = _load()
     except ImportError as error:
         return f"{error.name or error} is missing; install the extra: pip install '.[sim]'"
+    except (AttributeError, RuntimeError) as error:
+        return _no_graphics(error)
+    try:
+        mujoco.GLContext(8, 8).free()
+    except (ImportError, AttributeError, RuntimeError) as error:
+        return _no_graphics(error)
     return ''
+
+
+def _no_graphics(error: Exception) -> str:
+    """Return what to do where the libraries that render headless are not there, or do not work."""
+    way = os.environ['MUJOCO_GL']
+    return (
+        f'MuJoCo cannot render with MUJOCO_GL={way} here ({error}): install libegl1 and '
+        'libgl1-mesa-dri (Debian, Ubuntu) for egl, or libosmesa6 and set MUJOCO_GL=osmesa'
+    )
 
 
 class Physics:
@@ -52,7 +69,8 @@ class Physics:
 
     :param picture: width and height of the cameras in pixels.
     :param top: width and height of the view from above.
-    :raises ImportError: MuJoCo is not installed.
+    :raises ImportError: MuJoCo is not installed; `missing` says so beforehand, and whether it can
+        render.
     """
 
     def __init__(
