@@ -95,6 +95,12 @@ class Members:
         self._signed = signed
         self._liars = liars
         self._heard: dict[str, _Heard] = {}
+        # Counts up whenever a robot that was gone is heard, or one is forgotten.
+        self._changes = 0
+        # Who is there, until when nothing but a change changes that, and of what it was worked out.
+        self._alive: tuple[str, ...] = ()
+        self._alive_until_ns = -1
+        self._alive_of: tuple[int, frozenset[str], frozenset[str]] | None = None
         self.certain: frozenset[str] = frozenset()
         self.left: frozenset[str] = frozenset()
         self._named = frozenset(config.robots)
@@ -126,7 +132,10 @@ class Members:
         """Note a frame of a peer; returns whether the peer was gone until now."""
         before = self._heard.get(robot)
         self._heard[robot] = _Heard(now_ns, incarnation)
-        return before is None or now_ns - before.at_ns > self._config.peer_timeout_ns
+        was_gone = before is None or now_ns - before.at_ns > self._config.peer_timeout_ns
+        if was_gone:
+            self._changes += 1
+        return was_gone
 
     def alive(self, now_ns: int) -> tuple[str, ...]:
         """
@@ -136,9 +145,16 @@ class Members:
         Of the others those are that the membership holds for alive; of a suspect that is silent
         here, too, nobody should expect anything.
         """
+        standing = (self._changes, self.certain, self.left)
+        if now_ns <= self._alive_until_ns and standing == self._alive_of:
+            return self._alive
         limit = self._config.peer_timeout_ns
         peers = {robot for robot, heard in self._heard.items() if now_ns - heard.at_ns <= limit}
-        return tuple(sorted((peers - self.left) | self.certain | {self._config.robot}))
+        # Nobody goes before the one that was silent for longest does, and who comes is a change.
+        oldest_ns = min((self._heard[robot].at_ns for robot in peers), default=now_ns)
+        self._alive_until_ns, self._alive_of = oldest_ns + limit, standing
+        self._alive = tuple(sorted((peers - self.left) | self.certain | {self._config.robot}))
+        return self._alive
 
     def named(self, robots: tuple[str, ...]) -> tuple[str, ...]:
         """Return those of some robots that swarm.yaml names."""
@@ -160,7 +176,8 @@ class Members:
 
     def forget(self, robot: str) -> None:
         """Keep nothing of a robot that is long gone."""
-        self._heard.pop(robot, None)
+        if self._heard.pop(robot, None) is not None:
+            self._changes += 1
 
     def silence(self, robot: str, now_ns: int) -> tuple[int, int]:
         """Return (nanoseconds since last heard or -1, incarnation or 0) of a peer."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from random import Random
+from typing import Any
 
 from swarm_consensus.decision.replicated import ReplicatedState
 from swarm_consensus.decision.types import Level
@@ -70,6 +71,7 @@ from swarm_consensus.runtime.tasks import TaskWork
 from swarm_consensus.runtime.wire import COMMANDS, MESSAGES
 from swarm_consensus.storage import Storage
 from swarm_consensus.storage.chunks import Chunks, MemoryChunks
+from swarm_consensus.transport.codec import Codec
 from swarm_consensus.transport.frame import FrameCounters, TrafficClass
 from swarm_consensus.transport.guard import Guard
 from swarm_consensus.transport.hashes import swarm_hash
@@ -95,6 +97,7 @@ class RobotRuntime:
     :param models: that this robot shares with the others.
     :param chunks: of these models; None: in memory.
     :param missions: the code of missions and activities that this robot has; None: none.
+    :param codec: reads the batches of frames.
     """
 
     def __init__(
@@ -113,6 +116,7 @@ class RobotRuntime:
         models: Sequence[ModelSetup] = (),
         chunks: Chunks | None = None,
         missions: Registry | None = None,
+        codec: Codec[Any] = MESSAGES,
     ) -> None:
         now_ns = clock.now_ns()
         self._config = config
@@ -128,7 +132,7 @@ class RobotRuntime:
             nonce=nonce,
             swarm=swarm,
             robots=config.robots,
-            codec=MESSAGES,
+            codec=codec,
             frame_bytes_max=config.frame_bytes_max,
             verifier=verifier,
             counters=self._counters,

@@ -19,6 +19,7 @@ from swarm_consensus.runtime.mission_events import ActivityJob, ActivityStop
 from swarm_consensus.simulation.activities import VirtualActivities
 from swarm_consensus.simulation.network import Faults, Network
 from swarm_consensus.simulation.observer import Observer
+from swarm_consensus.simulation.shared_reading import SharedReading
 from swarm_consensus.simulation.world import World
 from swarm_consensus.transport.keys import Keys
 
@@ -112,6 +113,7 @@ class InProcessSwarm:
             keys={each.config.robot: each.keys for each in robots if each.keys is not None},
             missions=registries.__getitem__,
             slot_ns=SLOT_NS,
+            codec=SharedReading(),
         )
         self.world.network = self.radio
         self._activities = {

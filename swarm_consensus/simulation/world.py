@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 import heapq
 from random import Random
+from typing import Any
 
 from swarm_consensus.missions import Registry
 from swarm_consensus.protocols.raft import Persist
@@ -18,6 +19,7 @@ from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.events import FrameArrived, Input, Output
 from swarm_consensus.runtime.models import ModelSetup
 from swarm_consensus.runtime.robot import RobotRuntime
+from swarm_consensus.runtime.wire import MESSAGES
 from swarm_consensus.simulation.fuse import CrashPoint, Fuse
 from swarm_consensus.simulation.network import Faults, Network
 from swarm_consensus.simulation.observer import Observer
@@ -25,6 +27,7 @@ from swarm_consensus.storage.chunks import MemoryChunks
 from swarm_consensus.storage.errors import StorageFull
 from swarm_consensus.storage.memory import DurabilityPoint, MemoryDisk, SimulatedCrash
 from swarm_consensus.storage.recovery import open_recovering
+from swarm_consensus.transport.codec import Codec
 from swarm_consensus.transport.frame import Frame
 from swarm_consensus.transport.keys import Keys
 
@@ -133,6 +136,7 @@ class World:
     :param missions: the code of missions and activities that a robot has, by its name, at a boot.
     :param slot_ns: frames arrive at the ends of slots of this length, and a robot takes all of a
         slot in at one step, as it does that finds several when it wakes; 0: each on its own.
+    :param codec: with which robots read frames.
     """
 
     def __init__(
@@ -147,6 +151,7 @@ class World:
         models: Sequence[ModelSetup] = (),
         missions: Callable[[str], Registry] | None = None,
         slot_ns: int = 0,
+        codec: Codec[Any] = MESSAGES,
     ) -> None:
         self.now_ns = 0
         self.steps = 0
@@ -159,6 +164,7 @@ class World:
         self._models = tuple(models)
         self._missions = missions
         self._slot_ns = slot_ns
+        self._codec = codec
         self._agenda: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
         self._hosts: dict[str, _Host] = {}
@@ -236,6 +242,7 @@ class World:
                 models=self._models,
                 chunks=host.chunks,
                 missions=None if self._missions is None else self._missions(robot),
+                codec=self._codec,
             )
         except StorageFull:
             opened.storage.close()
