@@ -133,6 +133,7 @@ _EXTRAS: dict[str, tuple[str, ...]] = {
         'colcon-recursive-crawl >= 0.2.3',
         'colcon-ros >= 0.4',
         'hypothesis >= 6.100',
+        'mcap-ros2-support >= 0.5.5',
         'mypy >= 1.10',
         'playwright >= 1.48',  # drives a browser that is there; it downloads none here
         'pytest >= 8.0',

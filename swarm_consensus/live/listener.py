@@ -17,12 +17,13 @@ from typing import Any, Self
 
 import rclpy
 from rclpy.context import Context
-from rclpy.node import Node, NodeNameNonExistentError
+from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
 from swarm_consensus.client import MissionList, SwarmClient, TaskList
+from swarm_consensus.live.graph import topics_of
 from swarm_consensus.msg import Belief, Decision, SwarmStatus
 from swarm_consensus.nodes.convert import decision_from_message, stamp_to_ns, status_from_message
 from swarm_consensus.nodes.executor import SPIN_PERIOD, make_executor
@@ -161,24 +162,17 @@ class Listener:
             station = self._stations.get(f'{namespace}:{name}')
             if station is not None and len(station.topics) == len(_TYPES):
                 continue
-            try:
-                topics = self._node.get_publisher_names_and_types_by_node(name, namespace)
-                if not any('swarm_consensus/msg/SwarmStatus' in types for _, types in topics):
-                    continue
-                heard = self._node.get_subscriber_names_and_types_by_node(name, namespace)
-            except NodeNameNonExistentError:
-                continue  # gone since
+            topics = topics_of(self._node, name, namespace)
+            if not topics:
+                continue
             if station is None:
                 station = _Station(namespace)
                 with self._lock:
                     self._stations[f'{namespace}:{name}'] = station
-            # What it believes it is told by others of its robot, so it subscribes.
-            topics += [each for each in heard if 'swarm_consensus/msg/Belief' in each[1]]
-            for topic, types in topics:
-                for kind in _TYPES.keys() & {*types}:
-                    if topic not in station.topics:
-                        station.topics.add(topic)
-                        self._subscribe(station, topic, _TYPES[kind])
+            for topic, kind in topics.items():
+                if kind in _TYPES and topic not in station.topics:
+                    station.topics.add(topic)
+                    self._subscribe(station, topic, _TYPES[kind])
 
     def _subscribe(self, station: _Station, topic: str, kind: Any) -> None:
         receive: Callable[[Any], None] = {

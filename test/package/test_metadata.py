@@ -23,6 +23,7 @@ INTERFACES = ('msg', 'srv', 'action')
 # Where the name that is imported is not the name on PyPI.
 DISTRIBUTION_OF = {
     'PIL': 'pillow',
+    'mcap_ros2': 'mcap-ros2-support',
     'nacl': 'pynacl',
     'sklearn': 'scikit-learn',
     'yaml': 'pyyaml',
