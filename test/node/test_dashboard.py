@@ -174,6 +174,14 @@ def test_a_person_proposes_and_hands_over_and_reads_the_decision_just_made(
         # What the robots themselves say about it.
         assert probe.wait_for_decision('goal')['robot_3'].choice == 'dock'
 
+        def believed() -> bool:
+            for robot in swarm.names:
+                probe.believe(robot, 'fox', probability=0.7)
+            return page.locator('#subjects [data-subject=animal] meter').count() == 5
+
+        probe.wait_for(believed)
+        assert keep_screenshot(page, 'dashboard').stat().st_size > 10_000
+
         # Names that others choose are text, whatever they look like.
         page.fill('#subject', EVIL)
         page.fill('#choice', EVIL)
@@ -182,12 +190,6 @@ def test_a_person_proposes_and_hands_over_and_reads_the_decision_just_made(
         page.wait_for_selector(f'#decisions td:text-is("{EVIL}")')
         assert page.locator('img').count() == 0
 
-        def believed() -> bool:
-            for robot in swarm.names:
-                probe.believe(robot, 'fox', probability=0.7)
-            return page.locator('#subjects [data-subject=animal] meter').count() == 5
-
-        probe.wait_for(believed)
         target = next(robot for robot in swarm.names if robot != leader)
         page.select_option('#target', target)
         page.click('#hand_over')
@@ -196,7 +198,7 @@ def test_a_person_proposes_and_hands_over_and_reads_the_decision_just_made(
         swarm.kill([target])
         page.wait_for_selector(f'#graph g.robot.unheard[data-robot={target}]')
         page.wait_for_selector(f'#network:text-is("out of reach: {target}")')
-        assert keep_screenshot(page, 'dashboard').stat().st_size > 10_000
+        keep_screenshot(page, 'dashboard_after_a_kill')
         # Where the server is gone the page says that what it shows is old.
         served.process.interrupt()
         page.wait_for_selector('#connection.lost')

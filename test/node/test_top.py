@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 import os
+import pty
+import signal
 import subprocess
 import sys
 import time
@@ -113,3 +115,34 @@ def test_the_command_prints_what_there_is(swarm, probe):
 def test_where_nobody_is_it_says_so_and_a_senseless_period_is_refused(ros_environment):
     assert top() == (1, '', 'no robot is heard\n')
     assert top('--period', '0') == (2, '', '--period is 0 s, give 0.05 to 60\n')
+
+
+def test_in_a_terminal_it_goes_on_until_it_is_told_to_end(swarm, probe):
+    leader = probe.leader()
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, 'TERM': 'xterm', 'COLUMNS': '150', 'LINES': '60'}
+    command = [sys.executable, '-m', 'swarm_consensus.cli.main', 'top', '--period', '0.1']
+    with subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment
+    ) as process:
+        os.close(theirs)
+        seen = b''
+        try:
+            deadline = time.monotonic() + WAIT_S
+            while f'{leader} leads'.encode() not in seen or b'3 of 3 robots heard' not in seen:
+                assert time.monotonic() < deadline, seen
+                seen += os.read(ours, 65_536)
+            process.send_signal(signal.SIGINT)
+            while True:
+                try:
+                    # What it still prints must not block it.
+                    if not os.read(ours, 65_536):
+                        break
+                except OSError:
+                    break  # Linux says so that nobody has the other end any more
+            assert process.wait(WAIT_S) == 130
+        finally:
+            process.kill()
+            os.close(ours)
+    # It has a screen of its own, and gives the old one back.
+    assert b'\x1b[?1049h' in seen
