@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+import subprocess
+import sys
 
 import pytest
 
@@ -39,3 +41,16 @@ def test_files_that_are_no_recordings(tmp_path: Path, capsys: pytest.CaptureFixt
     assert main(['replay', str(file), str(tmp_path / 'none')]) == 2
     error = capsys.readouterr().err
     assert f'{file}: no recording' in error and 'none' in error
+
+
+def test_a_replay_needs_no_ros(tmp_path: Path) -> None:
+    """Up to the file, which is none."""
+    code = (
+        'import sys\n'
+        'for name in ("rclpy", "builtin_interfaces", "swarm_consensus.msg"):\n'
+        '    sys.modules[name] = None\n'
+        'from swarm_consensus.cli.main import main\n'
+        f'sys.exit(main(["replay", {str(tmp_path / "none")!r}]))'
+    )
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and 'No such file' in done.stderr, done.stderr
