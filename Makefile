@@ -38,7 +38,7 @@ SET_UP = python=$$(sh build_support/find_python.sh) && \
 help:  ## this list
 	@echo 'make <target> [ROS=jazzy] [PYTHON=/path/to/python3]'
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)$$/  \1|\2/p' Makefile | \
-		while IFS='|' read -r name text; do printf '%-10s %s\n' "$$name" "$$text"; done
+		while IFS='|' read -r name text; do printf '%-13s %s\n' "$$name" "$$text"; done
 
 demo:  ## five robots read road signs together; the leader is killed half-way
 	@$(SET_UP) demo
