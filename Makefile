@@ -52,11 +52,11 @@ demo-search:  ## five robots with cameras search four rooms in a simulation, in 
 TESTS ?= $(if $(filter kilted,$(ROS)),test,$(wildcard test/node test/launch test/package))
 PYTEST_ARGS ?=
 # What starts no robots shares the cores. Robots mostly wait, so two files of their tests run side by
-# side, but for those that measure.
+# side, but for those that measure or start many robots.
 ifeq ($(TESTS),test)
 RUNS := '-n auto --dist loadgroup test/package test/unit test/simulation' \
-	'-n 2 --dist loadfile -m not(measured) test/node test/launch' \
-	'-m measured test/node'
+	'-n 2 --dist loadfile -m not(alone) test/node test/launch' \
+	'-m alone test/node'
 else
 RUNS := '$(TESTS)'
 endif

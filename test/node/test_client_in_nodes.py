@@ -76,7 +76,7 @@ def home(request: pytest.FixtureRequest, swarm: SwarmProcesses) -> Iterator[Home
 
 def test_a_node_spins_until_its_futures_are_done(home: Home) -> None:
     client = SwarmClient(home.node)
-    proposed = client.propose('spun', 'yes')
+    proposed = client.propose('spun', 'yes', timeout=LIMIT)
     home.turn(proposed.done)
     read, status = client.read('spun'), client.status()
     home.turn(lambda: read.done() and status.done())
@@ -94,9 +94,9 @@ def test_a_callback_awaits_the_swarm_without_blocking_its_own_node(home: Home) -
     async def act() -> None:
         # In the node's default group, as users write it.
         timer.cancel()
-        results.append(await client.propose('awaited', 'yes'))
-        results.append(await client.read('awaited'))
-        results.append(await client.decide('awaited'))
+        results.append(await client.propose('awaited', 'yes', timeout=LIMIT))
+        results.append(await client.read('awaited', timeout=LIMIT))
+        results.append(await client.decide('awaited', timeout=LIMIT))
 
     timer = home.node.create_timer(0.01, act)
     home.turn(lambda: len(results) == 3)
@@ -110,17 +110,17 @@ def test_callbacks_get_decisions_plain_and_as_coroutines(home: Home) -> None:
     awaited: list[Decision] = []
 
     async def follow(decision: Decision) -> None:
-        awaited.append(await client.propose(f'followed/{decision.choice}', 'done'))
+        awaited.append(await client.propose(f'followed/{decision.choice}', 'done', timeout=LIMIT))
 
     subject = f'call_{home.kind}'
     watch = client.on_decision(subject, plain.append)
     client.on_decision(subject, follow)
     home.turn(lambda: home.node.count_publishers('/robot_1/decision') > 0)
-    made = client.propose(subject, 'first')
+    made = client.propose(subject, 'first', timeout=LIMIT)
     home.turn(lambda: plain and awaited)
     assert plain[0].index == made.result().index and awaited[0].answered
     watch.close()
-    made = client.propose(subject, 'second')
+    made = client.propose(subject, 'second', timeout=LIMIT)
     home.turn(lambda: len(awaited) == 2)
     assert [decision.choice for decision in plain] == ['first']
     client.close()
@@ -142,7 +142,7 @@ def test_a_coroutine_iterates_over_decisions_and_status(home: Home) -> None:
 
     task = home.executor.create_task(iterate)
     for choice in ('one', 'two'):
-        home.turn(client.propose(subject, choice).done)
+        home.turn(client.propose(subject, choice, timeout=LIMIT).done)
     home.turn(task.done)
     assert seen == ['one', 'two', 'robot_1']
     client.close()
@@ -150,7 +150,7 @@ def test_a_coroutine_iterates_over_decisions_and_status(home: Home) -> None:
 
 def test_a_node_asks_another_robot_and_hears_who_is_there(home: Home) -> None:
     other = SwarmClient(home.node, robot='robot_2')
-    asked = other.propose('from afar', 'yes')
+    asked = other.propose('from afar', 'yes', timeout=LIMIT)
     home.turn(asked.done)
     assert asked.result().proposer == 'robot_2'
     nobody = SwarmClient(home.node, robot='nobody', discovery_timeout=0.5)
@@ -165,9 +165,9 @@ def test_a_node_asks_another_robot_and_hears_who_is_there(home: Home) -> None:
 def test_a_cancelled_future_stays_cancelled(home: Home) -> None:
     client = SwarmClient(home.node)
     waiting = client.decide('nothing at all', timeout=20.0)
-    home.turn(client.propose('meanwhile', 'yes').done)
+    home.turn(client.propose('meanwhile', 'yes', timeout=LIMIT).done)
     waiting.cancel()
-    home.turn(client.propose('afterwards', 'yes').done)
+    home.turn(client.propose('afterwards', 'yes', timeout=LIMIT).done)
     assert waiting.cancelled()
     client.close()
 

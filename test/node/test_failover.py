@@ -45,6 +45,7 @@ def describe(load: ProposalLoad) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.timeout(600)
 def test_killed_leaders_lose_and_double_nothing(swarm, probe, figure):
     load = ProposalLoad(probe, swarm.names, PERIOD_S)
@@ -60,6 +61,7 @@ def test_killed_leaders_lose_and_double_nothing(swarm, probe, figure):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_five_robots_killed_at_once_again_and_again_lose_and_double_nothing(swarm, probe, figure):
     load = ProposalLoad(probe, swarm.names, PERIOD_S)
     downtimes = []

@@ -33,7 +33,7 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
-@pytest.mark.measured
+@pytest.mark.alone
 def test_an_idle_robot_wakes_for_its_peers_and_little_else(processes):
     robots = RobotProcesses(processes, 3)
     robots.start_all()

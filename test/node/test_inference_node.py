@@ -481,7 +481,7 @@ def test_a_signal_ends_it_cleanly_under_load(processes, probe, model, number):
     assert 'Traceback' not in node.output
 
 
-@pytest.mark.measured
+@pytest.mark.alone
 def test_an_idle_node_sleeps(processes, model):
     node = start(processes, model=str(model))
     node.wait_for_output(READY)

@@ -12,6 +12,7 @@ from swarm_testing.namespaces import NamespacesUnavailable
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_proposals_commit_soon_under_loss_and_delay(processes, figure):
     with ExitStack() as stack:
         try:

@@ -154,7 +154,7 @@ def test_a_bug_in_a_callback_ends_the_process_with_its_traceback(start):
     assert 'in tick' in node.output
 
 
-@pytest.mark.measured
+@pytest.mark.alone
 def test_it_sleeps_while_it_has_nothing_to_do(start):
     node = start()
     node.wait_for_output(ACTIVE)

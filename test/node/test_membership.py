@@ -17,6 +17,8 @@ from swarm_consensus.msg import MemberEvent, PeerStatus
 from swarm_consensus.transport.dealing import deal
 from swarm_consensus.transport.key_files import write_keys
 
+pytestmark = pytest.mark.alone
+
 COUNT = 6
 GUEST = 'scout'
 FUSED = {

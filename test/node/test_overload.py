@@ -18,7 +18,7 @@ SLACK_S = 0.01
 
 
 @pytest.mark.slow
-@pytest.mark.measured
+@pytest.mark.alone
 @pytest.mark.timeout(300)
 def test_elections_and_the_log_are_as_fast_as_idle_and_all_is_accounted_for(
     processes, tmp_path, figure

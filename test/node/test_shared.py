@@ -176,6 +176,7 @@ def fleet(processes) -> Iterator[Fleet]:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_six_robots_cut_in_halves_write_on_and_agree_two_seconds_after_the_heal(fleet):
     """Nothing is lost of what either half wrote while it was cut off for 20 s."""
     fleet.wait_until_ready(fleet.names)
