@@ -28,8 +28,8 @@ class BidderConfig:
         and computes more.
     :param relay_ticks: what another robot states is passed on within so long, at random; 0: at
         once. Longer: fewer robots pass on what the others have heard already.
-    :param relay_heard: who hears others pass a statement on so often does not do it too; 0: it
-        does in any case.
+    :param relay_heard: who hears others pass a statement on so often does not do it too, and
+        comparisons make up for those whom nobody else reaches; 0: it does in any case.
     :param compare_ticks: time between two comparisons of what is known, which make up for lost
         messages; 0: none.
     :param patience_ticks: a task that takes several robots and has not found them within so long
