@@ -34,15 +34,9 @@ def test_decisions_beliefs_statuses_and_frames_are_in_the_file(processes, tmp_pa
         probe.wait_until_ready()
         recorder = processes.start(command, 'record')
         recorder.wait_for_output('recording into')
-        beliefs = probe.node.count_subscribers
-
-        def heard() -> bool:
-            # The robot itself, and who records.
-            return all(beliefs(f'/{robot}/belief') == 2 for robot in swarm.names)
-
-        probe.wait_for(heard)
         for robot in swarm.names:
-            probe.believe(robot, 'dog', probability=0.8)
+            # The robot itself listens, and who records.
+            probe.keep_believing(robot, 'dog', listeners=2, probability=0.8)
         probe.wait_for_decision('animal')
         probe.proposed(probe.propose('robot_2', 'goal', 'dock'))
         probe.wait_for_decision('goal')

@@ -14,7 +14,7 @@ STEP = 0.01
 
 def believe(probe: SwarmProbe, robot: str, subject: str, label: str, probability: float) -> None:
     """Give a robot evidence."""
-    probe.believe(robot, label, subject, labels=WEATHER, probability=probability)
+    probe.keep_believing(robot, label, subject=subject, labels=WEATHER, probability=probability)
 
 
 def wait_until_fused(

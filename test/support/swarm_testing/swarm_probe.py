@@ -208,6 +208,23 @@ class SwarmProbe(NodeProbe):
         message.sequence = self._sequence
         self._beliefs[robot].publish(message)
 
+    def keep_believing(
+        self, robot: str, choice: str, listeners: int = 1, repeats: int = 4, **more: Any
+    ) -> None:
+        """
+        Publish a belief as a sensor would that goes on looking.
+
+        Beliefs are best effort, and who is known to listen may hear the next one only.
+
+        :param listeners: how many there are to be.
+        :param more: as for `believe`.
+        """
+        publisher = self._beliefs[robot]
+        self.wait_for(lambda: publisher.get_subscription_count() >= listeners)
+        for _ in range(repeats):
+            self.believe(robot, choice, **more)
+            self.turn(0.2)
+
     def published(self, robot: str, subject: str, status: int = DECIDED) -> list[Any]:
         """Return what a robot published on `decision` about a subject, with one status."""
         return [d for d in self.decisions[robot] if (d.subject, d.status) == (subject, status)]
