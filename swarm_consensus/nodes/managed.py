@@ -19,6 +19,10 @@ SUCCESS = TransitionCallbackReturn.SUCCESS
 FAILURE = TransitionCallbackReturn.FAILURE
 ERROR = TransitionCallbackReturn.ERROR
 
+# Fast DDS gives up a publication when its writer is busy with others for 100 ms, as it may be where
+# a machine has too much to do and robots come and go. A second of that is no passing thing.
+PUBLISH_TRIES = 10
+
 # Exit code of a process that a restart would not help: something must be changed first.
 EXIT_CONFIGURATION = 2
 
@@ -34,6 +38,25 @@ class StartError(Exception):
     def __init__(self, text: str, *, lasting: bool = False) -> None:
         super().__init__(text)
         self.lasting = lasting
+
+
+def insist(publish: Callable[[Any], object]) -> Callable[[Any], None]:
+    """
+    Return what publishes again where the middleware has given up.
+
+    :param publish: raises RCLError where it has.
+    """
+
+    def insisting(message: Any) -> None:
+        for _ in range(PUBLISH_TRIES - 1):
+            try:
+                publish(message)
+                return
+            except rclpy_implementation.RCLError:
+                continue
+        publish(message)
+
+    return insisting
 
 
 class ManagedNode(LifecycleNode):
@@ -53,6 +76,18 @@ class ManagedNode(LifecycleNode):
         self._lasting = False
         self.exit_code = 0
         self._finalized: Callable[[], object] = lambda: None
+
+    def create_publisher(self, *arguments: Any, **options: Any) -> Any:
+        """Create a publisher that insists."""
+        publisher = super().create_publisher(*arguments, **options)
+        publisher.publish = insist(publisher.publish)
+        return publisher
+
+    def create_lifecycle_publisher(self, *arguments: Any, **options: Any) -> Any:
+        """Create a publisher that insists, while the node is active."""
+        publisher = super().create_lifecycle_publisher(*arguments, **options)
+        publisher.publish = insist(publisher.publish)
+        return publisher
 
     def configure(self) -> None:
         """Check everything and create entities; raise StartError if it cannot be."""
