@@ -13,7 +13,7 @@ import tempfile
 from types import TracebackType
 
 from swarm_consensus.composition.domains import reserve_domain_id
-from swarm_consensus.composition.middleware import environment, files
+from swarm_consensus.composition.middleware import FASTDDS_PROFILES, environment, files
 from swarm_consensus.composition.swarm import Network
 
 
@@ -31,7 +31,7 @@ def loopback(hears_itself: bool = False) -> Iterator[Path]:
     ):
         folder = Path(name)
         network = Network(domain, 'localhost', (), '', 'default', 'default')
-        for variable in ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE'):
+        for variable in FASTDDS_PROFILES:
             os.environ.pop(variable, None)
         for variable, text in files(network, hears_itself).items():
             profile = folder / f'{variable.lower()}.xml'

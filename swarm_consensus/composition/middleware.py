@@ -19,7 +19,7 @@ _RANGES = {
 _LOOPBACK = '127.0.0.1'
 # Fast DDS 3 (Kilted and later) and Fast DDS 2 (Jazzy) look for their profiles under these. Version
 # 3 still loads what stands under the old name too, and complains of everything that comes twice.
-_FASTDDS_PROFILES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+FASTDDS_PROFILES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
 # What Fast DDS 3 and 2 read in the working directory, without being told.
 _FASTDDS_DEFAULTS = ('DEFAULT_FASTDDS_PROFILES.xml', 'DEFAULT_FASTRTPS_PROFILES.xml')
 _KILTED_RCLPY = 9  # major version
@@ -73,7 +73,7 @@ def _interface(network: Network) -> str:
 
 
 def _user_has_profile() -> bool:
-    return any(os.environ.get(name) for name in _FASTDDS_PROFILES) or any(
+    return any(os.environ.get(name) for name in FASTDDS_PROFILES) or any(
         Path(name).exists() for name in _FASTDDS_DEFAULTS
     )
 
@@ -83,8 +83,8 @@ def _profile_variables() -> tuple[str, ...]:
     try:
         major = int(version('rclpy').partition('.')[0])
     except PackageNotFoundError:
-        return _FASTDDS_PROFILES
-    return _FASTDDS_PROFILES[:1] if major >= _KILTED_RCLPY else _FASTDDS_PROFILES[1:]
+        return FASTDDS_PROFILES
+    return FASTDDS_PROFILES[:1] if major >= _KILTED_RCLPY else FASTDDS_PROFILES[1:]
 
 
 def crowded(network: Network, nodes: int) -> str:

@@ -51,8 +51,8 @@ def loopback_variables(domain_id: int, folder: Path) -> dict[str, str]:
 
 
 # What a user may have set, and would change how the tests' processes find each other.
-UNWANTED = ('ROS_STATIC_PEERS', 'ROS_LOCALHOST_ONLY', 'FASTRTPS_DEFAULT_PROFILES_FILE',
-            'FASTDDS_DEFAULT_PROFILES_FILE', 'ROS_DISCOVERY_SERVER', 'ROS_NAMESPACE')  # fmt: skip
+UNWANTED = ('ROS_STATIC_PEERS', 'ROS_LOCALHOST_ONLY', *middleware.FASTDDS_PROFILES,
+            'ROS_DISCOVERY_SERVER', 'ROS_NAMESPACE')  # fmt: skip
 
 
 def process_environment(

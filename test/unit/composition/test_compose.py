@@ -264,7 +264,7 @@ IGNORED = 'fastdds.ignore_local_endpoints'
 
 
 def without_a_profile_of_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE'):
+    for name in middleware.FASTDDS_PROFILES:
         monkeypatch.delenv(name, raising=False)
 
 
