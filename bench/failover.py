@@ -24,7 +24,7 @@ def rows() -> list[dict[str, Any]]:
         from swarm_testing.robot_processes import RobotProcesses
         from swarm_testing.swarm_probe import SwarmProbe
 
-        swarm = RobotProcesses(processes, 5, PARAMETERS)
+        swarm = RobotProcesses(processes, 5, PARAMETERS, steady=False)
         swarm.start_all()
         with SwarmProbe(swarm.names) as probe:
             probe.wait_until_ready()

@@ -4,26 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from swarm_testing.log_checks import check_logs
 from swarm_testing.proposal_load import ProposalLoad
-from swarm_testing.robot_processes import SWARM, RobotProcesses
-from swarm_testing.swarm_probe import DECIDED, READY_S, SwarmProbe
-
-
-@pytest.fixture
-def swarm(processes):
-    """Three robots."""
-    robots = RobotProcesses(processes, 3)
-    robots.start_all()
-    return robots
-
-
-@pytest.fixture
-def probe(swarm):
-    with SwarmProbe(swarm.names) as it:
-        it.wait_until_ready()
-        yield it
+from swarm_testing.robot_processes import SWARM
+from swarm_testing.swarm_probe import DECIDED, READY_S
 
 
 def test_nothing_acknowledged_is_lost_or_doubled_when_the_leader_is_killed(swarm, probe):

@@ -20,7 +20,6 @@ from swarm_testing.fleet import beyond_loopback
 from swarm_testing.namespaces import Namespaces, NamespacesUnavailable
 from swarm_testing.processes import Process, ProcessGroup
 from swarm_testing.robot_processes import RobotProcesses
-from swarm_testing.swarm_probe import SwarmProbe
 
 # Generous: the machine may be busy.
 WAIT_S = 60.0
@@ -41,21 +40,6 @@ class Served:
     @property
     def headers(self) -> dict[str, str]:
         return {'Authorization': f'Bearer {self.token}'}
-
-
-@pytest.fixture
-def swarm(processes):
-    """Three robots."""
-    robots = RobotProcesses(processes, 3)
-    robots.start_all()
-    return robots
-
-
-@pytest.fixture
-def probe(swarm):
-    with SwarmProbe(swarm.names) as it:
-        it.wait_until_ready()
-        yield it
 
 
 async def until(viewer: Any, wanted: Callable[[dict[str, Any]], object]) -> dict[str, Any]:

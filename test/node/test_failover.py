@@ -25,7 +25,7 @@ ROUNDS = 4
 
 @pytest.fixture
 def swarm(processes):
-    robots = RobotProcesses(processes, 5, PARAMETERS)
+    robots = RobotProcesses(processes, 5, PARAMETERS, steady=False)
     robots.start_all()
     return robots
 

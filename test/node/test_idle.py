@@ -35,7 +35,7 @@ def cpu_seconds(pid: int) -> float:
 
 @pytest.mark.alone
 def test_an_idle_robot_wakes_for_its_peers_and_little_else(processes):
-    robots = RobotProcesses(processes, 3)
+    robots = RobotProcesses(processes, 3, steady=False)
     robots.start_all()
     with SwarmProbe(robots.names) as probe:
         probe.wait_until_ready()

@@ -6,9 +6,7 @@ import asyncio
 import io
 import sys
 
-import pytest
 from swarm_testing.robot_processes import RobotProcesses
-from swarm_testing.swarm_probe import SwarmProbe
 
 from swarm_consensus.cli.main import main
 from swarm_consensus.client import (
@@ -22,21 +20,6 @@ from swarm_consensus.srv import KeyValue
 PUT, DELETED, EXPIRED = KeyEventKind.PUT, KeyEventKind.DELETED, KeyEventKind.EXPIRED
 # Generous: the machine may be busy.
 WAIT_S = 20.0
-
-
-@pytest.fixture
-def swarm(processes):
-    """Three robots."""
-    robots = RobotProcesses(processes, 3)
-    robots.start_all()
-    return robots
-
-
-@pytest.fixture
-def probe(swarm):
-    with SwarmProbe(swarm.names) as it:
-        it.wait_until_ready()
-        yield it
 
 
 async def taken(events, count):

@@ -12,7 +12,6 @@ from swarm_testing import shared_checks
 from swarm_testing.fleet import Fleet, beyond_loopback
 from swarm_testing.namespaces import Namespaces, NamespacesUnavailable
 from swarm_testing.robot_processes import RobotProcesses
-from swarm_testing.swarm_probe import SwarmProbe
 
 from swarm_consensus.cli.main import main
 from swarm_consensus.client import SharedEvent, SharedItem, SharedKind, Status, SwarmClient
@@ -23,21 +22,6 @@ WAIT_S = 20.0
 CUT_S = 20.0
 # From the heal on; the bridge, DDS and the swarm have to find each other again first.
 AGREE_S = 2.0
-
-
-@pytest.fixture
-def swarm(processes):
-    """Three robots."""
-    robots = RobotProcesses(processes, 3)
-    robots.start_all()
-    return robots
-
-
-@pytest.fixture
-def probe(swarm):
-    with SwarmProbe(swarm.names) as it:
-        it.wait_until_ready()
-        yield it
 
 
 async def until(condition) -> None:

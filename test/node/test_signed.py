@@ -104,15 +104,17 @@ def test_a_robot_comes_back_while_its_frames_are_forged(processes, repository, k
     robots.start_all()
     with SwarmProbe(robots.names) as probe:
         probe.wait_until_ready()
-        forger = start_forger(processes, repository, keys, 12)
+        forger = start_forger(processes, repository, keys, 30)
         forger.wait_for_output('spraying')
         robots.kill(['robot_2'])
         before = probe.statuses['robot_2'].incarnation
         robots.start('robot_2')
         probe.wait_for(lambda: probe.statuses['robot_2'].incarnation > before)
         decides(probe, robots, 1)
+        # It was told of the forger's frames, and they go on.
+        probe.wait_for(lambda: probe.statuses['robot_2'].frames.forged > 0)
         assert 'sprayed' not in forger.output, 'the forger was done before the robot was back'
-        assert probe.statuses['robot_2'].frames.forged > 0
+        decides(probe, robots, 2)
         assert robots.running == robots.names
         check_sums(probe)
 

@@ -13,14 +13,6 @@ from swarm_consensus.transport.hashes import swarm_hash
 
 
 @pytest.fixture
-def swarm(processes):
-    """Three robots."""
-    robots = RobotProcesses(processes, 3)
-    robots.start_all()
-    return robots
-
-
-@pytest.fixture
 def probe(swarm):
     with SwarmProbe(swarm.names) as it:
         yield it

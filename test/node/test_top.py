@@ -11,31 +11,12 @@ import subprocess
 import sys
 import time
 
-import pytest
-from swarm_testing.robot_processes import RobotProcesses
-from swarm_testing.swarm_probe import SwarmProbe
-
 from swarm_consensus.client import SwarmClient
 from swarm_consensus.live.listener import Listener
 from swarm_consensus.views.values import Snapshot
 
 # Generous: the machine may be busy.
 WAIT_S = 30.0
-
-
-@pytest.fixture
-def swarm(processes):
-    """Three robots."""
-    robots = RobotProcesses(processes, 3)
-    robots.start_all()
-    return robots
-
-
-@pytest.fixture
-def probe(swarm):
-    with SwarmProbe(swarm.names) as it:
-        it.wait_until_ready()
-        yield it
 
 
 def until(listener: Listener, wanted: Callable[[Snapshot], object]) -> Snapshot:

@@ -43,7 +43,7 @@ def lossy_fleet(processes: ProcessGroup) -> Iterator[Fleet]:
     with (
         beyond_loopback(processes),
         Radio(ROBOTS, LOSS, DELAY_S) as hosts,
-        Fleet(hosts, RobotProcesses(processes, ROBOTS), processes) as fleet,
+        Fleet(hosts, RobotProcesses(processes, ROBOTS, steady=False), processes) as fleet,
     ):
         yield fleet
 

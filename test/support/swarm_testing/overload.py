@@ -90,7 +90,7 @@ class Overload:
 
     def __init__(self, processes: ProcessGroup) -> None:
         self._processes = processes
-        self._robots = RobotProcesses(processes, 4, PARAMETERS)
+        self._robots = RobotProcesses(processes, 4, PARAMETERS, steady=False)
         self._voters = self._robots.names[:3]
         self._probe = SwarmProbe(self._robots.names)
         self._flood: Process | None = None
