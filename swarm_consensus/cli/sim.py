@@ -99,6 +99,7 @@ def _search(arguments: argparse.Namespace) -> int:
 def _file(arguments: argparse.Namespace) -> int:
     from swarm_consensus.composition.swarm_file import load_swarm
     from swarm_consensus.nodes.robot_settings import resized, settings_of
+    from swarm_consensus.runtime.garbage import tame_garbage_collector
     from swarm_consensus.simulation.in_process import InProcessSwarm
     from swarm_consensus.simulation.witnesses import watch
 
@@ -106,8 +107,10 @@ def _file(arguments: argparse.Namespace) -> int:
     if arguments.robots is not None:
         swarm = resized(swarm, arguments.robots)
     settings = settings_of(swarm)
+    robots = InProcessSwarm(settings, arguments.seed, loss=arguments.loss)
+    tame_garbage_collector()
     report = watch(
-        InProcessSwarm(settings, arguments.seed, loss=arguments.loss),
+        robots,
         settings[0].config.policies,
         seed=arguments.seed,
         seconds=30.0 if arguments.seconds is None else arguments.seconds,

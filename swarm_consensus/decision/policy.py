@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from swarm_consensus.decision.types import Gossip, Level
 
+# Subjects whose policy is remembered: more than are open at a time.
+FOUND_MAX = 2048
+
 
 def quorum_of(rule: str, robots: int) -> int:
     """
@@ -76,9 +79,20 @@ class Policies:
 
     def __init__(self, policies: tuple[Policy, ...]) -> None:
         self._by_name = {policy.name: policy for policy in policies}
+        # Each piece of evidence asks several times for the policy of its subject.
+        self._found: dict[str, Policy | None] = {}
 
     def find(self, subject: str) -> Policy | None:
         """Return the policy of the longest prefix of the subject that has one."""
+        try:
+            return self._found[subject]
+        except KeyError:
+            if len(self._found) >= FOUND_MAX:
+                self._found.clear()
+            found = self._found[subject] = self._search(subject)
+            return found
+
+    def _search(self, subject: str) -> Policy | None:
         name = subject
         while name:
             policy = self._by_name.get(name)

@@ -284,7 +284,7 @@ def _plausible(contribution: Contribution, labels: int) -> bool:
 
 def _fresh(current: _Round, now_ns: int) -> Mapping[str, _Held]:
     limit = current.policy.evidence_age_max_ns
-    if not limit:
+    if not limit or now_ns - current.first_ns <= limit:
         return current.held
     return {robot: held for robot, held in current.held.items() if now_ns - held.born_ns <= limit}
 

@@ -11,7 +11,6 @@ with its traceback.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-import gc
 from importlib.metadata import version
 import os
 import signal
@@ -25,6 +24,7 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.signals import SignalHandlerOptions
 
 from swarm_consensus.nodes.managed import EXIT_CONFIGURATION, ManagedNode, StartError
+from swarm_consensus.runtime.garbage import tame_garbage_collector
 
 if TYPE_CHECKING:
     from rclpy.context import Context
@@ -36,9 +36,6 @@ SPIN_PERIOD = 1.0  # s
 # How often a node that is about to end is asked whether it has finished.
 LEAVE_PERIOD = 0.05  # s
 KILTED_RCLPY = 9  # major version
-# New objects before the young ones are searched, times that before the next older ones are, and so
-# on. The first bounds the pause, about 2 ms; the oldest are next to never searched.
-GARBAGE_THRESHOLDS = (20_000, 10, 1_000)
 
 
 def make_executor(context: Context | None = None) -> Executor:
@@ -59,19 +56,6 @@ def make_executor(context: Context | None = None) -> Executor:
     from rclpy.experimental import EventsExecutor
 
     return EventsExecutor(context=context)
-
-
-def tame_garbage_collector() -> None:
-    """
-    Keep the search for reference cycles from taking more time than the work.
-
-    A log and its state are hundreds of thousands of objects that stay, and refer to each other in
-    no cycle; with Python's settings they are gone through again and again, which took half of the
-    CPU of a robot under load. What is there at the start is never looked at again.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GARBAGE_THRESHOLDS)
 
 
 def spin(executor: Executor, stop: threading.Event) -> None:

@@ -130,9 +130,13 @@ class Members:
 
     def heard(self, robot: str, incarnation: int, now_ns: int) -> bool:
         """Note a frame of a peer; returns whether the peer was gone until now."""
-        before = self._heard.get(robot)
-        self._heard[robot] = _Heard(now_ns, incarnation)
-        was_gone = before is None or now_ns - before.at_ns > self._config.peer_timeout_ns
+        heard = self._heard.get(robot)
+        if heard is None:
+            self._heard[robot] = _Heard(now_ns, incarnation)
+            self._changes += 1
+            return True
+        was_gone = now_ns - heard.at_ns > self._config.peer_timeout_ns
+        heard.at_ns, heard.incarnation = now_ns, incarnation
         if was_gone:
             self._changes += 1
         return was_gone
@@ -226,6 +230,8 @@ class Members:
         of a robot that was rebooted may still come when its next boot probes already, held up
         together by a link that was clogged: only what keeps coming is somebody.
         """
+        if not self._probes:
+            return None
         nonce, at_ns = self._probes.get(header.sender, (header.nonce, 0))
         if nonce == header.nonce or now_ns - at_ns > self._config.peer_timeout_ns:
             self._probes.pop(header.sender, None)

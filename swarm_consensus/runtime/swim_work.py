@@ -185,10 +185,11 @@ class SwimWork:
 
     def _note_heard(self, now_ns: int) -> None:
         since_ns, self._heard_until_ns = self._heard_until_ns, now_ns
-        for robot, incarnation, at_ns in self._members.heard_since(since_ns):
-            # The time that is counted has not passed there yet, so it was as much less ago.
-            ago = (now_ns - at_ns) // self._tick_ns - self._elapsed
-            self._swim.heard(robot, incarnation, ago)
+        # The time that is counted has not passed there yet, so it was as much less ago.
+        self._swim.heard_all(
+            (robot, incarnation, (now_ns - at_ns) // self._tick_ns - self._elapsed)
+            for robot, incarnation, at_ns in self._members.heard_since(since_ns)
+        )
 
     def _tell(self, event: MemberEvent, outputs: list[Output]) -> None:
         outputs.append(

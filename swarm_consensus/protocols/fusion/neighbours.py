@@ -85,6 +85,9 @@ class Neighbours:
         # Whom all that are near hear, and after how many changes this was found.
         self._common, self._common_at = 0, -1
         self._signs: dict[str, _Signs] = {}
+        # Of whom signs come, and until when that stands if nobody comes.
+        self._there: frozenset[str] = frozenset()
+        self._there_until = -1
 
     def join(self, robot: str) -> None:
         """Give a place to a robot, where it has none."""
@@ -99,6 +102,7 @@ class Neighbours:
             return
         del self.places[robot]
         self._signs.pop(robot, None)
+        self._there_until = -1
         if self._near.pop(robot, None) is not None:
             self._near_mask &= ~(1 << place)
             self.changes += 1
@@ -135,11 +139,19 @@ class Neighbours:
             self._signs[robot] = _Signs(incarnation, beat, now)
         elif (incarnation, beat) > (before.incarnation, before.beat):
             before.incarnation, before.beat, before.at = incarnation, beat, now
+        else:
+            return
+        self._is_there(robot)
 
     def touch(self, robot: str, now: int) -> None:
         """Take note that a robot has said something new, by whatever way it came."""
         if robot != self.robot:
             self._signs.setdefault(robot, _Signs(0, 0, now)).at = now
+            self._is_there(robot)
+
+    def _is_there(self, robot: str) -> None:
+        if robot not in self._there:
+            self._there_until = -1
 
     def expire(self, now: int) -> bool:
         """Forget neighbours that have been silent for too long; returns whether there were any."""
@@ -171,9 +183,13 @@ class Neighbours:
 
     def reachable(self, now: int) -> frozenset[str]:
         """Return the robots of which signs of life come, from near or far, and this one."""
-        signs = self._signs.items()
-        there = {robot for robot, each in signs if now - each.at <= self._far_ticks}
-        return frozenset(there | {self.robot})
+        if now > self._there_until:
+            # Until the first of them has been silent for too long only who comes changes it.
+            far = self._far_ticks
+            there = {robot: s.at for robot, s in self._signs.items() if now - s.at <= far}
+            self._there_until = min(there.values(), default=now) + far
+            self._there = frozenset((*there, self.robot))
+        return self._there
 
     def mask(self) -> bytes:
         """Return the robots in reach as a mask, as short as it can be."""

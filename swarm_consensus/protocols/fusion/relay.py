@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 import hashlib
 import heapq
 from random import Random
@@ -534,8 +535,9 @@ class Relay:
         return tuple((name, self._topics[name].digest) for name in names)
 
 
+@lru_cache(maxsize=4096)
 def item_hash(origin: str, version: Version) -> int:
-    """Return what an item adds to the digest of its topic; 63 bits."""
+    """Return what an item adds to the digest of its topic, and takes away in the end; 63 bits."""
     text = f'{version[0]}/{version[1]}/{origin}'.encode()
     found = hashlib.blake2b(text, digest_size=8, person=b'swarm/item/1')
     return int.from_bytes(found.digest(), 'big') & (2**63 - 1)

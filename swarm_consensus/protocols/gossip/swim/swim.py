@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
 
@@ -155,9 +156,16 @@ class Swim:
         :param incarnation: of the boot that said it.
         :param ago_ticks: when.
         """
-        if not self._left and robot != self._config.robot:
-            self._hear(robot, incarnation, self._roster.now - ago_ticks)
-            self._settle()
+        self.heard_all([(robot, incarnation, ago_ticks)])
+
+    def heard_all(self, heard: Iterable[tuple[str, int, int]]) -> None:
+        """Take note likewise of several: (robot, incarnation, ago_ticks) of each."""
+        if self._left:
+            return
+        for robot, incarnation, ago_ticks in heard:
+            if robot != self._config.robot:
+                self._hear(robot, incarnation, self._roster.now - ago_ticks)
+        self._settle()
 
     def receive(self, sender: str, incarnation: int, message: Message) -> None:
         """
