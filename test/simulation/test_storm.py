@@ -6,10 +6,12 @@ Everything comes from the seed; a failure prints the command that replays it.
 
 from __future__ import annotations
 
+from functools import lru_cache
 import os
 from pathlib import Path
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -18,22 +20,40 @@ from swarm_consensus.simulation.storm import Report, run_seed
 
 SEEDS = 300
 CHUNK = 10
+LOOKED_AT = 60
 
 
-@pytest.mark.parametrize('first', range(1, SEEDS + 1, CHUNK))
+@lru_cache
+def weathered(seed: int) -> Report | None:
+    """Run a seed, once in a process that looks at it twice; fails the test where it breaks."""
+    report, error, _ = run_seed(seed)
+    if error is not None:
+        pytest.fail(failure_text(seed, error), pytrace=False)
+    return report
+
+
+def storms() -> list[Any]:
+    """Return the first seeds of the chunks; those that are looked at twice go to one process."""
+    together = pytest.mark.xdist_group('storms')
+    return [
+        pytest.param(first, marks=[together] if first <= LOOKED_AT else [])
+        for first in range(1, SEEDS + 1, CHUNK)
+    ]
+
+
+@pytest.mark.parametrize('first', storms())
 def test_a_storm_breaks_nothing(first: int) -> None:
     for seed in range(first, first + CHUNK):
-        _, error, _ = run_seed(seed)
-        if error is not None:
-            pytest.fail(failure_text(seed, error), pytrace=False)
+        weathered(seed)
 
 
+@pytest.mark.xdist_group('storms')
 def test_storms_are_storms() -> None:
     """What the seeds draw does happen, or the invariants would hold for want of trouble."""
     reports: list[Report] = []
-    for seed in range(1, 61):
-        report, error, _ = run_seed(seed)
-        assert report is not None, error
+    for seed in range(1, LOOKED_AT + 1):
+        report = weathered(seed)
+        assert report is not None
         reports.append(report)
     outcomes: dict[str, int] = {}
     for report in reports:

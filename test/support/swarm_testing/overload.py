@@ -43,7 +43,7 @@ VALUE_BYTES = 30_000
 VALUES = 40
 PROPOSALS = 120
 PERIOD_S = 0.05
-KILLS = 7
+KILLS = 5
 # From the beginning of the load until its queues stand.
 SETTLE_S = 3.0
 
