@@ -9,7 +9,7 @@ from typing import Any
 from mcap.reader import make_reader
 from mcap_ros2.decoder import DecoderFactory
 from swarm_testing.robot_processes import RobotProcesses
-from swarm_testing.swarm_probe import SwarmProbe
+from swarm_testing.swarm_probe import READY_S, SwarmProbe
 
 
 def read(path: Any) -> dict[str, list[Any]]:
@@ -34,10 +34,14 @@ def test_decisions_beliefs_statuses_and_frames_are_in_the_file(processes, tmp_pa
         probe.wait_until_ready()
         recorder = processes.start(command, 'record')
         recorder.wait_for_output('recording into')
-        for robot in swarm.names:
-            # The robot itself listens, and who records.
-            probe.keep_believing(robot, 'dog', listeners=2, probability=0.8)
-        probe.wait_for_decision('animal')
+
+        def decided() -> bool:
+            # The robot itself listens, and who records; but the first may be lost on the way.
+            for robot in swarm.names:
+                probe.keep_believing(robot, 'dog', listeners=2, repeats=1, probability=0.8)
+            return all(probe.published(robot, 'animal') for robot in swarm.names)
+
+        probe.wait_for(decided, READY_S)
         probe.proposed(probe.propose('robot_2', 'goal', 'dock'))
         probe.wait_for_decision('goal')
         leader = probe.leader()

@@ -291,6 +291,15 @@ def test_clients_of_several_robots_live_side_by_side(swarm: SwarmProcesses) -> N
 # -- when robots fail -----------------------------------------------------------------------------
 
 
+async def answered(ask: Callable[[], Awaitable[Any]]) -> Status:
+    """Ask again where the answer was too late for the client, as it may be on a full machine."""
+    for _ in range(5):
+        answer = await ask()
+        if answer.status is not Status.UNKNOWN:
+            break
+    return answer.status
+
+
 def test_without_quorum_every_request_ends_with_that_status(own_swarm: SwarmProcesses) -> None:
     async def work(client: AsyncioSwarmClient) -> None:
         kept = await client.propose('kept', 'yes')
@@ -300,8 +309,8 @@ def test_without_quorum_every_request_ends_with_that_status(own_swarm: SwarmProc
             await asyncio.sleep(0.2)
         proposed = await client.propose('lost', 'no', timeout=1.0)
         assert proposed.status in (Status.NO_QUORUM, Status.UNKNOWN) and proposed.reason
-        assert (await client.read('kept', timeout=1.0)).status is Status.NO_QUORUM
-        assert (await client.decide('lost', timeout=1.0)).status is Status.NO_QUORUM
+        assert await answered(lambda: client.read('kept', timeout=1.0)) is Status.NO_QUORUM
+        assert await answered(lambda: client.decide('lost', timeout=1.0)) is Status.NO_QUORUM
         at_once = await client.read('kept', linearizable=False)
         assert at_once.decision.index == kept.index
         own_swarm.start(['robot_2'])

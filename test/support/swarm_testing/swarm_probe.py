@@ -24,7 +24,7 @@ from swarm_testing.robot_processes import LABELS
 DECIDED = Decision.STATUS_DECIDED
 NO_QUORUM = Decision.STATUS_NO_QUORUM
 # Robots that start at once on two cores need a few seconds to find each other.
-READY_S = 30.0
+READY_S = 60.0
 # Far more than a commit takes, so that on a busy machine the answer is still that of the swarm.
 REQUEST_S = 10.0
 
