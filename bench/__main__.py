@@ -33,6 +33,7 @@ MODULES = (
     'membership',
     'missions',
     'allocation',
+    'allocation_scenario',
 )
 OUTPUT = Path('build/bench.json')
 BUSY_SHARE = 0.5
@@ -93,8 +94,9 @@ def main() -> int:
     for name in wanted:
         print(f'measuring {name} ...', file=sys.stderr, flush=True)
         rows += importlib.import_module(f'bench.{name}').rows()
-    OUTPUT.parent.mkdir(exist_ok=True)
-    OUTPUT.write_text(json.dumps({'machine': machine(), 'rows': rows}, indent=2) + '\n')
+        # After each: it may take hours, and what is interrupted keeps what it has.
+        OUTPUT.parent.mkdir(exist_ok=True)
+        OUTPUT.write_text(json.dumps({'machine': machine(), 'rows': rows}, indent=2) + '\n')
     print(table(rows))
     print(f'\nwritten to {OUTPUT}')
     return 0

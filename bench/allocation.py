@@ -1,26 +1,22 @@
 """
-What it takes to find out who does what, and what comes of it.
+What it takes to find out who does what.
 
 CBBA with 50 robots and 300 tasks until no two robots hold the same one: CPU time, messages and
 bytes of a robot, beside a plain Python CBBA from the paper's pseudocode (bench/cbba_plain.py)
 on the same instances. Then 10, 30 and 50 robots by 100, 200 and 300 tasks: rounds and messages to
 the end. Robots hear those within 500 m of a square of 1000 m, which are hops to the others.
 
-And the standard scenario (bench/allocation_scenario.py) over 30 seeds: CBBA, sequential greedy and
-nearest-first: time and distance, medians with the middle half. Published single runs on such a
-field: CBBA 11,322 s and 21,153 m, nearest-first 13,413 s and 26,419 m.
+What comes of it on a field is bench/allocation_scenario.py.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 import math
-import multiprocessing
 from random import Random
 import time
 from typing import Any
 
-from bench.allocation_scenario import Outcome, Scenario
 from bench.cbba_plain import run_plain
 from bench.rows import percentile, row
 from swarm_consensus.protocols.allocation import (
@@ -33,9 +29,6 @@ from swarm_consensus.protocols.allocation import (
 )
 from swarm_consensus.runtime.wire import MESSAGES
 
-SEEDS = 30
-METHODS = ('cbba', 'greedy', 'nearest')
-NAMES = {'cbba': 'CBBA', 'greedy': 'sequential greedy', 'nearest': 'nearest-first'}
 ROBOTS, TASKS, BUNDLE, DISCOUNT = 50, 300, 5, 0.999
 INSTANCES = 3
 SIDE_M, REACH_M = 1000.0, 500.0
@@ -154,11 +147,6 @@ def plain(seed: int) -> tuple[float, int]:
     return sum(robot.cpu_s for robot in robots), rounds
 
 
-def scenario(seed: int, method: str) -> Outcome:
-    """Run the standard scenario."""
-    return Scenario(seed, method).run()
-
-
 def speed_rows() -> list[dict[str, Any]]:
     """Return what an allocation costs, beside the baseline."""
     ours = [allocate(seed, ROBOTS, TASKS) for seed in range(INSTANCES)]
@@ -196,32 +184,6 @@ def sweep_rows() -> list[dict[str, Any]]:
     return rows
 
 
-def scenario_rows(seeds: int) -> list[dict[str, Any]]:
-    """Return time and distance of the standard scenario for each method."""
-    wanted = [(seed, method) for seed in range(seeds) for method in METHODS]
-    with multiprocessing.get_context('spawn').Pool() as pool:
-        outcomes = dict(zip(wanted, pool.starmap(scenario, wanted), strict=True))
-    rows = []
-    medians = {}
-    for method in METHODS:
-        for what, unit in (('seconds', 's'), ('metres', 'm')):
-            values = [getattr(outcomes[seed, method], what) for seed in range(seeds)]
-            low, median, high = (percentile(values, share) for share in (25, 50, 75))
-            medians[method, what] = median
-            name = f'{NAMES[method]}, standard scenario: '
-            word = 'completion time' if what == 'seconds' else 'distance of all robots'
-            goal = medians.get(('nearest', what)) if method == 'cbba' else None
-            rows.append(row(name + word, median, unit, goal=goal))
-            rows.append(row(f'{name}{word}, middle half', high - low, unit))
-    for each in rows:
-        for word, what in (('completion time', 'seconds'), ('distance of all robots', 'metres')):
-            if each['name'] == f'{NAMES["cbba"]}, standard scenario: {word}':
-                # It must lead nearest-first in the same run.
-                each['goal'] = medians['nearest', what]
-                each['holds'] = each['value'] < each['goal']
-    return rows
-
-
 def rows() -> list[dict[str, Any]]:
     """Measure, and return the rows."""
-    return speed_rows() + sweep_rows() + scenario_rows(SEEDS)
+    return speed_rows() + sweep_rows()
