@@ -137,11 +137,11 @@ class Driver:
         while not self._stopping:
             if not self._inputs:
                 runtime.flush()
-            timeout_s = runtime.sleep_ns() * 1e-9
-            self._asleep = True
-            if not self._inputs and not self._stopping and timeout_s > 0:
-                self._inbox.wait(timeout_s)
-            self._asleep = False
+                timeout_s = runtime.sleep_ns() * 1e-9
+                self._asleep = True
+                if not self._inputs and not self._stopping and timeout_s > 0:
+                    self._inbox.wait(timeout_s)
+                self._asleep = False
             if self._stopping:
                 return
             inputs = self._take()

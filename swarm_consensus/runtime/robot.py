@@ -465,6 +465,8 @@ class RobotRuntime:
         self._shared.pass_time(passed, self._planned_ticks + self._config.heartbeat_ticks)
         self._evidence.pass_time(passed)
         self._tasks.pass_time(passed)
+        # Unless it goes to sleep now.
+        self._planned_ticks = 1
         return True
 
     def _on_tick(self, now_ns: int, outputs: list[Output]) -> None:
