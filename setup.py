@@ -187,6 +187,7 @@ setup(
         'console_scripts': [
             f'inference_node = {PACKAGE}.nodes.inference_node:main',
             f'consensus_node = {PACKAGE}.nodes.consensus_node:main',
+            f'sim_node = {PACKAGE}.sim.sim_node:main',
             f'swarm = {PACKAGE}.cli.main:main',
         ],
     },

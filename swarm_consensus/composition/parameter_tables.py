@@ -15,6 +15,7 @@ from swarm_consensus.composition.schema import (
     SUBJECT,
     TOPIC,
 )
+from swarm_consensus.composition.simulation_parameters import SIMULATION_PARAMETERS
 from swarm_consensus.composition.value_check import describe_range
 
 BEGIN = '<!-- parameters:begin -->'
@@ -41,6 +42,7 @@ def parameter_tables() -> str:
             SUBJECT.parameters,
             'The policy of `sign` also serves `sign/object_17`.',
         ),
+        _table('`sim_node`', SIMULATION_PARAMETERS, 'It needs the extra `sim`.'),
         _table('Section `network`', NETWORK.parameters),
         _table('Section `storage`', STORAGE.parameters),
         _table('Section `keys`', KEYS.parameters),

@@ -24,7 +24,8 @@ ROS = frozenset(
     {
         *('ament_index_python', 'launch', 'launch_ros', 'rclpy', 'rpyutils'),
         *('action_msgs', 'builtin_interfaces', 'diagnostic_msgs', 'geometry_msgs'),
-        *('lifecycle_msgs', 'rcl_interfaces', 'sensor_msgs', 'std_msgs', 'std_srvs'),
+        *('lifecycle_msgs', 'nav_msgs', 'rcl_interfaces', 'rosgraph_msgs', 'sensor_msgs'),
+        *('std_msgs', 'std_srvs', 'tf2_msgs'),
     }
 )
 
@@ -67,6 +68,7 @@ RULES = {
     ),
     'views': rule('protocols decision transport runtime', 'numpy rich'),
     'nodes': Rule(BELOW_NODES, None, ros=True),
+    'sim': Rule(BELOW_NODES | {'nodes', 'simulation'}, None, ros=True),
     'client': Rule(BELOW_NODES | {'nodes'}, None, ros=True),
     'live': Rule(BELOW_NODES | {'nodes', 'client', 'views'}, None, ros=True),
     'cli': Rule(None, None, ros=True),
@@ -175,6 +177,8 @@ def test_a_room_imports_only_what_the_design_lets_it(room: str) -> None:
         ('composition', 'import swarm_consensus.runtime.config'),
         ('views', 'from swarm_consensus.client import TaskState'),
         ('live', 'from swarm_consensus.simulation import world'),
+        ('simulation', 'from swarm_consensus.sim import world'),
+        ('nodes', 'from swarm_consensus.sim import sim_node'),
     ],
 )
 def test_the_check_sees_an_import_that_is_not_allowed(room: str, line: str) -> None:

@@ -7,6 +7,7 @@ origin in the lower left corner.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 import math
 from random import Random
@@ -20,6 +21,8 @@ WALL_M = 0.1
 # Objects stand so far from each other and from walls, or no robot could get between.
 APART_M, FROM_WALL_M = 1.3, 0.7
 START_APART_M, START_FROM_WALL_M = 0.7, 0.5
+# The circle that a robot turns in, with some air.
+ROBOT_M = 0.2
 TRIES_MAX = 10_000
 OBJECTS_MAX, ROBOTS_MAX = 12, 20
 
@@ -96,11 +99,17 @@ def rooms() -> tuple[Wall, ...]:
     )
 
 
-def draw(seed: int, robots: tuple[str, ...], objects: int) -> Arena:
+def draw(
+    seed: int,
+    robots: tuple[str, ...],
+    objects: int,
+    starts: Sequence[tuple[float, float, float]] = (),
+) -> Arena:
     """
     Draw where things are.
 
-    :raises ValueError: more robots or objects than there is room for.
+    :param starts: where the robots begin, x, y in m and yaw in rad of each; (): that is drawn, too.
+    :raises ValueError: more robots or objects than there is room for, or a start where none is.
     """
     if not 1 <= len(robots) <= ROBOTS_MAX:
         raise ValueError(f'the area takes 1 to {ROBOTS_MAX} robots, not {len(robots)}')
@@ -108,7 +117,7 @@ def draw(seed: int, robots: tuple[str, ...], objects: int) -> Arena:
         raise ValueError(f'the area takes 1 to {OBJECTS_MAX} objects, not {objects}')
     random = Random(f'{seed}/arena')
     empty = Arena(rooms(), (), {})
-    places: list[tuple[float, float]] = []
+    places = _checked(empty, robots, starts)
     things = []
     for number in range(objects):
         x_m, y_m = _place(random, empty, places, APART_M, FROM_WALL_M)
@@ -117,12 +126,38 @@ def draw(seed: int, robots: tuple[str, ...], objects: int) -> Arena:
         label = LABELS[number % len(LABELS)]
         color = (random.random(), random.random(), random.random())
         things.append(Thing(label, x_m, y_m, random.uniform(-math.pi, math.pi), color))
-    starts = {}
+    if starts:
+        return Arena(empty.walls, tuple(things), dict(zip(robots, starts, strict=True)))
+    drawn = {}
     for robot in robots:
         x_m, y_m = _place(random, empty, places, START_APART_M, START_FROM_WALL_M)
         places.append((x_m, y_m))
-        starts[robot] = (x_m, y_m, random.uniform(-math.pi, math.pi))
-    return Arena(empty.walls, tuple(things), starts)
+        drawn[robot] = (x_m, y_m, random.uniform(-math.pi, math.pi))
+    return Arena(empty.walls, tuple(things), drawn)
+
+
+def _checked(
+    arena: Arena, robots: tuple[str, ...], starts: Sequence[tuple[float, float, float]]
+) -> list[tuple[float, float]]:
+    """Return where robots begin, if they can."""
+    if not starts:
+        return []
+    if len(starts) != len(robots):
+        raise ValueError(f'there are {len(robots)} robots, and {len(starts)} starts')
+    places: list[tuple[float, float]] = []
+    for robot, (x_m, y_m, _) in zip(robots, starts, strict=True):
+        if not (0.0 < x_m < WIDTH_M and 0.0 < y_m < HEIGHT_M):
+            raise ValueError(
+                f'{robot} begins at {x_m:g}, {y_m:g}, outside the area of '
+                f'{WIDTH_M:g} m x {HEIGHT_M:g} m'
+            )
+        if arena.wall_distance(np.asarray([(x_m, y_m)]))[0] < ROBOT_M:
+            raise ValueError(f'{robot} begins at {x_m:g}, {y_m:g}, within {ROBOT_M:g} m of a wall')
+        for other, place in zip(robots, places, strict=False):
+            if math.dist(place, (x_m, y_m)) < 2 * ROBOT_M:
+                raise ValueError(f'{robot} begins within {2 * ROBOT_M:g} m of {other}')
+        places.append((x_m, y_m))
+    return places
 
 
 def _place(

@@ -30,23 +30,29 @@ LIDAR_RANGE_M = 5.0
 SPEED_MPS_MAX, TURN_RADPS_MAX = 0.6, 2.5
 
 
-def _load() -> Any:
-    """Import MuJoCo, which looks at its import for how to render."""
-    os.environ.setdefault('MUJOCO_GL', 'egl')
+def _load(*, render: bool = True) -> Any:
+    """Import MuJoCo, which looks at its import for how to render, and then only."""
+    os.environ.setdefault('MUJOCO_GL', 'egl' if render else 'disable')
     import mujoco
 
     return mujoco
 
 
 @functools.cache
-def missing() -> str:
-    """Return why nothing can be simulated and rendered here; '' if it can."""
+def missing(*, render: bool = True) -> str:
+    """
+    Return why nothing can be simulated here; '' if it can.
+
+    :param render: and what is needed for pictures as well.
+    """
     try:
-        mujoco = _load()
+        mujoco = _load(render=render)
     except ImportError as error:
         return f"{error.name or error} is missing; install the extra: pip install '.[sim]'"
     except (AttributeError, RuntimeError) as error:
         return _no_graphics(error)
+    if not render:
+        return ''
     try:
         mujoco.GLContext(8, 8).free()
     except (ImportError, AttributeError, RuntimeError) as error:
@@ -89,6 +95,13 @@ class Physics:
         self._steps = 0
         self._bodies = {name: int(self.model.body(name).id) for name in arena.starts}
         self._joints = {name: int(self.model.joint(name).qposadr[0]) for name in arena.starts}
+        self._axles = {
+            name: (
+                int(self.model.joint(f'{name}/left').qposadr[0]),
+                int(self.model.joint(f'{name}/right').qposadr[0]),
+            )
+            for name in arena.starts
+        }
         self._motors = {
             name: (
                 int(self.model.actuator(f'{name}/left').id),
@@ -136,6 +149,11 @@ class Physics:
         x, y, _, w, i, j, k = self.data.qpos[self._joints[robot] : self._joints[robot] + 7]
         yaw = math.atan2(2.0 * (w * k + i * j), 1.0 - 2.0 * (j * j + k * k))
         return float(x), float(y), yaw
+
+    def wheels(self, robot: str) -> tuple[float, float]:
+        """Return how far the left and the right wheel of a robot have turned, in rad."""
+        left, right = self._axles[robot]
+        return float(self.data.qpos[left]), float(self.data.qpos[right])
 
     def place(self, robot: str, x_m: float, y_m: float, yaw: float) -> None:
         """Put a robot somewhere, at rest."""

@@ -20,6 +20,7 @@ from swarm_consensus.simulation.embedded.arena import (
     draw,
     rooms,
 )
+from swarm_consensus.simulation.embedded.odometry import WheelOdometry
 from swarm_consensus.simulation.embedded.physics import LIDAR_RANGE_M, RAYS, Physics
 from swarm_consensus.simulation.embedded.radio import ShadowedRadio
 
@@ -166,3 +167,21 @@ def test_two_worlds_of_one_seed_go_the_same_way() -> None:
             ends.append((physics.pose('a'), physics.pose('b'), picture.tobytes()))
             assert physics.time_s == pytest.approx(3.0)
     assert ends[0] == ends[1]
+
+
+@needs_mujoco
+def test_wheels_tell_a_robot_about_where_it_went(world: Physics) -> None:
+    world.place('b', 8.0, 5.0, math.pi / 2)
+    world.run(0.5)
+    odometry = WheelOdometry(*world.wheels('b'), world.time_s)
+    for _ in range(60):
+        world.drive('b', 0.4, 0.3)
+        world.run(0.05)
+        odometry.update(*world.wheels('b'), world.time_s)
+    x_m, y_m, yaw = world.pose('b')
+    # It began at 8, 5, looking up.
+    assert (8.0 - odometry.y_m, 5.0 + odometry.x_m) == pytest.approx((x_m, y_m), abs=0.05)
+    turned = math.remainder(yaw - math.pi / 2, math.tau)
+    assert odometry.yaw == pytest.approx(turned, abs=0.1)
+    assert odometry.speed_mps == pytest.approx(0.4, abs=0.05)
+    world.drive('b', 0.0, 0.0)
