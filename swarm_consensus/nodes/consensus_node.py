@@ -74,6 +74,7 @@ from swarm_consensus.nodes.parameters import NodeParameters
 from swarm_consensus.nodes.recording import record_folder_from, recorded, settings_of
 from swarm_consensus.nodes.serialized import belief_from_serialized
 from swarm_consensus.nodes.shared_services import SharedServices
+from swarm_consensus.nodes.simulated_time import SimulatedClock, SimulatedInbox
 from swarm_consensus.nodes.task_services import TASK_OUTPUTS, TaskServices
 from swarm_consensus.nodes.usage import usage, wants_help
 from swarm_consensus.protocols.keyvalue import WatchEnded
@@ -121,7 +122,7 @@ from swarm_consensus.runtime.mission_events import (
     MissionQueryAnswered,
     MissionsTold,
 )
-from swarm_consensus.runtime.ports import Clock, Transport
+from swarm_consensus.runtime.ports import Clock, Inbox, Transport
 from swarm_consensus.runtime.robot import RobotRuntime
 from swarm_consensus.srv import ChangeMembership, Propose, Read, TransferLeadership
 from swarm_consensus.storage import (
@@ -167,17 +168,6 @@ Answer = (
 )
 
 
-class RosClock:
-    """The clock of a node, for simulated time."""
-
-    def __init__(self, node: ManagedNode) -> None:
-        self._clock = node.get_clock()
-
-    def now_ns(self) -> int:
-        """Return ROS time in nanoseconds."""
-        return int(self._clock.now().nanoseconds)
-
-
 class ConsensusNode(ManagedNode):
     """One robot's part in the swarm."""
 
@@ -202,6 +192,7 @@ class ConsensusNode(ManagedNode):
         self._beliefs_refused = 0
         self._entities: list[tuple[str, object]] = []
         self._frames: FrameTopics | None = None
+        self._sim_inbox: SimulatedInbox | None = None
         self._key_value: KeyValueServices | None = None
         self._shared: SharedServices | None = None
         self._tasks: TaskServices | None = None
@@ -402,8 +393,11 @@ class ConsensusNode(ManagedNode):
         assert key_value is not None and shared is not None
         models, missions = self._models, self._missions
         incarnation = 0
-        sim_time = bool(self.get_parameter('use_sim_time').value)
-        clock = RosClock(self) if sim_time else MonotonicClock()
+        clock: Clock = MonotonicClock()
+        inbox: Inbox = frames
+        if self.get_parameter('use_sim_time').value:
+            clock = simulated = SimulatedClock(self.get_clock())
+            inbox = self._sim_inbox = SimulatedInbox(frames, simulated, self.get_clock())
         try:
             folder = folder_from(self._settings.values)
             on_damage = on_damage_from(self._settings.values)
@@ -452,7 +446,7 @@ class ConsensusNode(ManagedNode):
         frames.forget()
         self._handed_back.clear()
         self._leave_until = 0.0
-        self._driver = Driver(open_runtime, frames, self._deliver, self._failed)
+        self._driver = Driver(open_runtime, inbox, self._deliver, self._failed)
         if missions is not None:
             # Activities may be begun as soon as the runtime has started.
             missions.begin(self._driver.put)
@@ -460,6 +454,7 @@ class ConsensusNode(ManagedNode):
             self._driver.start()
         except (StorageError, TimeoutError, OSError) as error:
             self._driver = None
+            self._forget_simulated_time()
             if missions is not None:
                 missions.end()
             raise StartError(str(error), lasting=isinstance(error, LASTING)) from None
@@ -503,6 +498,7 @@ class ConsensusNode(ManagedNode):
             self._tasks.end()
         if driver is not None:
             driver.stop()
+        self._forget_simulated_time()
         if self._models is not None:
             self._models.end()
         if self._missions is not None:
@@ -512,6 +508,11 @@ class ConsensusNode(ManagedNode):
             future.set_result(None)
             self._futures.pop(key, None)
         self._goals.clear()
+
+    def _forget_simulated_time(self) -> None:
+        if self._sim_inbox is not None:
+            self._sim_inbox.close()
+            self._sim_inbox = None
 
     def release(self) -> None:
         """Destroy the entities."""

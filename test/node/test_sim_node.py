@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-import json
 from pathlib import Path
-import sys
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -18,6 +16,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, LaserScan
 from swarm_testing.node_probe import NodeProbe
 from swarm_testing.processes import Process, ProcessGroup
+from swarm_testing.sim_world import start_world
 import yaml
 
 from swarm_consensus.composition.gazebo import bridge
@@ -32,10 +31,7 @@ STARTS = [1.0, 1.0, 0.0, 7.0, 6.5, 0.0]
 
 def start(processes: ProcessGroup, **parameters: Any) -> Process:
     values = {'robots': ['a', 'b'], 'starts': STARTS, 'namespaces': ['/a', '/team/b'], **parameters}
-    command = [sys.executable, '-m', 'swarm_consensus.sim.sim_node', '--ros-args']
-    for name, value in values.items():
-        command += ['-p', f'{name}:={json.dumps(value)}']
-    return processes.start(command, 'sim_node')
+    return start_world(processes, values)
 
 
 def test_it_has_the_topics_of_the_bridge_and_robots_that_drive_and_see(
