@@ -451,6 +451,12 @@ CONSENSUS_PARAMETERS: tuple[Parameter, ...] = (
         maximum=10_000,
     ),
     Parameter(
+        'radio',
+        '',
+        'Topic on which a simulation says whose frames arrive where (`/radio_links` of sim_node); '
+        'others are dropped, and until it is heard all are. Empty: all that DDS brings arrive.',
+    ),
+    Parameter(
         'decision_depth',
         100,
         'How many past decisions a late subscriber of `decision` receives.',

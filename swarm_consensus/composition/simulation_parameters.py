@@ -77,6 +77,22 @@ SIMULATION_PARAMETERS: tuple[Parameter, ...] = (
         maximum=100.0,
     ),
     Parameter(
+        'radio_range',
+        8.0,
+        'How far frames between robots get in the open.',
+        'm',
+        minimum=0.0,
+        maximum=1000.0,
+    ),
+    Parameter(
+        'radio_wall',
+        2.0,
+        'As how many metres more a wall in the line of sight counts.',
+        'm',
+        minimum=0.0,
+        maximum=1000.0,
+    ),
+    Parameter(
         'image_width', 64, 'Width of the pictures.', 'pixels', minimum=16, maximum=1280
     ),
     Parameter(

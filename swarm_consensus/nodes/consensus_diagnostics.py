@@ -85,6 +85,7 @@ def diagnosis(status: RobotStatus, node: str) -> DiagnosticStatus:
         'frames in our name': frames.impostor,
         'frames forged': frames.forged,
         'messages too large to send': frames.refused_to_send,
+        'frames out of reach': frames.out_of_reach,
         'byte budget (bytes/s)': status.bytes_per_second,
         **_traffic(status),
         **{

@@ -74,6 +74,7 @@ from swarm_consensus.nodes.parameters import NodeParameters
 from swarm_consensus.nodes.recording import record_folder_from, recorded, settings_of
 from swarm_consensus.nodes.serialized import belief_from_serialized
 from swarm_consensus.nodes.shared_services import SharedServices
+from swarm_consensus.nodes.simulated_radio import SimulatedRadio
 from swarm_consensus.nodes.simulated_time import SimulatedClock, SimulatedInbox
 from swarm_consensus.nodes.task_services import TASK_OUTPUTS, TaskServices
 from swarm_consensus.nodes.usage import usage, wants_help
@@ -192,6 +193,7 @@ class ConsensusNode(ManagedNode):
         self._beliefs_refused = 0
         self._entities: list[tuple[str, object]] = []
         self._frames: FrameTopics | None = None
+        self._radio: SimulatedRadio | None = None
         self._sim_inbox: SimulatedInbox | None = None
         self._key_value: KeyValueServices | None = None
         self._shared: SharedServices | None = None
@@ -296,7 +298,11 @@ class ConsensusNode(ManagedNode):
         self._diagnostics = self.create_lifecycle_publisher(
             DiagnosticArray, '/diagnostics', reliable_qos
         )
-        self._frames = FrameTopics(self, frames_qos)
+        reaches = None
+        if values['radio']:
+            self._radio = SimulatedRadio(self, str(values['radio']), config.robot)
+            reaches = self._radio.reaches
+        self._frames = FrameTopics(self, frames_qos, reaches)
         self._member_events = self.create_lifecycle_publisher(
             MemberEvent,
             'member_events',
@@ -530,6 +536,9 @@ class ConsensusNode(ManagedNode):
         if self._frames is not None:
             self._frames.destroy()
             self._frames = None
+        if self._radio is not None:
+            self._radio.destroy()
+            self._radio = None
         if self._key_value is not None:
             self._key_value.destroy()
             self._key_value = None

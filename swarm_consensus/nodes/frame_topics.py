@@ -8,7 +8,7 @@ the executor must not be given as well.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rclpy.guard_condition import GuardCondition
 from rclpy.impl.implementation_singleton import rclpy_implementation as _rclpy
@@ -20,7 +20,11 @@ from rclpy.subscription import Subscription
 from swarm_consensus.msg import Frame as FrameMessage
 from swarm_consensus.nodes.convert import FRAME_TOPICS
 from swarm_consensus.nodes.serialized import frame_from_serialized, frame_to_serialized
-from swarm_consensus.runtime.events import FrameArrived, FrameUnreadable
+from swarm_consensus.runtime.events import (
+    Arrival,
+    FrameArrived,
+    FramesOutOfReach,
+)
 from swarm_consensus.transport.frame import Frame, FrameHeader
 
 
@@ -32,10 +36,17 @@ class FrameTopics:
     rest for when the runtime does not run.
 
     :param node: has publishers that are silent while it is inactive.
+    :param reaches: whether frames of a robot arrive here; None: all that DDS brings do.
     """
 
-    def __init__(self, node: LifecycleNode, qos: QoSProfile) -> None:
+    def __init__(
+        self,
+        node: LifecycleNode,
+        qos: QoSProfile,
+        reaches: Callable[[str], bool] | None = None,
+    ) -> None:
         self._node = node
+        self._reaches = reaches
         overridable = QoSOverridingOptions.with_default_policies()
         self._publishers = {
             topic: node.create_lifecycle_publisher(
@@ -93,21 +104,29 @@ class FrameTopics:
         """End the wait under way, or else the next one."""
         self._alarm.trigger()
 
-    def take(self, count_max: int) -> list[FrameArrived | FrameUnreadable]:
+    def take(self, count_max: int) -> list[Arrival]:
         """
         Return the frames that are there, the topic of the most urgent classes first.
 
         Those that came back to their sender are left out, as its guard would do.
         """
-        taken: list[FrameArrived | FrameUnreadable] = []
+        taken: list[Arrival] = []
+        out_of_reach = 0
         for handle in self._handles:
-            while len(taken) < count_max:
+            while len(taken) + out_of_reach < count_max:
                 found = handle.take_message(FrameMessage, True)
                 if found is None:
                     break
                 frame = frame_from_serialized(found[0])
-                if isinstance(frame, FrameUnreadable) or _origin(frame.header) != self._own:
-                    taken.append(frame)
+                if isinstance(frame, FrameArrived):
+                    if _origin(frame.header) == self._own:
+                        continue
+                    if self._reaches is not None and not self._reaches(frame.header.sender):
+                        out_of_reach += 1
+                        continue
+                taken.append(frame)
+        if out_of_reach:
+            taken.append(FramesOutOfReach(out_of_reach))
         return taken
 
     def forget(self) -> None:

@@ -13,7 +13,7 @@ from rclpy.clock import Clock as RosClock
 from rclpy.clock import JumpThreshold, TimeJump
 from rclpy.duration import Duration
 
-from swarm_consensus.runtime.events import FrameArrived, FrameUnreadable
+from swarm_consensus.runtime.events import Arrival
 from swarm_consensus.runtime.ports import Inbox
 
 # A thread looks up so often in any case.
@@ -90,7 +90,7 @@ class SimulatedInbox:
         """See `Inbox`."""
         self._inbox.wake()
 
-    def take(self, count_max: int) -> list[FrameArrived | FrameUnreadable]:
+    def take(self, count_max: int) -> list[Arrival]:
         """See `Inbox`."""
         return self._inbox.take(count_max)
 

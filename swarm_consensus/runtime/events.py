@@ -50,6 +50,16 @@ class FrameUnreadable:
 
 
 @dataclass(frozen=True, slots=True)
+class FramesOutOfReach:
+    """Frames of robots that this one does not hear over a simulated radio; none of them is here."""
+
+    count: int
+
+
+Arrival = FrameArrived | FrameUnreadable | FramesOutOfReach
+
+
+@dataclass(frozen=True, slots=True)
 class BeliefUnreadable:
     """Something on the topic of the beliefs that is no belief."""
 
@@ -390,6 +400,7 @@ SHARED_INPUTS = (
 Input = (
     FrameArrived
     | FrameUnreadable
+    | FramesOutOfReach
     | BeliefSeen
     | BeliefUnreadable
     | BeliefsRefused

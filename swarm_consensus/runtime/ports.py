@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from swarm_consensus.runtime.events import FrameArrived, FrameUnreadable
+from swarm_consensus.runtime.events import Arrival
 from swarm_consensus.transport.frame import Frame
 
 
@@ -32,5 +32,5 @@ class Inbox(Protocol):
     def wake(self) -> None:
         """End the wait under way, or else the next one; from any thread."""
 
-    def take(self, count_max: int) -> list[FrameArrived | FrameUnreadable]:
+    def take(self, count_max: int) -> list[Arrival]:
         """Return frames that are there, most urgent first; never waits."""

@@ -34,6 +34,7 @@ from swarm_consensus.runtime.events import (
     DecideCancelled,
     DecisionMade,
     FrameArrived,
+    FramesOutOfReach,
     FrameUnreadable,
     HandBackAsked,
     Input,
@@ -512,6 +513,8 @@ class RobotRuntime:
             self._tasks.hand_back(item, now_ns, outputs)
         elif isinstance(item, FrameUnreadable):
             self._guard.unreadable(item.size)
+        elif isinstance(item, FramesOutOfReach):
+            self._counters.out_of_reach += item.count
         elif isinstance(item, BeliefUnreadable):
             self._deciding.dropped['UNREADABLE'] += 1
         elif isinstance(item, BeliefsRefused):

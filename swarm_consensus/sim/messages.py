@@ -8,6 +8,7 @@ Frames are those of launch/gazebo_bridge.yaml and models/swarm_robot: `<robot>/o
 from __future__ import annotations
 
 from array import array
+from collections.abc import Collection, Sequence
 import math
 
 from builtin_interfaces.msg import Time
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, Image, LaserScan
 
+from swarm_consensus.msg import RadioLinks, RadioReach
 from swarm_consensus.simulation.embedded.model import MAST_M
 from swarm_consensus.simulation.embedded.odometry import WheelOdometry
 from swarm_consensus.simulation.embedded.physics import LIDAR_RANGE_M, RAYS
@@ -120,6 +122,24 @@ def camera_info(robot: str, at: Time, size: tuple[int, int], focal_px: float) ->
     message.header.stamp = at
     message.header.frame_id = frame(robot, CAMERA)
     return message
+
+
+def radio_links(
+    at: Time, robots: Sequence[str], links: Collection[tuple[str, str]]
+) -> RadioLinks:
+    """
+    Return who hears whom.
+
+    :param robots: all there are.
+    :param links: (sender, receiver).
+    """
+    return RadioLinks(
+        stamp=at,
+        robots=[
+            RadioReach(robot=robot, hears=[each for each in robots if (each, robot) in links])
+            for robot in robots
+        ],
+    )
 
 
 def _turned(yaw: float) -> Quaternion:

@@ -2,8 +2,8 @@
 sim_node: the robots of a swarm in a simulated world with walls, lidars and cameras (MuJoCo).
 
 It publishes `/clock`, and in the namespace of each robot what the bridge of Gazebo would: `odom`,
-`scan`, `camera/image_raw`, `camera/camera_info`, and `/tf`; `cmd_vel` drives the robot. While the
-node is inactive, time stands still.
+`scan`, `camera/image_raw`, `camera/camera_info`, and `/tf`; `cmd_vel` drives the robot. On
+`/radio_links` it says who hears whom where they are. While it is inactive, time stands still.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import time
 import traceback
 from typing import Any, cast
 
+from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import Twist
 from nav_msgs.msg import Odometry
@@ -28,9 +29,11 @@ from sensor_msgs.msg import CameraInfo, Image, LaserScan
 from swarm_consensus.composition.names import NameKind, name_problem
 from swarm_consensus.composition.parameter import Value
 from swarm_consensus.composition.simulation_parameters import SIMULATION_PARAMETERS
+from swarm_consensus.msg import RadioLinks
 from swarm_consensus.nodes.executor import run
 from swarm_consensus.nodes.managed import ManagedNode, StartError
 from swarm_consensus.nodes.parameters import NodeParameters
+from swarm_consensus.nodes.simulated_radio import LINKS_QOS
 from swarm_consensus.nodes.usage import usage, wants_help
 from swarm_consensus.sim import messages
 from swarm_consensus.sim.pace import Pace
@@ -38,6 +41,7 @@ from swarm_consensus.sim.world import Alarm, WorldThread
 from swarm_consensus.simulation.embedded.arena import Arena, draw
 from swarm_consensus.simulation.embedded.odometry import WheelOdometry
 from swarm_consensus.simulation.embedded.physics import Physics, missing
+from swarm_consensus.simulation.embedded.radio import ShadowedRadio
 
 # As rclpy and rclcpp subscribe to it.
 CLOCK_QOS = QoSProfile(
@@ -47,6 +51,7 @@ CLOCK_QOS = QoSProfile(
     durability=DurabilityPolicy.VOLATILE,
 )
 DEPTH = 10
+RADIO_RATE_HZ = 10.0
 REPORT_S = 1.0  # of the wall clock
 # A world below this share of its pace is said to be slow.
 SLOW = 0.8
@@ -149,10 +154,15 @@ class SimNode(ManagedNode):
             raise StartError(str(error)) from None
         size = cast(int, values['image_width']), cast(int, values['image_height'])
         self._physics = Physics(arena, size)
+        self._radio = ShadowedRadio(
+            arena, cast(float, values['radio_range']), cast(float, values['radio_wall'])
+        )
+        self._links_told: frozenset[tuple[str, str]] | None = None
         self._pace = Pace(cast(float, values['real_time_factor']))
         self._alarms = {
             name: Alarm(cast(float, values[f'{name}_rate'])) for name in ('odom', 'scan', 'camera')
         }
+        self._alarms['radio'] = Alarm(RADIO_RATE_HZ)
         self._create_entities(namespaces)
         self._world = WorldThread(
             self._physics,
@@ -165,6 +175,7 @@ class SimNode(ManagedNode):
     def _create_entities(self, namespaces: Mapping[str, str]) -> None:
         assert self._physics is not None
         self._clock_publisher = self._publisher(Clock, '/clock', CLOCK_QOS)
+        self._links = self._publisher(RadioLinks, '/radio_links', LINKS_QOS)
         self._diagnostics = self._publisher(DiagnosticArray, '/diagnostics', DEPTH)
         self._transforms = self._transform_publisher()
         for robot, namespace in namespaces.items():
@@ -246,6 +257,8 @@ class SimNode(ManagedNode):
         physics, now_s = self._physics, self._physics.time_s
         at = messages.stamp(now_s)
         self._clock_publisher.publish(Clock(clock=at))
+        if self._links_told is None or self._alarms['radio'].due(now_s):
+            self._tell_links(physics, at)
         if self._alarms['odom'].due(now_s):
             self._tell_odometry(physics, now_s)
         if self._alarms['scan'].due(now_s):
@@ -264,6 +277,13 @@ class SimNode(ManagedNode):
         if time.monotonic() >= self._report_due_s:
             self._report_due_s = time.monotonic() + REPORT_S
             self._report(now_s)
+
+    def _tell_links(self, physics: Physics, at: Time) -> None:
+        """Say who hears whom, where that is another matter than before."""
+        self._radio.move({robot: physics.pose(robot)[:2] for robot in self._bodies})
+        if self._radio.links != self._links_told:
+            self._links_told = self._radio.links
+            self._links.publish(messages.radio_links(at, list(self._bodies), self._radio.links))
 
     def _tell_odometry(self, physics: Physics, now_s: float) -> None:
         at = messages.stamp(now_s)

@@ -78,7 +78,8 @@ class FrameCounters:
     What became of the frames at this robot; the fields are those of msg/FrameCounters.msg.
 
     Always: received == accepted + not_for_us + foreign + stranger + oversize + malformed +
-    replayed + impostor + forged. Own frames that come back are not counted.
+    replayed + impostor + forged. Own frames that come back are not counted, and those that a
+    simulated radio keeps away have not arrived: they are `out_of_reach`.
     """
 
     sent: int = 0
@@ -95,6 +96,7 @@ class FrameCounters:
     impostor: int = 0
     forged: int = 0
     refused_to_send: int = 0
+    out_of_reach: int = 0
 
     @property
     def dropped(self) -> int:

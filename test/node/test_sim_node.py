@@ -88,7 +88,7 @@ def test_it_has_the_topics_of_the_bridge_and_robots_that_drive_and_see(
             (topic, kinds[0])
             for topic, kinds in node.get_publisher_names_and_types_by_node('sim_node', '/')
         }
-        own = {'diagnostic_msgs', 'lifecycle_msgs', 'rcl_interfaces'}
+        own = {'diagnostic_msgs', 'lifecycle_msgs', 'rcl_interfaces', 'swarm_consensus'}
         assert wanted == {each for each in found if each[1].split('/')[0] not in own}
         heard = node.get_subscriber_names_and_types_by_node('sim_node', '/')
         assert {topic for topic, kinds in heard if kinds == ['geometry_msgs/msg/Twist']} == {
