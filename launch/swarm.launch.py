@@ -33,6 +33,7 @@ from launch_ros.substitutions import FindPackageShare
 from swarm_consensus.composition.compose import compose
 from swarm_consensus.composition.middleware import crowded
 from swarm_consensus.composition.parameter_file import Prepared, logger_name, prepare
+from swarm_consensus.composition.simulated import simulated
 from swarm_consensus.composition.supervision import EXIT_CONFIGURATION
 from swarm_consensus.composition.swarm_file import load_swarm
 
@@ -67,6 +68,12 @@ def generate_launch_description() -> LaunchDescription:
                 default_value='false',
                 choices=['true', 'false'],
                 description='Take the time from /clock.',
+            ),
+            DeclareLaunchArgument(
+                'simulation',
+                default_value='false',
+                choices=['true', 'false'],
+                description='Start the embedded world as well, and take time and radio from it.',
             ),
             DeclareLaunchArgument(
                 'log_level',
@@ -105,11 +112,12 @@ def _nodes(context: LaunchContext) -> list[Action]:
             OnShutdown(on_shutdown=lambda event, context: shutil.rmtree(folder, True))
         )
     ]
-    specs = [
-        spec
-        for spec in compose(swarm, use_sim_time=argument('use_sim_time') == 'true')
-        if not wanted or spec.robot in wanted
-    ]
+    if argument('simulation') == 'true':
+        specs = simulated(swarm)
+    else:
+        specs = compose(swarm, use_sim_time=argument('use_sim_time') == 'true')
+    # The world belongs to no robot.
+    specs = [spec for spec in specs if not wanted or spec.robot in ('', *wanted)]
     warning = crowded(swarm.network, len(specs))
     if warning:
         actions.append(LogInfo(msg=warning))

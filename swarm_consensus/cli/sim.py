@@ -1,4 +1,4 @@
-"""Run robots in one process on virtual time: a search with cameras, or a swarm.yaml."""
+"""Run robots in a simulation: a search with cameras, or those of a swarm.yaml."""
 
 from __future__ import annotations
 
@@ -18,18 +18,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--robots', type=int, help='how many robots (default: as in the file; in a search 5)'
     )
-    parser.add_argument('--loss', type=float, default=0.0, help='share of frames lost, 0..1')
+    parser.add_argument(
+        '--ros',
+        action='store_true',
+        help='start the robots of the file as nodes in the world with walls and cameras, on its '
+        'time and its radio, until Ctrl-C',
+    )
+    parser.add_argument(
+        '--factor',
+        type=float,
+        help='with --ros: seconds of the world in one of the wall clock (default: as in the file)',
+    )
+    parser.add_argument('--loss', type=float, help='share of frames lost, 0..1 (default: 0)')
     parser.add_argument(
         '--split', action='store_true', help='cut the swarm in two for a while in the middle'
     )
-    parser.add_argument('--seed', type=int, default=1, help='of everything random (default: 1)')
+    parser.add_argument('--seed', type=int, help='of everything random (default: 1)')
     parser.add_argument(
         '--seconds',
         type=float,
         help='virtual time: for how long robots of a file see things (default: 30), or after '
         'which a search is given up (default: 240)',
     )
-    parser.add_argument('--objects', type=int, default=8, help='to find in a search (default: 8)')
+    parser.add_argument('--objects', type=int, help='that stand in the world (default: 8)')
     parser.add_argument(
         '--output',
         type=Path,
@@ -53,6 +64,10 @@ def run(arguments: argparse.Namespace) -> int:
         print(f'--seconds is {seconds:g}, give up to 86400', file=sys.stderr)
         return 2
     try:
+        if arguments.ros:
+            return _ros(arguments)
+        if arguments.factor is not None:
+            raise ValueError('--factor goes with --ros: else time is as fast as it can be')
         if arguments.file is None:
             return _search(arguments)
         return _file(arguments)
@@ -62,6 +77,52 @@ def run(arguments: argparse.Namespace) -> int:
     except TimeoutError as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def _seed(arguments: argparse.Namespace) -> int:
+    return 1 if arguments.seed is None else int(arguments.seed)
+
+
+def _ros(arguments: argparse.Namespace) -> int:
+    from swarm_consensus.cli.up import run_nodes
+    from swarm_consensus.composition.simulated import simulated
+    from swarm_consensus.composition.simulation_parameters import SIMULATION_PARAMETERS
+    from swarm_consensus.composition.swarm_file import load_swarm
+    from swarm_consensus.composition.value_check import check_value
+    from swarm_consensus.nodes.robot_settings import resized
+    from swarm_consensus.sim.settings import arena_from
+    from swarm_consensus.simulation.embedded.physics import missing
+
+    if arguments.file is None:
+        raise ValueError('--ros starts the robots of a swarm.yaml: name it')
+    for name in ('loss', 'seconds', 'split'):
+        if getattr(arguments, name):
+            raise ValueError(
+                f'--{name} goes without --ros: there, walls and distance part the robots'
+            )
+    swarm = load_swarm(arguments.file)
+    if arguments.robots is not None:
+        swarm = resized(swarm, arguments.robots)
+    asked = {
+        'seed': arguments.seed,
+        'objects': arguments.objects,
+        'real_time_factor': arguments.factor,
+    }
+    declared = {parameter.name: parameter for parameter in SIMULATION_PARAMETERS}
+    changes = {
+        name: check_value(declared[name], value)
+        for name, value in asked.items()
+        if value is not None
+    }
+    specs = simulated(swarm, changes)
+    values = {parameter.name: parameter.default for parameter in SIMULATION_PARAMETERS}
+    values |= specs[0].parameters
+    # The node would say what is wrong, too, but the robots would have begun by then.
+    arena_from(values)
+    problem = missing(render=values['camera_rate'] != 0.0)
+    if problem:
+        raise ValueError(problem)
+    return run_nodes(swarm, specs)
 
 
 def _search(arguments: argparse.Namespace) -> int:
@@ -78,9 +139,9 @@ def _search(arguments: argparse.Namespace) -> int:
 
     options = Options(
         robots=5 if arguments.robots is None else arguments.robots,
-        objects=arguments.objects,
-        seed=arguments.seed,
-        loss=arguments.loss,
+        objects=8 if arguments.objects is None else arguments.objects,
+        seed=_seed(arguments),
+        loss=arguments.loss or 0.0,
         split=arguments.split,
         limit_s=240.0 if arguments.seconds is None else arguments.seconds,
     )
@@ -107,12 +168,12 @@ def _file(arguments: argparse.Namespace) -> int:
     if arguments.robots is not None:
         swarm = resized(swarm, arguments.robots)
     settings = settings_of(swarm)
-    robots = InProcessSwarm(settings, arguments.seed, loss=arguments.loss)
+    robots = InProcessSwarm(settings, _seed(arguments), loss=arguments.loss or 0.0)
     tame_garbage_collector()
     report = watch(
         robots,
         settings[0].config.policies,
-        seed=arguments.seed,
+        seed=_seed(arguments),
         seconds=30.0 if arguments.seconds is None else arguments.seconds,
         split=arguments.split,
     )

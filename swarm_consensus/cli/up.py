@@ -18,6 +18,7 @@ from swarm_consensus.composition.middleware import crowded
 from swarm_consensus.composition.node_commands import node_commands
 from swarm_consensus.composition.node_spec import NodeSpec
 from swarm_consensus.composition.problems import SwarmFileError
+from swarm_consensus.composition.simulated import SIM_NODE
 from swarm_consensus.composition.supervision import Event, EventKind, Phase, Respawn
 from swarm_consensus.composition.supervisor import Supervisor
 from swarm_consensus.composition.swarm import Swarm
@@ -25,6 +26,7 @@ from swarm_consensus.composition.swarm_file import load_swarm
 from swarm_consensus.composition.topics import CONSENSUS_NODE, resolved
 
 LOG_LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
+READY_TIMEOUT_S = 30.0
 _LOOK = 1.0  # s
 _OVER = (Phase.DOWN, Phase.ENDED, Phase.FAILED)
 
@@ -54,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--ready-timeout',
         metavar='SECONDS',
         type=float,
-        default=30.0,
+        default=READY_TIMEOUT_S,
         help='how long to wait for all robots to follow a leader before saying who does not '
         '(default: 30; 0: do not wait)',
     )
@@ -76,17 +78,43 @@ def run(arguments: argparse.Namespace) -> int:
         for spec in compose(swarm, use_sim_time=arguments.use_sim_time)
         if robots is None or spec.robot in (*robots, *guests)
     ]
+    return run_nodes(
+        swarm,
+        specs,
+        log_level=arguments.log_level,
+        respawn=arguments.respawn,
+        ready_timeout=arguments.ready_timeout,
+    )
+
+
+def run_nodes(
+    swarm: Swarm,
+    specs: Sequence[NodeSpec],
+    *,
+    log_level: str = '',
+    respawn: bool = True,
+    ready_timeout: float = READY_TIMEOUT_S,
+) -> int:
+    """
+    Run nodes until a signal comes or nothing is left; return the exit code.
+
+    :param log_level: of the nodes; '': as ROS has it.
+    :param respawn: restart what dies.
+    :param ready_timeout: s to wait for all robots to follow a leader before saying who does not; 0:
+        do not wait.
+    """
     with tempfile.TemporaryDirectory(prefix='swarm_') as folder:
         commands = node_commands(
             specs,
             Path(folder),
-            log_level=arguments.log_level,
+            log_level=log_level,
             environment=_log_variables(wants_color(sys.stdout)),
         )
         # The nodes' environment is ours too: readiness is heard with the same middleware.
         os.environ.update(commands[0].environment)
-        respawn = Respawn() if arguments.respawn else None
-        return _Run(swarm, specs, commands, respawn, arguments.ready_timeout).run()
+        return _Run(
+            swarm, specs, commands, Respawn() if respawn else None, ready_timeout
+        ).run()
 
 
 def _names(joined: str | None) -> list[str] | None:
@@ -185,7 +213,10 @@ class _Run:
             silent = ', '.join(standing.silent)
             self._console.say(f'not all ready: {heard} heard, silent: {silent}', error=True)
         else:
-            self._console.say(f'no leader yet: {heard} heard, the others run elsewhere?')
+            where = 'the others run elsewhere?'
+            if any(spec.executable == SIM_NODE for spec in self._specs):
+                where = 'some are out of reach of the others?'
+            self._console.say(f'no leader yet: {heard} heard, {where}')
 
     def _end(self) -> None:
         """End all; a second signal ends them the hard way."""

@@ -18,6 +18,7 @@ from swarm_consensus.composition.schema import (
     KEYS,
     NETWORK,
     ROBOTS,
+    SIMULATION,
     STORAGE,
     SUBJECT,
     Section,
@@ -78,6 +79,7 @@ def _lines() -> Iterator[str]:
     yield 'inference:'
     yield '#- name: inference_node'
     yield from _parameters(INFERENCE.writable(), '  ')
+    yield from _section('simulation', SIMULATION)
     yield ''
     yield from _comment(
         SUBJECT.description + " A policy also serves what is below its name: that of 'sign' "

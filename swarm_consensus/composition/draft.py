@@ -71,6 +71,7 @@ class SwarmDraft:
     network: Settings
     storage: Settings
     keys: Settings
+    simulation: Settings
     topics: Mapping[str, Settings]
     subjects: tuple[SubjectDraft, ...]
     common: RobotDraft

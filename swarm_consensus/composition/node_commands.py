@@ -31,10 +31,10 @@ def node_commands(
     commands = []
     for spec in specs:
         prepared = prepare(spec, folder)
-        module = f'{spec.package}.nodes.{spec.executable}'
+        module = f'{spec.package}.{spec.room}.{spec.executable}'
         commands.append(
             Command(
-                label=f'{spec.robot}/{spec.name}',
+                label=spec.label,
                 robot=spec.robot,
                 arguments=(sys.executable, '-m', module, *prepared.ros_arguments(log_level)),
                 environment={**(environment or {}), **prepared.environment},

@@ -13,8 +13,8 @@ class NodeSpec:
     """
     One node.
 
-    :param robot: robot that it belongs to.
-    :param executable: program of the package, and `swarm_consensus.nodes.<executable>` in Python.
+    :param robot: robot that it belongs to; '' for none.
+    :param executable: program of the package, and `swarm_consensus.<room>.<executable>` in Python.
     :param name: node name.
     :param namespace: absolute.
     :param parameters: ROS parameters by flat name; what is not here keeps its default.
@@ -32,8 +32,14 @@ class NodeSpec:
     remappings: tuple[tuple[str, str], ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    room: str = 'nodes'
 
     @property
     def full_name(self) -> str:
         """Return the name of the node in the ROS graph, such as '/robot_1/consensus_node'."""
         return f'{self.namespace.rstrip("/")}/{self.name}'
+
+    @property
+    def label(self) -> str:
+        """Return how people call it, such as 'robot_1/consensus_node'."""
+        return f'{self.robot}/{self.name}' if self.robot else self.name

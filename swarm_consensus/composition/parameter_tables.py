@@ -11,11 +11,11 @@ from swarm_consensus.composition.schema import (
     INFERENCE,
     KEYS,
     NETWORK,
+    SIMULATION,
     STORAGE,
     SUBJECT,
     TOPIC,
 )
-from swarm_consensus.composition.simulation_parameters import SIMULATION_PARAMETERS
 from swarm_consensus.composition.value_check import describe_range
 
 BEGIN = '<!-- parameters:begin -->'
@@ -42,7 +42,11 @@ def parameter_tables() -> str:
             SUBJECT.parameters,
             'The policy of `sign` also serves `sign/object_17`.',
         ),
-        _table('`sim_node`', SIMULATION_PARAMETERS, 'It needs the extra `sim`.'),
+        _table(
+            '`sim_node` (section `simulation`)',
+            SIMULATION.parameters,
+            'It needs the extra `sim`. The first two are set by the composition.',
+        ),
         _table('Section `network`', NETWORK.parameters),
         _table('Section `storage`', STORAGE.parameters),
         _table('Section `keys`', KEYS.parameters),

@@ -13,6 +13,7 @@ from swarm_consensus.composition.network_parameters import (
     STORAGE_PARAMETERS,
 )
 from swarm_consensus.composition.parameter import Parameter
+from swarm_consensus.composition.simulation_parameters import SIMULATION_PARAMETERS
 from swarm_consensus.composition.subject_parameters import SUBJECT_PARAMETERS
 from swarm_consensus.composition.topics import TOPIC_PARAMETERS
 
@@ -73,13 +74,19 @@ INFERENCE = Section(
     {'robot': 'robots'},
 )
 TOPIC = Section('topics.<key>', 'Other names and QoS of topics.', TOPIC_PARAMETERS)
+SIMULATION = Section(
+    'simulation',
+    'The world of `swarm sim FILE --ros` and sim.launch.py; parameters of sim_node.',
+    SIMULATION_PARAMETERS,
+    {'robots': 'robots', 'namespaces': 'robots'},
+)
 SUBJECT = Section(
     'subjects.<name>',
     'What robots decide on, and how.',
     SUBJECT_PARAMETERS,
 )
 
-SECTIONS = (NETWORK, STORAGE, KEYS, TOPIC, CONSENSUS, INFERENCE, SUBJECT)
+SECTIONS = (NETWORK, STORAGE, KEYS, TOPIC, CONSENSUS, INFERENCE, SIMULATION, SUBJECT)
 
 TOP_KEYS = (
     'swarm',
@@ -90,6 +97,7 @@ TOP_KEYS = (
     'topics',
     'consensus',
     'inference',
+    'simulation',
     'subjects',
 )
 ROBOT_KEYS = ('name', 'namespace', 'consensus', 'inference')
@@ -97,7 +105,7 @@ ROBOT_KEYS = ('name', 'namespace', 'consensus', 'inference')
 
 def home_of(key: str) -> str:
     """Return the section that a key belongs to, or the empty string."""
-    for section in (SUBJECT, NETWORK, STORAGE, CONSENSUS, INFERENCE):
+    for section in (SUBJECT, NETWORK, STORAGE, CONSENSUS, INFERENCE, SIMULATION):
         if any(parameter.name == key for parameter in section.writable()):
             return section.where
     return ''

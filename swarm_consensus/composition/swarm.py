@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from swarm_consensus.composition.parameter import Value
@@ -65,6 +65,7 @@ class Swarm:
     :param topics: what the file says of `TOPIC_PARAMETERS`, by `topics.Name.key`.
     :param subjects: what the file says of `SUBJECT_PARAMETERS`, by subject.
     :param guests: robots that the file does not name, with what it says for all robots.
+    :param simulation: what the file says of `SIMULATION_PARAMETERS`.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Swarm:
     topics: Mapping[str, Mapping[str, Value]]
     subjects: Mapping[str, Mapping[str, Value]]
     guests: tuple[Robot, ...] = ()
+    simulation: Mapping[str, Value] = field(default_factory=dict)
 
     def robot(self, name: str) -> Robot:
         """

@@ -319,6 +319,19 @@ def _network_agrees(draft: SwarmDraft) -> Iterator[Problem]:
             yield Problem(interface.line, f'{interface.path} {message}')
 
 
+def _starts_are_those_of_the_robots(draft: SwarmDraft) -> Iterator[Problem]:
+    starts = draft.simulation.get('starts')
+    if starts is None or not starts.value or 'robots' in draft.unread:
+        return
+    assert isinstance(starts.value, list)
+    if len(starts.value) != 3 * len(draft.robots):
+        message = (
+            f'has {len(starts.value)} numbers; give x, y and yaw of each of '
+            f'{len(draft.robots)} robots'
+        )
+        yield Problem(starts.line, f'{starts.path} {message}')
+
+
 _CHECKS: tuple[Callable[[SwarmDraft], Iterator[Problem]], ...] = (
     _robots_differ,
     _robots_are_alike,
@@ -331,6 +344,7 @@ _CHECKS: tuple[Callable[[SwarmDraft], Iterator[Problem]], ...] = (
     _deadlines_leave_time,
     _beliefs_have_subjects,
     _network_agrees,
+    _starts_are_those_of_the_robots,
     *AGREED_CHECKS,
     *FUSED_CHECKS,
 )

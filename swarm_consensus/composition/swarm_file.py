@@ -143,6 +143,7 @@ def _finished(draft: SwarmDraft, file: Path, guests: tuple[RobotDraft, ...]) -> 
         topics={key: _values(settings) for key, settings in draft.topics.items()},
         subjects={text(subject.name): _values(subject.settings) for subject in draft.subjects},
         guests=tuple(_robot(robot, file) for robot in guests),
+        simulation=_values(draft.simulation),
     )
 
 

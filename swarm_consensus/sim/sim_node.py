@@ -26,7 +26,6 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, LaserScan
 
-from swarm_consensus.composition.names import NameKind, name_problem
 from swarm_consensus.composition.parameter import Value
 from swarm_consensus.composition.simulation_parameters import SIMULATION_PARAMETERS
 from swarm_consensus.msg import RadioLinks
@@ -37,8 +36,8 @@ from swarm_consensus.nodes.simulated_radio import LINKS_QOS
 from swarm_consensus.nodes.usage import usage, wants_help
 from swarm_consensus.sim import messages
 from swarm_consensus.sim.pace import Pace
+from swarm_consensus.sim.settings import arena_from, namespaces_from
 from swarm_consensus.sim.world import Alarm, WorldThread
-from swarm_consensus.simulation.embedded.arena import Arena, draw
 from swarm_consensus.simulation.embedded.odometry import WheelOdometry
 from swarm_consensus.simulation.embedded.physics import Physics, missing
 from swarm_consensus.simulation.embedded.radio import ShadowedRadio
@@ -66,54 +65,6 @@ class Body:
     scan: Any
     image: Any
     camera_info: Any
-
-
-def arena_from(values: Mapping[str, Value]) -> Arena:
-    """
-    Return the world that the parameters describe.
-
-    :raises ValueError: they describe none, with what to change.
-    """
-    robots = cast('list[str]', values['robots'])
-    for robot in robots:
-        problem = name_problem(NameKind.ROBOT, robot, 'robots')
-        if problem:
-            raise ValueError(problem)
-    if len(set(robots)) != len(robots):
-        raise ValueError('robots: each name may be there once')
-    starts = cast('list[float]', values['starts'])
-    if len(starts) not in (0, 3 * len(robots)):
-        raise ValueError(
-            f'starts has {len(starts)} numbers; give x, y and yaw of each of {len(robots)} robots'
-        )
-    try:
-        return draw(
-            cast(int, values['seed']),
-            tuple(robots),
-            cast(int, values['objects']),
-            [(starts[n], starts[n + 1], starts[n + 2]) for n in range(0, len(starts), 3)],
-        )
-    except ValueError as error:
-        raise ValueError(f'robots, objects, starts: {error}') from None
-
-
-def namespaces_from(values: Mapping[str, Value]) -> dict[str, str]:
-    """
-    Return the absolute namespace of each robot.
-
-    :raises ValueError: they are none, with what to change.
-    """
-    robots = cast('list[str]', values['robots'])
-    given = cast('list[str]', values['namespaces']) or [f'/{robot}' for robot in robots]
-    if len(given) != len(robots):
-        raise ValueError(f'namespaces has {len(given)} entries for {len(robots)} robots')
-    for namespace in given:
-        problem = name_problem(NameKind.PATH, namespace, 'namespaces')
-        if problem or not namespace.startswith('/'):
-            raise ValueError(problem or f'namespaces: "{namespace}" must begin with /')
-    if len(set(given)) != len(given):
-        raise ValueError('namespaces: two robots cannot share one')
-    return dict(zip(robots, given, strict=True))
 
 
 class SimNode(ManagedNode):

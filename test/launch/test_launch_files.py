@@ -120,7 +120,7 @@ def declared(path: Path) -> dict[str, Any]:
     return {argument.name: argument for argument in description.get_launch_arguments()}
 
 
-@pytest.mark.parametrize('name', ['swarm.launch.py', 'robot.launch.py'])
+@pytest.mark.parametrize('name', ['swarm.launch.py', 'robot.launch.py', 'sim.launch.py'])
 def test_arguments_are_declared_and_described(repository: Path, name: str) -> None:
     arguments = declared(repository / 'launch' / name)
     assert {'swarm_file', 'use_sim_time', 'log_level', 'respawn'} <= set(arguments)

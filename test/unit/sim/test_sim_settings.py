@@ -9,7 +9,7 @@ import pytest
 
 from swarm_consensus.composition.simulation_parameters import SIMULATION_PARAMETERS
 from swarm_consensus.composition.value_check import check_value
-from swarm_consensus.sim.sim_node import arena_from, namespaces_from
+from swarm_consensus.sim.settings import arena_from, namespaces_from
 
 
 def values(**given: Any) -> dict[str, Any]:
