@@ -23,6 +23,8 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
+from rclpy.clock import Clock as RclClock
+from rclpy.clock import ClockType
 from rclpy.qos import (
     DurabilityPolicy,
     HistoryPolicy,
@@ -32,6 +34,7 @@ from rclpy.qos import (
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
 from rclpy.task import Future
+from rclpy.timer import Timer
 
 from swarm_consensus.action import Decide
 from swarm_consensus.composition.consensus_parameters import CONSENSUS_PARAMETERS
@@ -146,6 +149,8 @@ INPUTS_WAITING_MAX = 1_000
 MEMBER_EVENTS_DEPTH = 100
 # Time to hand tasks back beyond that of the runtime, which keeps to it by itself.
 LEAVE_MARGIN_S = 1.0
+# After so long a robot of a simulation says what it has not heard of that.
+PATIENCE_S = 5.0
 # What is wrong with a storage for good. A lock or a full disk may be gone a moment later.
 LASTING = (StorageDamaged, StorageForeign, StorageVersionError)
 
@@ -195,6 +200,7 @@ class ConsensusNode(ManagedNode):
         self._frames: FrameTopics | None = None
         self._radio: SimulatedRadio | None = None
         self._sim_inbox: SimulatedInbox | None = None
+        self._patience: Timer | None = None
         self._key_value: KeyValueServices | None = None
         self._shared: SharedServices | None = None
         self._tasks: TaskServices | None = None
@@ -466,6 +472,9 @@ class ConsensusNode(ManagedNode):
             raise StartError(str(error), lasting=isinstance(error, LASTING)) from None
         key_value.begin(self._driver.put)
         shared.begin(self._driver.put)
+        if self._sim_inbox is not None or self._radio is not None:
+            steady = RclClock(clock_type=ClockType.STEADY_TIME)
+            self._patience = self.create_timer(PATIENCE_S, self._miss_simulation, clock=steady)
         if self._tasks is not None:
             self._tasks.begin(self._driver.put)
         if models is not None:
@@ -515,7 +524,25 @@ class ConsensusNode(ManagedNode):
             self._futures.pop(key, None)
         self._goals.clear()
 
+    def _miss_simulation(self) -> None:
+        """Say what of a simulation is not there, without which nothing happens here."""
+        if self._patience is not None:
+            self._patience.cancel()
+        missing = []
+        if self._sim_inbox is not None and not self._sim_inbox.heard:
+            missing.append('/clock (use_sim_time)')
+        if self._radio is not None and not self._radio.heard:
+            missing.append(f'{self._settings.values["radio"]} (radio)')
+        if missing:
+            self.get_logger().warning(
+                f'nothing is heard on {" and ".join(missing)}: this robot waits for a simulation; '
+                'start one, or leave these parameters out'
+            )
+
     def _forget_simulated_time(self) -> None:
+        if self._patience is not None:
+            self.destroy_timer(self._patience)
+            self._patience = None
         if self._sim_inbox is not None:
             self._sim_inbox.close()
             self._sim_inbox = None

@@ -39,6 +39,11 @@ class SimulatedRadio:
             RadioLinks, topic, self._on_links, LINKS_QOS
         )
 
+    @property
+    def heard(self) -> bool:
+        """Return whether anything was told."""
+        return self._cut is not None
+
     def reaches(self, sender: str) -> bool:
         """Return whether frames of a robot arrive here."""
         cut = self._cut

@@ -36,6 +36,11 @@ class SimulatedClock:
         self._passed_ns = 0
         self._now_ns()
 
+    @property
+    def heard(self) -> bool:
+        """Return whether there is a time at all."""
+        return bool(self._clock.now().nanoseconds)
+
     def now_ns(self) -> int:
         """Return the nanoseconds of the simulation that have passed since this was made."""
         with self._lock:
@@ -71,6 +76,11 @@ class SimulatedInbox:
             ),
             post_callback=self._moved,
         )
+
+    @property
+    def heard(self) -> bool:
+        """Return whether there is a time at all."""
+        return self._clock.heard
 
     def close(self) -> None:
         """Hear of no more time."""

@@ -97,3 +97,12 @@ def test_a_robot_behind_a_wall_is_parted_from_the_swarm_until_it_is_back(
         answer = probe.read_result(probe.read(away, 'map'))
         assert [decision.choice for decision in answer.decisions] == ['meanwhile']
         probe.wait_for_equal_logs()
+
+
+def test_a_robot_of_a_simulation_that_is_not_there_says_what_it_waits_for(
+    processes: ProcessGroup,
+) -> None:
+    robot = RobotProcesses(processes, 1, PARAMETERS).start('robot_1')
+    line = robot.wait_for_output('this robot waits for a simulation', WAIT_S)
+    assert 'nothing is heard on /clock (use_sim_time) and /radio_links (radio)' in line
+    assert robot.interrupt() == 0
