@@ -50,6 +50,7 @@ CLOCK_QOS = QoSProfile(
     durability=DurabilityPolicy.VOLATILE,
 )
 DEPTH = 10
+TF_DEPTH = 100  # all robots share the topic
 RADIO_RATE_HZ = 10.0
 REPORT_S = 1.0  # of the wall clock
 # A world below this share of its pace is said to be slow.
@@ -65,6 +66,24 @@ class Body:
     scan: Any
     image: Any
     camera_info: Any
+
+
+def transform_publisher(
+    make: Callable[[type, str, int], Any],
+) -> Callable[[list[Any]], None] | None:
+    """
+    Return what publishes transforms on /tf; None where its type is not installed.
+
+    It comes with ROS 2, and not from PyPI.
+
+    :param make: makes a publisher of a type on a topic, with a depth.
+    """
+    try:
+        kind = importlib.import_module('tf2_msgs.msg').TFMessage
+    except ImportError:
+        return None
+    publisher = make(kind, '/tf', TF_DEPTH)
+    return lambda transforms: publisher.publish(kind(transforms=transforms))
 
 
 class SimNode(ManagedNode):
@@ -128,7 +147,9 @@ class SimNode(ManagedNode):
         self._clock_publisher = self._publisher(Clock, '/clock', CLOCK_QOS)
         self._links = self._publisher(RadioLinks, '/radio_links', LINKS_QOS)
         self._diagnostics = self._publisher(DiagnosticArray, '/diagnostics', DEPTH)
-        self._transforms = self._transform_publisher()
+        self._transforms = transform_publisher(self._publisher)
+        if self._transforms is None:
+            self.get_logger().info('tf2_msgs is not installed, so nothing is published on /tf')
         for robot, namespace in namespaces.items():
             self._bodies[robot] = Body(
                 WheelOdometry(*self._physics.wheels(robot)),
@@ -149,16 +170,6 @@ class SimNode(ManagedNode):
         publisher = self.create_lifecycle_publisher(kind, topic, qos)
         self._entities.append((self.destroy_publisher, publisher))
         return publisher
-
-    def _transform_publisher(self) -> Callable[[list[Any]], None] | None:
-        """Return what publishes on /tf; None where its type is not installed."""
-        try:
-            kind = importlib.import_module('tf2_msgs.msg').TFMessage
-        except ImportError:
-            self.get_logger().info('tf2_msgs is not installed, so nothing is published on /tf')
-            return None
-        publisher = self._publisher(kind, '/tf', 100)
-        return lambda transforms: publisher.publish(kind(transforms=transforms))
 
     def activate(self) -> None:
         """Let time go on."""

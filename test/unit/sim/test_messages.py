@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+import sys
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from swarm_consensus.composition.gazebo import model_for
 from swarm_consensus.sim import messages
+from swarm_consensus.sim.sim_node import transform_publisher
 from swarm_consensus.simulation.embedded.model import TRACK_M, WHEEL_M
 from swarm_consensus.simulation.embedded.odometry import WheelOdometry
 from swarm_consensus.simulation.embedded.physics import LIDAR_RANGE_M, RAYS
@@ -50,6 +54,36 @@ def test_odometry_and_transform_say_the_same_in_frames_of_their_own() -> None:
     assert (twist.linear.x, twist.linear.y, twist.angular.z) == pytest.approx(
         (math.pi / 2, 0.0, math.pi / 2)
     )
+
+
+class TFMessage:
+    """As tf2_msgs has it."""
+
+    def __init__(self, transforms: list[Any]) -> None:
+        self.transforms = transforms
+
+
+def test_transforms_are_published_where_their_type_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[Any] = []
+    published: list[TFMessage] = []
+
+    def make(*what: Any) -> Any:
+        made.append(what)
+        return SimpleNamespace(publish=published.append)
+
+    monkeypatch.setitem(sys.modules, 'tf2_msgs', None)
+    assert transform_publisher(make) is None and not made
+    monkeypatch.setitem(sys.modules, 'tf2_msgs', ModuleType('tf2_msgs'))
+    messages_of_it = ModuleType('tf2_msgs.msg')
+    messages_of_it.TFMessage = TFMessage  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, 'tf2_msgs.msg', messages_of_it)
+    publish = transform_publisher(make)
+    assert publish is not None and made == [(TFMessage, '/tf', 100)]
+    transform = messages.transform('scout', AT, WheelOdometry())
+    publish([transform])
+    assert [each.transforms for each in published] == [[transform]]
 
 
 def test_a_scan_goes_from_behind_to_behind_and_has_no_range_where_nothing_is() -> None:
