@@ -19,7 +19,7 @@ from swarm_consensus.srv import KeyValue
 
 PUT, DELETED, EXPIRED = KeyEventKind.PUT, KeyEventKind.DELETED, KeyEventKind.EXPIRED
 # Generous: the machine may be busy.
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 async def taken(events, count):

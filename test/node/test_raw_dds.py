@@ -92,7 +92,7 @@ def test_it_hears_that_nobody_answers(processes: ProcessGroup) -> None:
 def test_it_observes_beliefs_and_decisions_of_all_robots(
     swarm: SwarmProcesses, processes: ProcessGroup
 ) -> None:
-    watching = member(processes, 'watch', '--seconds', '120')
+    watching = member(processes, 'watch', '--seconds', '240')
     with NodeProbe('/') as probe:
         publishers = {robot: probe.publisher(Belief, f'/{robot}/belief') for robot in swarm.robots}
 
@@ -106,7 +106,7 @@ def test_it_observes_beliefs_and_decisions_of_all_robots(
                 probe.turn(0.2)
                 return text in watching.output
 
-            probe.wait_for(heard, 40.0)
+            probe.wait_for(heard, 90.0)
 
         for robot in swarm.robots:
             believe_until(f'/{robot} believes sign/1: go')

@@ -18,7 +18,7 @@ from swarm_consensus.client import SharedEvent, SharedItem, SharedKind, Status, 
 from swarm_consensus.srv import SharedChange
 
 # Generous: the machine may be busy.
-WAIT_S = 20.0
+WAIT_S = 60.0
 CUT_S = 20.0
 # From the heal on; the bridge, DDS and the swarm have to find each other again first.
 AGREE_S = 2.0

@@ -19,7 +19,7 @@ from swarm_consensus.msg import TaskOrder, WorkerState
 from swarm_consensus.srv import ReportTask
 
 # Generous: the machine may be busy.
-WAIT_S = 40.0
+WAIT_S = 60.0
 RELIABLE = QoSProfile(depth=20, reliability=ReliabilityPolicy.RELIABLE)
 
 

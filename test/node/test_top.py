@@ -16,7 +16,7 @@ from swarm_consensus.live.listener import Listener
 from swarm_consensus.views.values import Snapshot
 
 # Generous: the machine may be busy.
-WAIT_S = 30.0
+WAIT_S = 60.0
 
 
 def until(listener: Listener, wanted: Callable[[Snapshot], object]) -> Snapshot:

@@ -15,7 +15,7 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 
-PATIENCE = 20.0  # s; only ever waited for in full when something is broken
+PATIENCE = 60.0  # s; only ever waited for in full when something is broken
 
 
 class NodeProbe:

@@ -351,16 +351,19 @@ def test_wrong_name_and_use_after_the_end_are_errors(watch: Watch) -> None:
 
 
 def test_failure_in_the_owners_thread_reaches_the_caller_and_leaves_no_process() -> None:
+    pids: list[int] = []
+
     def fail(label: str, line: str) -> None:
+        pids.append(int(line))
         raise ValueError('broken callback')
 
-    supervisor = Supervisor([command(POLITE)], on_line=fail)
+    supervisor = Supervisor([command(f'import os\nprint(os.getpid())\n{POLITE}')], on_line=fail)
     supervisor.start()
-    pids: list[int] = []
     with pytest.raises(RuntimeError, match='the supervisor has failed'):
         while True:
-            pids.append(supervisor.states()['a/node'].pid)
+            supervisor.states()
             time.sleep(0.005)
     with pytest.raises(RuntimeError, match='the supervisor has failed'):
         supervisor.close()
-    assert until(lambda: not alive(pids[-1]))
+    (pid,) = pids
+    assert until(lambda: not alive(pid))
