@@ -241,7 +241,7 @@ class Listener:
         """Ask one robot, the leader where it is heard, unless an answer is still awaited."""
         if self._waiting:
             return
-        robot = self._whom()
+        robot = self.look().to_ask
         namespace = self.namespace_of(robot)
         if not namespace:
             return
@@ -256,14 +256,6 @@ class Listener:
         tasks.add_done_callback(lambda call: self._on_answer(robot, 'tasks', call))
         missions = self._asked.missions(timeout=ANSWER_S)
         missions.add_done_callback(lambda call: self._on_answer(robot, 'missions', call))
-
-    def _whom(self) -> str:
-        snapshot = self.look()
-        heard = [row for row in snapshot.robots if row.heard]
-        best = max(
-            heard, key=lambda row: (row.robot == snapshot.leader, row.has_quorum), default=None
-        )
-        return '' if best is None else best.robot
 
     def _on_answer(self, robot: str, what: str, call: Future[Any]) -> None:
         self._waiting -= 1

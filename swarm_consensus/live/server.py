@@ -219,15 +219,9 @@ class Dashboard:
     async def _whom(self, robot: str) -> tuple[str, str]:
         """Return the robot that is to be asked, and its namespace; '': the leader, or any."""
         if not robot:
-            snapshot = await self._look()
-            best = max(
-                (row for row in snapshot.robots if row.heard),
-                key=lambda row: (row.robot == snapshot.leader, row.has_quorum),
-                default=None,
-            )
-            if best is None:
+            robot = (await self._look()).to_ask
+            if not robot:
                 raise _refusal(web.HTTPServiceUnavailable, 'no robot is heard')
-            robot = best.robot
         namespace = self._listener.namespace_of(robot)
         if not namespace:
             raise _refusal(web.HTTPNotFound, f"there is no robot '{robot}'")

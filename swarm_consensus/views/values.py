@@ -223,3 +223,17 @@ class Snapshot:
     work: Work
     alarms: tuple[str, ...]
     other_swarms: tuple[str, ...]
+
+    @property
+    def to_ask(self) -> str:
+        """
+        Return the robot to ask; '': nobody is heard.
+
+        The leader where it is heard, else one with a quorum, else any: it can at least say why not.
+        """
+        best = max(
+            (row for row in self.robots if row.heard),
+            key=lambda row: (row.robot == self.leader, row.has_quorum),
+            default=None,
+        )
+        return '' if best is None else best.robot

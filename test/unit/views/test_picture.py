@@ -308,3 +308,23 @@ def test_policy_of_the_virtual_swarm_is_fused_as_shown() -> None:
     (subject,) = picture.look(0).subjects
     assert made.voters == swarm.robots
     assert max(subject.together) == pytest.approx(made.confidence, abs=1e-6)
+
+
+def test_who_is_asked_is_the_leader_where_it_is_heard_else_one_with_a_quorum(swarm: Swarm) -> None:
+    def asked(*statuses: RobotStatus) -> str:
+        picture = Picture()
+        for status in statuses:
+            picture.tell_status(status, 0)
+        return picture.look(0).to_ask
+
+    *others, last = [status_of(swarm, robot) for robot in swarm.robots if robot != swarm.leader]
+    cut_off = [replace(status, has_quorum=False) for status in others]
+    leader = status_of(swarm, swarm.leader)
+    assert asked(last, *others, leader) == swarm.leader
+    # The leader that others tell of is not heard here.
+    assert asked(*cut_off, last) == last.robot == asked(last, *cut_off)
+    assert asked(*cut_off) in {status.robot for status in others}
+    assert asked() == ''
+    stale = Picture()
+    stale.tell_status(leader, 0)
+    assert stale.look(60 * SECOND).to_ask == ''
