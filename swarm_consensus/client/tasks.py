@@ -62,6 +62,9 @@ class TaskState:
     holders: tuple[str, ...]
     failures: int
     reason: str
+    x: float = 0.0
+    y: float = 0.0
+    z: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,4 +249,7 @@ def _state_from(message: TaskStateMessage) -> TaskState:
         tuple(message.holders),
         message.failures,
         message.reason,
+        message.x,
+        message.y,
+        message.z,
     )

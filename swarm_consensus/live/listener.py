@@ -281,7 +281,13 @@ class Listener:
 
 def _task_lines(answer: TaskList) -> tuple[TaskLine, ...]:
     return tuple(
-        TaskLine(each.task, each.status.name, each.holders or each.robots, each.reason)
+        TaskLine(
+            each.task,
+            each.status.name,
+            each.holders or each.robots,
+            each.reason,
+            (each.x, each.y, each.z),
+        )
         for each in answer.tasks
     )
 

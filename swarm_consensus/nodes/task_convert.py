@@ -101,6 +101,9 @@ def state_to_message(record: TaskRecord) -> TaskState:
         holders=list(record.holders),
         failures=record.failures,
         reason=record.reason,
+        x=record.task.x_m,
+        y=record.task.y_m,
+        z=record.task.z_m,
     )
 
 

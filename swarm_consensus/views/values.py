@@ -158,12 +158,18 @@ class DecisionLine:
 
 @dataclass(frozen=True, slots=True)
 class TaskLine:
-    """How a task stands at the robot that was asked; `robots` are at it, or had it last."""
+    """
+    How a task stands at the robot that was asked.
+
+    :param robots: that are at it, or had it last.
+    :param place_m: where it is to be done.
+    """
 
     task: str
     status: str
     robots: tuple[str, ...]
     reason: str
+    place_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,8 @@ def test_the_picture_follows_the_swarm_through_a_kill(swarm, probe):
 
         asyncio.run(add())
         seen = until(listener, lambda s: s.work.tasks)
-        assert [(task.task, task.status) for task in seen.work.tasks] == [('paint', 'OPEN')]
+        (task,) = seen.work.tasks
+        assert (task.task, task.status, task.place_m) == ('paint', 'OPEN', (1.0, 2.0, 0.0))
 
         leader = seen.leader
         swarm.kill([leader])

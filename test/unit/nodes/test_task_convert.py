@@ -91,6 +91,7 @@ def test_how_a_task_stands() -> None:
     assert (message.task, message.status, message.revision, message.index) == ('t', 3, 5, 11)
     assert (message.award, message.failures, message.reason) == (9, 1, 'so')
     assert (message.robots, message.holders) == (['r1', 'r2'], ['r2'])
+    assert (message.x, message.y, message.z) == (1.5, -2.0, 3.0)
 
 
 def test_orders() -> None:
