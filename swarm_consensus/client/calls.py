@@ -420,6 +420,9 @@ class Calls:
 
     def _tick(self) -> None:
         with self._lock:
+            if self._closed:
+                # An executor may have the timer at hand that is destroyed meanwhile.
+                return
             calls = tuple(self._open)
             if not calls:
                 # Only from here: an executor that finds a timer cancelled between its wait and
