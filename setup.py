@@ -188,6 +188,7 @@ setup(
             f'inference_node = {PACKAGE}.nodes.inference_node:main',
             f'consensus_node = {PACKAGE}.nodes.consensus_node:main',
             f'sim_node = {PACKAGE}.sim.sim_node:main',
+            f'view_node = {PACKAGE}.live.view_node:main',
             f'swarm = {PACKAGE}.cli.main:main',
         ],
     },

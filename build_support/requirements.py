@@ -38,6 +38,7 @@ _ROS_RUNTIME: dict[str, tuple[str, ...]] = {
         'ros-sensor-msgs >= 5.5.1, < 5.6',
         'ros-std-msgs >= 5.5.1, < 5.6',
         'ros-std-srvs >= 5.5.1, < 5.6',
+        'ros-visualization-msgs >= 5.5.1, < 5.6',
         'ros-rosidl-default-runtime >= 1.7.1, < 1.8',
     ),
     'jazzy': (
@@ -54,6 +55,7 @@ _ROS_RUNTIME: dict[str, tuple[str, ...]] = {
         'ros-jazzy-sensor-msgs >= 5.3.6',
         'ros-jazzy-std-msgs >= 5.3.6',
         'ros-jazzy-std-srvs >= 5.3.6',
+        'ros-jazzy-visualization-msgs >= 5.3.6',
         'ros-jazzy-rosidl-default-runtime >= 1.6.0',
     ),
 }

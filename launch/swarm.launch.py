@@ -30,12 +30,13 @@ from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
-from swarm_consensus.composition.compose import compose
+from swarm_consensus.composition.compose import compose, compose_view
 from swarm_consensus.composition.middleware import crowded
 from swarm_consensus.composition.parameter_file import Prepared, logger_name, prepare
 from swarm_consensus.composition.simulated import simulated
 from swarm_consensus.composition.supervision import EXIT_CONFIGURATION
 from swarm_consensus.composition.swarm_file import load_swarm
+from swarm_consensus.composition.view_parameters import VIEW_PARAMETERS
 
 RESPAWN_DELAY = 2.0  # s
 
@@ -87,6 +88,12 @@ def generate_launch_description() -> LaunchDescription:
                 choices=['true', 'false'],
                 description='Restart a node that died.',
             ),
+            DeclareLaunchArgument(
+                'view',
+                default_value='false',
+                choices=['true', 'false'],
+                description='Also run view_node, which draws the swarm for RViz and Foxglove.',
+            ),
             OpaqueFunction(function=_nodes),
         ]
     )
@@ -112,12 +119,16 @@ def _nodes(context: LaunchContext) -> list[Action]:
             OnShutdown(on_shutdown=lambda event, context: shutil.rmtree(folder, True))
         )
     ]
+    use_sim_time = 'true' in (argument('use_sim_time'), argument('simulation'))
     if argument('simulation') == 'true':
         specs = simulated(swarm)
     else:
-        specs = compose(swarm, use_sim_time=argument('use_sim_time') == 'true')
+        specs = compose(swarm, use_sim_time=use_sim_time)
     # The world belongs to no robot.
     specs = [spec for spec in specs if not wanted or spec.robot in ('', *wanted)]
+    if argument('view') == 'true':
+        specs.append(compose_view(swarm, use_sim_time=use_sim_time))
+        actions.append(_frame_of_markers())
     warning = crowded(swarm.network, len(specs))
     if warning:
         actions.append(LogInfo(msg=warning))
@@ -142,6 +153,22 @@ def _node(prepared: Prepared, log_level: str, respawn: bool) -> Node:
         emulate_tty=True,
         respawn=respawn,
         respawn_delay=RESPAWN_DELAY,
+    )
+
+
+def _frame_of_markers() -> Node:
+    """
+    Return what makes the frame of the markers known to tf.
+
+    RViz shows nothing in a frame that it never heard of, and in a swarm without localisation nobody
+    else may speak of it. A frame more beside those that are there harms none.
+    """
+    frame = next(each.default for each in VIEW_PARAMETERS if each.name == 'frame_id')
+    return Node(
+        package='tf2_ros',
+        executable='static_transform_publisher',
+        name='swarm_view_frame',
+        arguments=['--frame-id', str(frame), '--child-frame-id', 'swarm_view'],
     )
 
 

@@ -13,7 +13,7 @@ import threading
 
 from swarm_consensus.cli._console import Console, wants_color
 from swarm_consensus.composition.child_process import Command
-from swarm_consensus.composition.compose import compose
+from swarm_consensus.composition.compose import compose, compose_view
 from swarm_consensus.composition.middleware import crowded
 from swarm_consensus.composition.node_commands import node_commands
 from swarm_consensus.composition.node_spec import NodeSpec
@@ -41,6 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--guests',
         help='names of robots to run here that the file does not name, joined by commas, where it '
         'says `membership: open`; without --robots these alone',
+    )
+    parser.add_argument(
+        '--view', action='store_true', help='also run view_node, for RViz and Foxglove'
     )
     parser.add_argument('--log-level', choices=LOG_LEVELS, default='', help='of the nodes')
     parser.add_argument(
@@ -78,6 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
         for spec in compose(swarm, use_sim_time=arguments.use_sim_time)
         if robots is None or spec.robot in (*robots, *guests)
     ]
+    if arguments.view:
+        specs.append(compose_view(swarm, use_sim_time=arguments.use_sim_time))
     return run_nodes(
         swarm,
         specs,

@@ -12,6 +12,7 @@ from swarm_consensus.composition.swarm import Inference, Robot, Swarm
 from swarm_consensus.composition.topics import (
     CONSENSUS_NODE,
     INFERENCE_NODE,
+    VIEW_NODE,
     qos_parameters,
     remappings,
 )
@@ -40,6 +41,22 @@ def compose(
             parameters = clock | _inference(swarm, robot, inference)
             specs.append(_node(swarm, robot, INFERENCE_NODE, inference.name, parameters))
     return specs
+
+
+def compose_view(swarm: Swarm, *, use_sim_time: bool = False) -> NodeSpec:
+    """Return the node that draws a swarm for people; one does for all."""
+    parameters: dict[str, Value] = {'use_sim_time': True} if use_sim_time else {}
+    return NodeSpec(
+        robot='',
+        package=PACKAGE,
+        executable=VIEW_NODE,
+        name=VIEW_NODE,
+        namespace='/',
+        parameters=parameters | {'swarm': swarm.name},
+        environment=middleware.environment(swarm.network),
+        files=middleware.files(swarm.network),
+        room='live',
+    )
 
 
 def _node(

@@ -21,6 +21,7 @@ class NodeSpec:
     :param remappings: (from, to).
     :param environment: variables beyond those of whoever starts it.
     :param files: variables that must name a file, and the text of that file.
+    :param room: where the program is.
     """
 
     robot: str

@@ -17,6 +17,7 @@ from swarm_consensus.composition.schema import (
     TOPIC,
 )
 from swarm_consensus.composition.value_check import describe_range
+from swarm_consensus.composition.view_parameters import VIEW_PARAMETERS
 
 BEGIN = '<!-- parameters:begin -->'
 END = '<!-- parameters:end -->'
@@ -46,6 +47,10 @@ def parameter_tables() -> str:
             '`sim_node` (section `simulation`)',
             SIMULATION.parameters,
             'It needs the extra `sim`. The first two are set by the composition.',
+        ),
+        _table(
+            '`view_node` (by itself, or with `view:=true` and `swarm up --view`)',
+            VIEW_PARAMETERS,
         ),
         _table('Section `network`', NETWORK.parameters),
         _table('Section `storage`', STORAGE.parameters),

@@ -15,6 +15,7 @@ from swarm_consensus.composition.parameter import Parameter, Value
 
 CONSENSUS_NODE = 'consensus_node'
 INFERENCE_NODE = 'inference_node'
+VIEW_NODE = 'view_node'
 
 TOPIC_PARAMETERS: tuple[Parameter, ...] = (
     Parameter('name', '', 'New name, relative to the namespace of the robot; empty: as it is.'),

@@ -23,7 +23,7 @@ from std_msgs.msg import String
 
 from swarm_consensus import msg
 from swarm_consensus.live.definitions import definition
-from swarm_consensus.live.graph import BELIEF, MESSAGES, topics_of
+from swarm_consensus.live.graph import BELIEF, MESSAGES, WORKER, topics_of
 from swarm_consensus.nodes.executor import make_executor
 from swarm_consensus.nodes.serialized import frame_from_serialized
 from swarm_consensus.runtime.events import FrameArrived
@@ -127,7 +127,7 @@ def record(
                 subscribed.add(topic)
                 message: Any = getattr(msg, kind.removeprefix(MESSAGES))
                 qos = _LATCHED if kind in _KEPT else _RELIABLE
-                if kind in (BELIEF, FRAME):
+                if kind in (BELIEF, FRAME, WORKER):
                     # Whoever looks on must not have robots send anything twice.
                     qos = _BEST_EFFORT
                 node.create_subscription(message, topic, receive(topic, kind), qos, raw=True)

@@ -7,6 +7,7 @@ from rclpy.node import Node, NodeNameNonExistentError
 MESSAGES = 'swarm_consensus/msg/'
 STATUS = MESSAGES + 'SwarmStatus'
 BELIEF = MESSAGES + 'Belief'
+WORKER = MESSAGES + 'WorkerState'
 
 
 def topics_of(node: Node, name: str, namespace: str) -> dict[str, str]:
@@ -15,7 +16,8 @@ def topics_of(node: Node, name: str, namespace: str) -> dict[str, str]:
 
     :param node: any node; it only looks.
     :param name: of the node that is looked at.
-    :returns: what it publishes, and the beliefs that it takes; {}: no consensus_node, or gone.
+    :returns: what it publishes, and what others of its robot tell it of their own; {}: no
+        consensus_node, or gone.
     """
     try:
         published = node.get_publisher_names_and_types_by_node(name, namespace)
@@ -24,8 +26,10 @@ def topics_of(node: Node, name: str, namespace: str) -> dict[str, str]:
         taken = node.get_subscriber_names_and_types_by_node(name, namespace)
     except NodeNameNonExistentError:
         return {}
-    # What it believes it is told by others of its robot, so it subscribes.
-    found = published + [(topic, types) for topic, types in taken if BELIEF in types]
+    # What it believes and where it is it is told by others of its robot, so it subscribes.
+    found = published + [
+        (topic, types) for topic, types in taken if BELIEF in types or WORKER in types
+    ]
     return {
         topic: kind for topic, types in found for kind in types if kind.startswith(MESSAGES)
     }

@@ -123,7 +123,7 @@ def declared(path: Path) -> dict[str, Any]:
 @pytest.mark.parametrize('name', ['swarm.launch.py', 'robot.launch.py', 'sim.launch.py'])
 def test_arguments_are_declared_and_described(repository: Path, name: str) -> None:
     arguments = declared(repository / 'launch' / name)
-    assert {'swarm_file', 'use_sim_time', 'log_level', 'respawn'} <= set(arguments)
+    assert {'swarm_file', 'use_sim_time', 'log_level', 'respawn', 'view'} <= set(arguments)
     assert all(argument.description for argument in arguments.values())
     if name == 'robot.launch.py':
         assert arguments['robot'].default_value is None  # required

@@ -20,7 +20,7 @@ from swarm_testing.source_tree import copy_source
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('colcon')]
 
-EXECUTABLES = ('consensus_node', 'inference_node', 'sim_node', 'swarm')
+EXECUTABLES = ('consensus_node', 'inference_node', 'sim_node', 'swarm', 'view_node')
 SCRIPTS = Path(sysconfig.get_path('scripts'))
 
 

@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.xdist_group('installed'),
 ]
 
-EXECUTABLES = ('consensus_node', 'inference_node', 'sim_node', 'swarm')
+EXECUTABLES = ('consensus_node', 'inference_node', 'sim_node', 'swarm', 'view_node')
 
 
 def run(*command: object, **options: object) -> subprocess.CompletedProcess[str]:

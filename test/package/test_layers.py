@@ -25,7 +25,7 @@ ROS = frozenset(
         *('ament_index_python', 'launch', 'launch_ros', 'rclpy', 'rpyutils'),
         *('action_msgs', 'builtin_interfaces', 'diagnostic_msgs', 'geometry_msgs'),
         *('lifecycle_msgs', 'nav_msgs', 'rcl_interfaces', 'rosgraph_msgs', 'sensor_msgs'),
-        *('std_msgs', 'std_srvs', 'tf2_msgs'),
+        *('std_msgs', 'std_srvs', 'tf2_msgs', 'visualization_msgs'),
     }
 )
 

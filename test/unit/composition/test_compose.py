@@ -8,8 +8,9 @@ from xml.etree import ElementTree
 import pytest
 
 from swarm_consensus.composition import middleware
-from swarm_consensus.composition.compose import compose
+from swarm_consensus.composition.compose import compose, compose_view
 from swarm_consensus.composition.middleware import crowded
+from swarm_consensus.composition.node_commands import node_commands
 from swarm_consensus.composition.node_spec import NodeSpec
 from swarm_consensus.composition.problems import SwarmFileError
 from swarm_consensus.composition.swarm import Swarm
@@ -363,3 +364,15 @@ def test_a_guest_is_composed_of_what_the_file_says_for_all_robots() -> None:
 def test_guests_that_cannot_join_are_refused(content: str, guest: str, message: str) -> None:
     with pytest.raises(SwarmFileError, match=message):
         parse_swarm(content, Path('/somewhere/swarm.yaml'), guests=[guest])
+
+
+def test_the_node_for_people_is_of_no_robot_and_hears_as_the_robots_do(tmp_path: Path) -> None:
+    swarm = read(SMALL + 'network: {domain_id: 7}\n')
+    spec = compose_view(swarm, use_sim_time=True)
+    assert (spec.robot, spec.full_name) == ('', '/view_node')
+    assert dict(spec.parameters) == {'use_sim_time': True, 'swarm': 'team'}
+    assert spec.environment == compose(swarm)[0].environment
+    (command,) = node_commands([spec], tmp_path)
+    assert command.label == 'view_node'
+    assert command.arguments[1:3] == ('-m', 'swarm_consensus.live.view_node')
+    assert (tmp_path / 'view_node.yaml').exists()
