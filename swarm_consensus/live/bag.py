@@ -1,7 +1,8 @@
 """
 Records what the robots say, to users and to each other, for Foxglove and ros2 bag.
 
-Messages are written as they came, serialized; beside the frames what is in them, as text.
+Messages are written as they came, serialized; beside the frames what is in them, as text. What
+view_nodes draw of the swarm is recorded as well.
 """
 
 from __future__ import annotations
@@ -20,10 +21,18 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.serialization import serialize_message
 from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import String
+from visualization_msgs.msg import MarkerArray
 
 from swarm_consensus import msg
 from swarm_consensus.live.definitions import definition
-from swarm_consensus.live.graph import BELIEF, MESSAGES, WORKER, topics_of
+from swarm_consensus.live.graph import (
+    BELIEF,
+    MARKERS,
+    MESSAGES,
+    WORKER,
+    pictures,
+    topics_of,
+)
 from swarm_consensus.nodes.executor import make_executor
 from swarm_consensus.nodes.serialized import frame_from_serialized
 from swarm_consensus.runtime.events import FrameArrived
@@ -119,18 +128,22 @@ def record(
 
         return take
 
+    def subscribe(topic: str, kind: str, message: Any) -> None:
+        if topic in subscribed:
+            return
+        subscribed.add(topic)
+        qos = _LATCHED if kind in _KEPT else _RELIABLE
+        if kind in (BELIEF, FRAME, WORKER):
+            # Whoever looks on must not have robots send anything twice.
+            qos = _BEST_EFFORT
+        node.create_subscription(message, topic, receive(topic, kind), qos, raw=True)
+
     def look_around() -> None:
         for name, namespace in node.get_node_names_and_namespaces():
             for topic, kind in topics_of(node, name, namespace).items():
-                if topic in subscribed:
-                    continue
-                subscribed.add(topic)
-                message: Any = getattr(msg, kind.removeprefix(MESSAGES))
-                qos = _LATCHED if kind in _KEPT else _RELIABLE
-                if kind in (BELIEF, FRAME, WORKER):
-                    # Whoever looks on must not have robots send anything twice.
-                    qos = _BEST_EFFORT
-                node.create_subscription(message, topic, receive(topic, kind), qos, raw=True)
+                subscribe(topic, kind, getattr(msg, kind.removeprefix(MESSAGES)))
+        for topic in pictures(node):
+            subscribe(topic, MARKERS, MarkerArray)
 
     try:
         executor = make_executor(context)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from rclpy.node import Node, NodeNameNonExistentError
 
+from swarm_consensus.composition.view_parameters import MARKERS_TOPIC
+
 MESSAGES = 'swarm_consensus/msg/'
+MARKERS = 'visualization_msgs/msg/MarkerArray'
 STATUS = MESSAGES + 'SwarmStatus'
 BELIEF = MESSAGES + 'Belief'
 WORKER = MESSAGES + 'WorkerState'
@@ -33,3 +36,12 @@ def topics_of(node: Node, name: str, namespace: str) -> dict[str, str]:
     return {
         topic: kind for topic, types in found for kind in types if kind.startswith(MESSAGES)
     }
+
+
+def pictures(node: Node) -> list[str]:
+    """Return the topics on which view_nodes draw swarms."""
+    return [
+        topic
+        for topic, types in node.get_topic_names_and_types()
+        if MARKERS in types and topic.rpartition('/')[2] == MARKERS_TOPIC
+    ]

@@ -9,7 +9,8 @@ from typing import Any
 from mcap.reader import make_reader
 from mcap_ros2.decoder import DecoderFactory
 from swarm_testing.robot_processes import RobotProcesses
-from swarm_testing.swarm_probe import READY_S, SwarmProbe
+from swarm_testing.swarm_probe import LATCHED, READY_S, SwarmProbe
+from visualization_msgs.msg import MarkerArray
 
 
 def read(path: Any) -> dict[str, list[Any]]:
@@ -25,20 +26,27 @@ def read(path: Any) -> dict[str, list[Any]]:
     return found
 
 
+def robots_in(array: Any) -> int:
+    """Return how many robots a picture has."""
+    return sum(marker.ns == 'robots' for marker in array.markers)
+
+
 def test_decisions_beliefs_statuses_and_frames_are_in_the_file(processes, tmp_path):
     path = tmp_path / 'run.mcap'
     swarm = RobotProcesses(processes, 3)
     swarm.start_all()
     command = [sys.executable, '-m', 'swarm_consensus.cli.main', 'record', '-o', str(path)]
+    processes.start([sys.executable, '-m', 'swarm_consensus.live.view_node'], 'view_node')
     with SwarmProbe(swarm.names) as probe:
         probe.wait_until_ready()
+        drawn = probe.collect(MarkerArray, '/swarm_markers', LATCHED)
         recorder = processes.start(command, 'record')
         recorder.wait_for_output('recording into')
 
         def decided() -> bool:
-            # The robot itself listens, and who records; but the first may be lost on the way.
+            # The robot itself listens, who draws and who records; but the first may be lost.
             for robot in swarm.names:
-                probe.keep_believing(robot, 'dog', listeners=2, repeats=1, probability=0.8)
+                probe.keep_believing(robot, 'dog', listeners=3, repeats=1, probability=0.8)
             return all(probe.published(robot, 'animal') for robot in swarm.names)
 
         probe.wait_for(decided, READY_S)
@@ -48,6 +56,7 @@ def test_decisions_beliefs_statuses_and_frames_are_in_the_file(processes, tmp_pa
         # The last of it is heard, and then some.
         probe.forget(swarm.names)
         probe.wait_for(lambda: len(probe.statuses) == 3)
+        probe.wait_for(lambda: drawn and robots_in(drawn[-1]) == 3, 60.0)
     assert recorder.interrupt() == 0
     assert 'messages on' in recorder.output
     found = read(path)
@@ -63,5 +72,6 @@ def test_decisions_beliefs_statuses_and_frames_are_in_the_file(processes, tmp_pa
         ('/swarm/frames/control', '/swarm/frames/belief', '/swarm/frames/bulk')
     ))  # fmt: skip
     assert any("goal='dock' by robot_2" in text for text in words)
+    assert 3 in map(robots_in, found['/swarm_markers'])
     again = processes.start(command, 'again')
     assert again.wait() == 1 and 'File exists' in again.output
