@@ -150,8 +150,8 @@ _EXTRAS: dict[str, tuple[str, ...]] = {
         'ruff >= 0.12',
         'types-PyYAML >= 6.0',
     ),
-    # Looking at a swarm from a browser, recording robots.
-    'view': ('aiohttp >= 3.9', 'mcap >= 1.1'),
+    # Looking at a swarm from a browser, recording robots. Of plotly only the script is served.
+    'view': ('aiohttp >= 3.9', 'mcap >= 1.1', 'plotly >= 7.1'),
 }
 
 

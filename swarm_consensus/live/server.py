@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
+from importlib.util import find_spec
 import json
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,8 @@ HEARTBEAT_S = 10.0
 # Slows down whoever guesses tokens.
 WRONG_TOKEN_S = 0.5
 ANSWER_S = 10.0
-# All that the page needs is ours, and no other page may frame it.
+# All that the page needs comes from here, and no other page may frame it. Plotly needs no more: it
+# adds its rules to a sheet of ours. What it would add for maps, as it is loaded, is refused.
 HEADERS = {
     'Content-Security-Policy': (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -57,6 +59,15 @@ class Settings:
 
     period_s: float = 0.5
     hosts: Collection[str] = LOOPBACK_HOSTS
+
+
+def plotly_file() -> Path | None:
+    """Return the script of the plotting library, which comes with its Python package, or None."""
+    found = find_spec('plotly')
+    if found is None or not found.submodule_search_locations:
+        return None
+    path = Path(found.submodule_search_locations[0]) / 'package_data' / 'plotly.min.js'
+    return path if path.is_file() else None
 
 
 def document(snapshot: Snapshot) -> bytes:
@@ -90,6 +101,7 @@ class Dashboard:
         app.router.add_get('/api/access', self._may)
         app.router.add_post('/api/propose', self._propose)
         app.router.add_post('/api/transfer', self._transfer)
+        app.router.add_get('/plotly.js', self._plotly)
         app.router.add_static('/page/', PAGE)
         app.on_response_prepare.append(_add_headers)
         app.on_shutdown.append(self._shut_down)
@@ -142,7 +154,16 @@ class Dashboard:
         return web.Response(body=document(await self._look()), content_type='application/json')
 
     async def _may(self, _request: web.Request) -> web.StreamResponse:
-        return web.json_response({'read_only': self._access.read_only})
+        return web.json_response(
+            {'read_only': self._access.read_only, 'plots': plotly_file() is not None}
+        )
+
+    async def _plotly(self, _request: web.Request) -> web.StreamResponse:
+        path = plotly_file()
+        if path is None:
+            raise web.HTTPNotFound(text='plotly is not installed')
+        # It is large: a browser keeps it, and asks whether it is another one by now.
+        return web.FileResponse(path, headers={'Cache-Control': 'no-cache'})
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
         if len(self._viewers) >= VIEWERS_MAX:
@@ -238,7 +259,8 @@ async def _send(viewer: web.WebSocketResponse, text: str) -> None:
 
 
 async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(HEADERS)
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
 
 
 def _refusal(kind: type[web.HTTPException], reason: str) -> web.HTTPException:

@@ -20,6 +20,7 @@ from swarm_testing.fleet import beyond_loopback
 from swarm_testing.namespaces import Namespaces, NamespacesUnavailable
 from swarm_testing.processes import Process, ProcessGroup
 from swarm_testing.robot_processes import RobotProcesses
+from swarm_testing.swarm_probe import SwarmProbe
 
 # Generous: the machine may be busy.
 WAIT_S = 60.0
@@ -186,6 +187,75 @@ def test_a_person_proposes_and_hands_over_and_reads_the_decision_just_made(
         # Where the server is gone the page says that what it shows is old.
         served.process.interrupt()
         page.wait_for_selector('#connection.lost')
+
+
+def test_what_robots_send_and_believe_is_drawn_over_time(processes):
+    find_browser()
+    pytest.importorskip('plotly', reason='plotly is not installed')
+    swarm = RobotProcesses(processes, 3, {'bytes_per_second': 20_000})
+    swarm.start_all()
+    served = Served(processes, None)
+
+    def drawn(page: Any, plot: str) -> dict[str, list[float]]:
+        """Return the values of each line that has a path on the page."""
+        return dict(
+            page.evaluate(
+                """(plot) => {
+                    const box = document.getElementById(plot);
+                    const paths = box.querySelectorAll('.scatterlayer .trace .js-line');
+                    const real = [...paths].filter((path) => path.getTotalLength() > 0);
+                    return (box.data ?? []).slice(0, real.length).map(({name, y}) => [name, y]);
+                }""",
+                plot,
+            )
+        )
+
+    with SwarmProbe(swarm.names) as probe, browser_page() as page:
+        probe.wait_until_ready()
+        page.goto(served.url)
+        page.wait_for_selector('#robots tr[data-state=alive] >> nth=2')
+        budgets = {f'{robot}: budget' for robot in swarm.names}
+
+        def sent() -> bool:
+            lines = drawn(page, 'plot_bytes')
+            return {*swarm.names, *budgets} <= set(lines) and all(
+                len([y for y in lines[robot] if y and y > 0]) > 3 for robot in swarm.names
+            )
+
+        probe.wait_for(sent, WAIT_S)
+        lines = drawn(page, 'plot_bytes')
+        assert {lines[budget][-1] for budget in budgets} == {20_000}
+        assert max(lines[robot][-1] for robot in swarm.names) < 20_000
+
+        def believed() -> bool:
+            for robot in swarm.names:
+                probe.believe(robot, 'dog', probability=0.7)
+            if page.locator('#plot_label option').count() < 3:
+                return False
+            page.select_option('#plot_label', 'dog')
+            lines = drawn(page, 'plot_beliefs')
+            return {'beliefs together', 'the swarm', *swarm.names} <= set(lines)
+
+        probe.wait_for(believed, WAIT_S)
+        lines = drawn(page, 'plot_beliefs')
+        for robot in swarm.names:
+            assert lines[robot][-1] == pytest.approx(0.7, abs=1e-6)
+        assert lines['beliefs together'][-1] == pytest.approx(0.343 / (0.343 + 2 * 0.15**3))
+        page.locator('#plots').scroll_into_view_if_needed()
+        keep_screenshot(page, 'dashboard_over_time')
+        # Another label is drawn at once, and is another line.
+        page.select_option('#plot_label', 'cat')
+
+        def other() -> bool:
+            values = drawn(page, 'plot_beliefs').get('robot_1', [0.0])
+            return values[-1] is not None and abs(values[-1] - 0.15) < 1e-6
+
+        def other_believed() -> bool:
+            for robot in swarm.names:
+                probe.believe(robot, 'dog', probability=0.7)
+            return other()
+
+        probe.wait_for(other_believed, WAIT_S)
 
 
 def test_without_a_token_the_page_is_read_only(swarm, processes):

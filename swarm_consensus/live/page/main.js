@@ -2,6 +2,8 @@
 // Everything in a picture was said by somebody else: it only ever becomes text, never markup.
 
 import { draw } from './graph.js';
+import { options } from './lists.js';
+import * as plots from './plots.js';
 
 const RETRY_MS = 1000;
 const $ = (id) => document.getElementById(id);
@@ -167,19 +169,6 @@ function showWork({ work }) {
     ? `${work.robot} tells nothing new: ${work.problem}` : work.robot ? `as ${work.robot} has it` : '';
 }
 
-// Lists to choose from stay as they are while nothing in them changes: somebody may be choosing.
-function options(select, wanted) {
-  if (JSON.stringify(wanted) === select.dataset.wanted) return;
-  const chosen = select.value;
-  select.dataset.wanted = JSON.stringify(wanted);
-  select.replaceChildren(...wanted.map(([value, text]) => {
-    const option = make('option', text);
-    option.value = value;
-    return option;
-  }));
-  if (wanted.some(([value]) => value === chosen)) select.value = chosen;
-}
-
 function show(picture) {
   $('headline').textContent = headline(picture);
   $('headline').className = picture.has_quorum && !picture.alarms.length ? 'good' : 'bad';
@@ -207,7 +196,11 @@ function connect() {
     $('connection').textContent = 'live';
     $('connection').className = '';
   };
-  socket.onmessage = (message) => show(JSON.parse(message.data));
+  socket.onmessage = (message) => {
+    const picture = JSON.parse(message.data);
+    show(picture);
+    if (plotted) plots.add(picture);
+  };
   socket.onclose = () => {
     $('connection').textContent = 'not connected: what is shown is old';
     $('connection').className = 'lost';
@@ -247,9 +240,15 @@ $('transfer').addEventListener('submit', (event) => {
   ask('/api/transfer', { target: $('target').value }, (answer) => `${answer.leader} leads`);
 });
 
+let plotted = false;
 const access = await (await fetch('/api/access')).json();
 $('access').textContent = access.read_only ? 'read only: it was started without a token' : '';
 for (const id of ['token', 'subject', 'choice', 'robot', 'send', 'target', 'hand_over']) {
   $(id).disabled = access.read_only;
 }
 connect();
+plotted = access.plots && await plots.load();
+if (!plotted) {
+  $('plots').className = 'missing';
+  $('plots_missing').textContent = 'needs plotly where the dashboard runs: pip install plotly';
+}

@@ -17,7 +17,7 @@ from swarm_consensus.client.values import with_stamp
 from swarm_consensus.decision.types import Decision, Level
 from swarm_consensus.live import server
 from swarm_consensus.live.access import Access
-from swarm_consensus.live.server import HEADERS, PAGE, Dashboard, Settings
+from swarm_consensus.live.server import HEADERS, PAGE, Dashboard, Settings, plotly_file
 from swarm_consensus.views.picture import Picture
 from swarm_consensus.views.values import Snapshot
 
@@ -101,6 +101,49 @@ def test_the_page_and_all_that_it_needs_is_served_and_nothing_from_elsewhere() -
     talk(question)
 
 
+def test_the_script_of_plotly_is_served_from_its_package_and_kept_by_browsers() -> None:
+    path = plotly_file()
+    assert path is not None
+
+    async def question(client: TestClient, _: MadeUp) -> None:
+        async with client.get('/plotly.js') as response:
+            assert (response.status, await response.read()) == (200, path.read_bytes())
+            assert response.headers['Content-Security-Policy'] == (
+                HEADERS['Content-Security-Policy']
+            )
+            assert response.headers['X-Content-Type-Options'] == 'nosniff'
+            assert response.headers['Cache-Control'] == 'no-cache'
+            known = {'If-None-Match': response.headers['ETag']}
+        async with client.get('/plotly.js', headers=known) as response:
+            assert response.status == 304
+        async with client.get('/api/picture') as response:
+            assert response.headers['Cache-Control'] == 'no-store'
+
+    talk(question)
+
+
+def test_where_plotly_is_not_installed_the_page_is_told_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server, 'find_spec', lambda _: None)
+
+    async def question(client: TestClient, _: MadeUp) -> None:
+        async with client.get('/api/access') as response:
+            assert (await response.json())['plots'] is False
+        async with client.get('/plotly.js') as response:
+            assert response.status == 404
+
+    talk(question)
+
+
+def test_the_policy_lets_nothing_in_but_what_is_served_here() -> None:
+    policy = dict(
+        part.strip().split(' ', 1) for part in HEADERS['Content-Security-Policy'].split(';')
+    )
+    assert policy.pop('default-src') == "'none'"
+    assert set(policy.values()) == {"'self'", "'none'"}
+
+
 def test_the_picture_is_the_model_as_json() -> None:
     async def question(client: TestClient, made_up: MadeUp) -> None:
         async with client.get('/api/picture') as response:
@@ -182,7 +225,7 @@ def test_without_the_token_nothing_is_asked(
             assert response.status == status
             assert (await response.json())['error']
         async with client.get('/api/access') as response:
-            assert (await response.json()) == {'read_only': not token}
+            assert (await response.json()) == {'read_only': not token, 'plots': True}
         assert made_up.asked == []
 
     talk(question, token)
