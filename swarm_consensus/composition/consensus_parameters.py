@@ -520,7 +520,7 @@ CONSENSUS_PARAMETERS: tuple[Parameter, ...] = (
         'record',
         '',
         'Folder in which all that this robot takes in is recorded, a file for each boot, for '
-        '`swarm replay`; empty: nothing is. Not together with models, missions or activities.',
+        '`swarm replay`; empty: nothing is. Not together with models.',
     ),
     *MISSION_PARAMETERS,
     *TASK_PARAMETERS,

@@ -74,7 +74,7 @@ from swarm_consensus.nodes.mission_services import MISSION_OUTPUTS, MissionServi
 from swarm_consensus.nodes.model_services import MODEL_OUTPUTS, ModelServices
 from swarm_consensus.nodes.model_workshop import Candidate
 from swarm_consensus.nodes.parameters import NodeParameters
-from swarm_consensus.nodes.recording import record_folder_from, recorded, settings_of
+from swarm_consensus.nodes.recording import code_of, record_folder_from, recorded, settings_of
 from swarm_consensus.nodes.serialized import belief_from_serialized
 from swarm_consensus.nodes.shared_services import SharedServices
 from swarm_consensus.nodes.simulated_radio import SimulatedRadio
@@ -450,7 +450,10 @@ class ConsensusNode(ManagedNode):
             try:
                 if self._record is None:
                     return make(clock, frames, opened.storage, SystemRandom())
-                return recorded(self._record, self._configured, opened, clock, frames, make)
+                settings = self._configured | code_of(
+                    None if missions is None else missions.registry
+                )
+                return recorded(self._record, settings, opened, clock, frames, make)
             except BaseException:
                 opened.storage.close()
                 raise

@@ -12,6 +12,8 @@ from swarm_consensus.composition.subject_parameters import (
     SUBJECT_PARAMETERS,
     subject_parameter_name,
 )
+from swarm_consensus.missions import Registry
+from swarm_consensus.missions.registry import named_entry
 from swarm_consensus.nodes.consensus_settings import config_from, keys_from, policy_from
 from swarm_consensus.runtime.ports import Clock, Transport
 from swarm_consensus.runtime.robot import RobotRuntime
@@ -22,8 +24,10 @@ if TYPE_CHECKING:
     from swarm_consensus.recording.replay import Begun
     from swarm_consensus.runtime.driver import Steppable
 
-# What is not in a recording: files of models, and the code of users.
-NOT_RECORDED = ('models', 'missions', 'activities')
+# Beside the parameters in a recording: of each mission a number of its code, which a replay runs
+# again, and which activities there were. These are not run again: how they ended is recorded.
+CODES = 'mission_codes'
+ACTIVITIES = 'activity_names'
 
 
 def record_folder_from(values: Mapping[str, Value]) -> Path | None:
@@ -35,10 +39,10 @@ def record_folder_from(values: Mapping[str, Value]) -> Path | None:
     folder = str(values['record'])
     if not folder:
         return None
-    wrong = [name for name in NOT_RECORDED if values[name]]
-    if wrong:
+    if values['models']:
+        # What is in their files is not in the recording.
         raise ValueError(
-            f'record: a robot with {" and ".join(wrong)} cannot be recorded; leave out one of them'
+            'record: a robot with models cannot be recorded; leave out one of them'
         )
     try:
         import mcap  # noqa: F401
@@ -55,6 +59,47 @@ def settings_of(values: Mapping[str, Value]) -> dict[str, Any]:
         name: list(value) if isinstance(value, (list, tuple)) else value
         for name, value in values.items()
     }
+
+
+def code_of(registry: Registry | None) -> dict[str, Any]:
+    """Return what a recording holds of the code of missions and activities, as plain data."""
+    if registry is None:
+        return {}
+    return {
+        CODES: {
+            name: code.fingerprint
+            for name in registry.missions
+            if (code := registry.mission(name)) is not None
+        },
+        ACTIVITIES: list(registry.activities),
+    }
+
+
+def registry_from(settings: Mapping[str, Any]) -> Registry:
+    """
+    Return the missions of a recorded robot, and its activities by their names alone.
+
+    :raises ValueError: the code of a mission is not there, or it is not that one.
+    """
+    registry = Registry()
+    for entry in settings['missions']:
+        name, found = named_entry(entry)
+        registry.add_mission(found, name)
+    codes = settings.get(CODES, {})
+    for name in registry.missions:
+        code = registry.mission(name)
+        if code is not None and code.fingerprint != codes.get(name):
+            raise ValueError(
+                f"mission '{name}' is other code than was recorded, or this is another version of "
+                'Python; put the code that ran then on PYTHONPATH'
+            )
+    for name in settings.get(ACTIVITIES, ()):
+        registry.add_activity(_not_run, name)
+    return registry
+
+
+def _not_run(context: object, given: object) -> object:
+    raise AssertionError('a replay runs no activities')
 
 
 def recorded(
@@ -111,6 +156,7 @@ def runtime_maker(begun: Begun, keys_folder: str | None = None) -> Make:
         )
         keys = keys_from(values)
         config = config_from(values, policies, has_keys=keys is not None)
+        missions = registry_from(values)
     except KeyError as error:
         raise ValueError(
             f'the parameter {error} is not in the recording; another version made it'
@@ -130,6 +176,7 @@ def runtime_maker(begun: Begun, keys_folder: str | None = None) -> Make:
             records=begun.records,
             records_lost=begun.records_lost,
             keys=keys,
+            missions=missions,
         )
 
     return make

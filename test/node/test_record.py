@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 import subprocess
 import sys
 
 import pytest
+from swarm_testing.mission_robots import CODE, SUPPORT, MissionRobots, begun, ended
 from swarm_testing.robot_processes import RobotProcesses
 from swarm_testing.swarm_probe import SwarmProbe
 
+from swarm_consensus.client import SwarmClient
 from swarm_consensus.nodes.recording import runtime_maker
 from swarm_consensus.recording.replay import Replayed, replay
 
@@ -82,10 +85,53 @@ def test_a_run_in_which_the_leader_is_killed_gives_the_same_decisions_again(proc
     assert code == 2 and 'none.mcap' in error and 'the same again' in out
 
 
+def test_a_mission_whose_worker_is_killed_is_run_again_and_its_activities_are_not(
+    processes, tmp_path, monkeypatch
+):
+    folder, target = tmp_path / 'recordings', tmp_path / 'target'
+    target.mkdir()
+    code = {
+        'missions': [f'{CODE}:ten_steps'],
+        'activities': [f'{CODE}:step'],
+        'mission_lease': 1.5,
+        'peer_timeout': 1.0,
+    }
+    swarm = MissionRobots(processes, 3, {**code, 'record': str(folder), 'voters_max': 3})
+    swarm.start_all()
+
+    async def work(asked: str) -> str:
+        async with SwarmClient.connect(asked) as client:
+            await begun(client, 'm', 'ten_steps', {'folder': str(target), 'takes': 0.1})
+            async with asyncio.timeout(60.0):
+                while len(list(target.glob('effect *'))) < 3:
+                    await asyncio.sleep(0.05)
+            (mission,) = (await client.mission('m')).missions
+            worker = mission.worker
+        swarm.kill([worker])
+        (rest,) = [robot for robot in swarm.names if robot not in (worker, asked)][:1]
+        async with SwarmClient.connect(rest if worker == asked else asked) as client:
+            assert (await ended(client, 'm')).missions[0].status.name == 'COMPLETED'
+        return worker
+
+    killed = asyncio.run(work('robot_1'))
+    effects = sorted(path.name for path in target.iterdir())
+    for robot in swarm.names:
+        if robot != killed:
+            assert swarm[robot].interrupt() == 0
+    (path,) = recordings(folder, killed)
+    monkeypatch.syspath_prepend(str(SUPPORT))
+    assert not again(path).whole
+    for robot in swarm.names:
+        assert again(recordings(folder, robot)[0]).whole is (robot != killed)
+    runs = (target / 'runs').read_text()
+    assert sorted(path.name for path in target.iterdir()) == effects
+    assert len(effects) == 11 and len(runs.splitlines()) in (10, 11, 12)
+
+
 @pytest.mark.parametrize(
     ('parameters', 'why'),
     [
-        ({'missions': ['m=a.b:c']}, 'a robot with missions cannot be recorded'),
+        ({'models': ['m'], 'model_files': ['m.onnx']}, 'a robot with models cannot be recorded'),
         ({'record': '/proc/none'}, 'No such file or directory'),
     ],
 )

@@ -134,7 +134,8 @@ class MissionSwarm(Swarm):
     def row(self, mission: str, robot: str = '') -> MissionRow | None:
         """How a mission stands at a robot; at the one that has come furthest."""
         states = [
-            runtime._state
+            # One that is recorded stands around another one.
+            getattr(runtime, '_runtime', runtime)._state
             for each in ([robot] if robot else self.robots)
             if (runtime := self.world.runtime(each)) is not None
         ]

@@ -12,12 +12,16 @@ import sys
 from typing import Any
 
 import pytest
+from swarm_testing.mission_swarm import MissionSwarm
 from swarm_testing.virtual_swarm import Swarm, names, policy
 
 from swarm_consensus.decision.types import Level
+from swarm_consensus.missions import Mission, Registry
+from swarm_consensus.nodes.recording import CODES, code_of, registry_from
 from swarm_consensus.protocols.allocation import Task, Worker
 from swarm_consensus.protocols.crdt import Action, Operation
 from swarm_consensus.protocols.keyvalue import Put
+from swarm_consensus.protocols.missions.events import MissionStatus
 from swarm_consensus.protocols.raft import Restored
 from swarm_consensus.protocols.tasks import AddTask
 from swarm_consensus.recording.journal import JournalError, JournalWriter, read_journal
@@ -44,12 +48,18 @@ from swarm_consensus.transport.keys import Keys
 class Studio:
     """A virtual swarm whose robots are recorded, each boot in a file of its own."""
 
-    def __init__(self, folder: Path, patch: pytest.MonkeyPatch, **changes: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        patch: pytest.MonkeyPatch,
+        kind: Callable[..., Swarm] = Swarm,
+        **changes: Any,
+    ) -> None:
         self.folder = folder
         self.configs: dict[Path, RuntimeConfig] = {}
         self.told: dict[Path, list[Output]] = {}
         patch.setattr(world_module, 'RobotRuntime', self._record)
-        self.swarm = Swarm(**changes)
+        self.swarm = kind(**changes)
 
     def _record(self, config: RuntimeConfig, **given: Any) -> RecordedRuntime:
         robot, incarnation = config.robot, given['incarnation']
@@ -96,7 +106,9 @@ class Studio:
         return replay(path, maker(replace(self.configs[path], **changes)))
 
 
-def maker(config: RuntimeConfig, keys: Keys | None = None) -> Callable[[Begun], Make]:
+def maker(
+    config: RuntimeConfig, keys: Keys | None = None, missions: Registry | None = None
+) -> Callable[[Begun], Make]:
     """Return what makes the runtime of a replay."""
 
     def begin(begun: Begun) -> Make:
@@ -112,6 +124,7 @@ def maker(config: RuntimeConfig, keys: Keys | None = None) -> Callable[[Begun], 
                 records=begun.records,
                 records_lost=begun.records_lost,
                 keys=keys,
+                missions=missions,
             )
 
         return make
@@ -203,6 +216,81 @@ def test_signed_frames_the_common_coin_and_a_byte_budget_are_the_same_again(
         other = next(robot for robot in swarm.robots if robot != config.robot)
         wrong = replay(path, maker(config, keys[other])).divergence
         assert wrong is not None and wrong.what == 'sends frames'
+
+
+async def steps(mission: Mission, number: Any) -> object:
+    done = [await mission.activity('step', each) for each in range(number)]
+    mission.on_query('done', lambda _: done)
+    await mission.sleep(0.5)
+    return [*done, await mission.wait_signal('word')]
+
+
+async def fewer_steps(mission: Mission, number: Any) -> object:
+    return await steps(mission, number - 1)
+
+
+def not_run(context: object, given: object) -> object:
+    raise AssertionError('a replay runs no activities')
+
+
+def test_missions_are_run_again_and_their_activities_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def code(_: str = '', function: Any = steps) -> Registry:
+        return Registry({'steps': function}, {'step': not_run})
+
+    studio = Studio(
+        tmp_path,
+        monkeypatch,
+        kind=lambda **changes: MissionSwarm(code, 3, 5, takes_ms=100, **changes),
+        faults=Faults(loss=0.05),
+    )
+    swarm = studio.swarm
+    assert isinstance(swarm, MissionSwarm)
+    swarm.elect()
+    swarm.begin('r2', 'm', 'steps', 4)
+    swarm.run_until(lambda: len(swarm.jobs) == 2)
+    row = swarm.row('m')
+    assert row is not None
+    worker = row.worker
+    swarm.world.crash(worker)
+    swarm.run_until(lambda: (row := swarm.row('m')) is not None and row.worker not in ('', worker))
+    swarm.world.start(worker)
+    other = next(robot for robot in swarm.robots if robot != worker)
+    swarm.run(4.0)
+    swarm.signal(other, 'm', 'word', 'over')
+    assert swarm.finish('m') is MissionStatus.COMPLETED
+    begun = len(swarm.jobs)
+    assert len(studio.configs) == 4
+    for path, config in studio.configs.items():
+        found = replay(path, maker(config, missions=code()))
+        assert found.divergence is None, (path.name, found.divergence)
+        assert found.calls > 100
+    assert len(swarm.jobs) == begun
+    # Other code is found out where it was run; a robot that ran none did the same.
+    others = {
+        path.name.partition('-')[0]
+        for path, config in studio.configs.items()
+        if replay(path, maker(config, missions=code(function=fewer_steps))).divergence is not None
+    }
+    assert worker in others
+
+
+def test_code_that_is_another_one_than_was_recorded_is_refused() -> None:
+    entry = f'{__name__}:steps'
+    registry = Registry({'steps': steps}, {'step': not_run})
+    recorded = {'missions': [f'steps={entry}']} | code_of(registry)
+    other = {**recorded, CODES: {'steps': 1}}
+    again = registry_from(recorded)
+    assert (again.missions, again.activities) == (('steps',), ('step',))
+    for wrong in (other, {**recorded, CODES: {}}):
+        with pytest.raises(ValueError, match="mission 'steps' is other code than was recorded"):
+            registry_from(wrong)
+    with pytest.raises(ValueError, match='importing none.such failed'):
+        registry_from({**recorded, 'missions': ['none.such:steps']})
+    # Of robots without any, and of recordings from before there were some.
+    assert registry_from({'missions': []}).missions == ()
+    assert code_of(None) == {}
 
 
 def test_it_is_the_same_again_under_another_hash_seed(studio: Studio) -> None:
