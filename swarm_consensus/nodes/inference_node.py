@@ -47,6 +47,7 @@ from swarm_consensus.nodes.managed import ManagedNode, StartError
 from swarm_consensus.nodes.model_adoption import ModelAdoption, Request
 from swarm_consensus.nodes.model_following import ModelFollowing, accuracy
 from swarm_consensus.nodes.parameters import NodeParameters
+from swarm_consensus.nodes.patience import PatientFuture
 from swarm_consensus.nodes.sensors import TOPICS, Sensor, sensor_for, stamp_and_frame
 from swarm_consensus.nodes.usage import usage, wants_help
 from swarm_consensus.srv import AdoptModel
@@ -364,7 +365,7 @@ class InferenceNode(ManagedNode):
     async def _on_adopt(
         self, request: AdoptModel.Request, response: AdoptModel.Response
     ) -> AdoptModel.Response:
-        future: Future[Attempt] = Future()
+        future: Future[Attempt] = PatientFuture()
         executor = self.executor
 
         def done(attempt: Attempt) -> None:

@@ -24,6 +24,7 @@ from swarm_consensus.msg import ModelTrial, ModelVersion
 from swarm_consensus.nodes import convert
 from swarm_consensus.nodes.managed import ManagedNode
 from swarm_consensus.nodes.model_workshop import Candidate, SharedModel, Workshop
+from swarm_consensus.nodes.patience import PatientFuture
 from swarm_consensus.protocols.parameters.contributions import Manifest
 from swarm_consensus.protocols.parameters.errors import ParametersError
 from swarm_consensus.runtime.events import (
@@ -59,7 +60,7 @@ class _Trials:
     def __init__(self, expected: frozenset[str]) -> None:
         self.missing = set(expected)
         # The reason against it; '' where there is none.
-        self.outcome: Future[str] = Future()
+        self.outcome: Future[str] = PatientFuture()
 
 
 class ModelServices:
@@ -270,7 +271,7 @@ class ModelServices:
 
     async def _in_workshop(self, work: Callable[[], Any]) -> Any:
         """Have something done in the thread, and return or raise what comes of it."""
-        future: Future[Any] = Future()
+        future: Future[Any] = PatientFuture()
         executor = self._node.executor
 
         def done() -> None:
@@ -347,7 +348,7 @@ class ModelServices:
     ) -> MergeModel.Response:
         waiting = self._merging.get(request.model)
         if waiting is not None:
-            future: Future[MergeModel.Response] = Future()
+            future: Future[MergeModel.Response] = PatientFuture()
             waiting.append(future)
             return await future
         self._merging[request.model] = []
