@@ -45,7 +45,7 @@ def write_on(probe: SwarmProbe, robot: str, prefix: str, seconds: float) -> int:
         change(probe, robot, SharedChange.Request.ADD, 'set', f'{robot}/{number}'.encode())
         change(probe, robot, SharedChange.Request.INCREMENT, 'count', amount=1)
         number += 1
-        time.sleep(0.05)
+        time.sleep(0.1)
     return number
 
 
