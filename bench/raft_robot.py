@@ -61,7 +61,6 @@ class LoadedNode(ConsensusNode):
         driver = self._driver
         assert driver is not None
         # Below 0: never the key of a service's request.
-        # Below 0: never the key of a service's request.
         put = Put(f'load/{number % KEYS}', VALUE)
         driver.put(KeyValueAsked(-number, put, '', TIMEOUT_NS))
 

@@ -23,10 +23,9 @@ from visualization_msgs.msg import MarkerArray
 from swarm_consensus.composition.view_parameters import MARKERS_TOPIC, VIEW_PARAMETERS
 from swarm_consensus.live.ears import Ears
 from swarm_consensus.live.marker_messages import marker_array
-from swarm_consensus.nodes.executor import run
+from swarm_consensus.nodes.executor import program
 from swarm_consensus.nodes.managed import ManagedNode, StartError
 from swarm_consensus.nodes.parameters import NodeParameters
-from swarm_consensus.nodes.usage import usage, wants_help
 from swarm_consensus.views.markers import Marker, markers
 
 # Longest wait at the end for viewers to hear that there is no picture any more, s.
@@ -138,10 +137,7 @@ class ViewNode(ManagedNode):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run view_node; returns the exit code."""
-    if wants_help(arguments):
-        print(usage('view_node', __doc__, VIEW_PARAMETERS))
-        return 0
-    return run(ViewNode, arguments)
+    return program(ViewNode, 'view_node', __doc__, VIEW_PARAMETERS, arguments)
 
 
 if __name__ == '__main__':

@@ -66,7 +66,7 @@ from swarm_consensus.nodes.consensus_settings import (
     trials_from,
     tuned_from,
 )
-from swarm_consensus.nodes.executor import run
+from swarm_consensus.nodes.executor import program
 from swarm_consensus.nodes.frame_topics import FrameTopics
 from swarm_consensus.nodes.keyvalue_services import KeyValueServices
 from swarm_consensus.nodes.managed import ManagedNode, StartError
@@ -81,7 +81,6 @@ from swarm_consensus.nodes.shared_services import SharedServices
 from swarm_consensus.nodes.simulated_radio import SimulatedRadio
 from swarm_consensus.nodes.simulated_time import SimulatedClock, SimulatedInbox
 from swarm_consensus.nodes.task_services import TASK_OUTPUTS, TaskServices
-from swarm_consensus.nodes.usage import usage, wants_help
 from swarm_consensus.protocols.keyvalue import WatchEnded
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.driver import Driver, MonotonicClock, Steppable
@@ -844,10 +843,7 @@ def _nanoseconds(seconds: float) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run consensus_node; returns the exit code."""
-    if wants_help(arguments):
-        print(usage('consensus_node', __doc__, CONSENSUS_PARAMETERS))
-        return 0
-    return run(ConsensusNode, arguments)
+    return program(ConsensusNode, 'consensus_node', __doc__, CONSENSUS_PARAMETERS, arguments)
 
 
 if __name__ == '__main__':

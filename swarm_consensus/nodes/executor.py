@@ -10,7 +10,7 @@ with its traceback.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 import os
 import signal
@@ -23,7 +23,9 @@ from rclpy.exceptions import NameValidationException
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.signals import SignalHandlerOptions
 
+from swarm_consensus.composition.parameter import Parameter
 from swarm_consensus.nodes.managed import EXIT_CONFIGURATION, ManagedNode, StartError
+from swarm_consensus.nodes.usage import usage, wants_help
 from swarm_consensus.runtime.garbage import tame_garbage_collector
 
 if TYPE_CHECKING:
@@ -113,6 +115,26 @@ class StopOnSignal:
                 self.event.set()
                 self._wake()
         os.close(self._read)
+
+
+def program(
+    build: Callable[[], ManagedNode],
+    name: str,
+    about: str | None,
+    parameters: Iterable[Parameter],
+    arguments: Sequence[str] | None = None,
+) -> int:
+    """
+    Be the program of a node: answer to --help, or run it (see `run`); returns the exit code.
+
+    :param name: of the executable.
+    :param about: documentation of its module.
+    :param parameters: what the node declares.
+    """
+    if wants_help(arguments):
+        print(usage(name, about, parameters))
+        return 0
+    return run(build, arguments)
 
 
 def run(build: Callable[[], ManagedNode], arguments: Sequence[str] | None = None) -> int:

@@ -41,7 +41,7 @@ from swarm_consensus.inference.spec import spec_from
 from swarm_consensus.inference.statistics import Counters, Window
 from swarm_consensus.inference.worker import Worker
 from swarm_consensus.msg import Belief, FlowControl
-from swarm_consensus.nodes.executor import run
+from swarm_consensus.nodes.executor import program
 from swarm_consensus.nodes.inference_diagnostics import Diagnostics, Report
 from swarm_consensus.nodes.managed import ManagedNode, StartError
 from swarm_consensus.nodes.model_adoption import ModelAdoption, Request
@@ -49,7 +49,6 @@ from swarm_consensus.nodes.model_following import ModelFollowing, accuracy
 from swarm_consensus.nodes.parameters import NodeParameters
 from swarm_consensus.nodes.patience import PatientFuture
 from swarm_consensus.nodes.sensors import TOPICS, Sensor, sensor_for, stamp_and_frame
-from swarm_consensus.nodes.usage import usage, wants_help
 from swarm_consensus.srv import AdoptModel
 from swarm_consensus.transport.hashes import labels_hash
 
@@ -466,10 +465,7 @@ class InferenceNode(ManagedNode):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run inference_node; returns the exit code."""
-    if wants_help(arguments):
-        print(usage('inference_node', __doc__, INFERENCE_PARAMETERS))
-        return 0
-    return run(InferenceNode, arguments)
+    return program(InferenceNode, 'inference_node', __doc__, INFERENCE_PARAMETERS, arguments)
 
 
 if __name__ == '__main__':

@@ -29,11 +29,10 @@ from sensor_msgs.msg import CameraInfo, Image, LaserScan
 from swarm_consensus.composition.parameter import Value
 from swarm_consensus.composition.simulation_parameters import SIMULATION_PARAMETERS
 from swarm_consensus.msg import RadioLinks
-from swarm_consensus.nodes.executor import run
+from swarm_consensus.nodes.executor import program
 from swarm_consensus.nodes.managed import ManagedNode, StartError
 from swarm_consensus.nodes.parameters import NodeParameters
 from swarm_consensus.nodes.simulated_radio import LINKS_QOS
-from swarm_consensus.nodes.usage import usage, wants_help
 from swarm_consensus.sim import messages
 from swarm_consensus.sim.pace import Pace
 from swarm_consensus.sim.settings import arena_from, namespaces_from
@@ -284,10 +283,7 @@ class SimNode(ManagedNode):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run sim_node; returns the exit code."""
-    if wants_help(arguments):
-        print(usage('sim_node', __doc__, SIMULATION_PARAMETERS))
-        return 0
-    return run(SimNode, arguments)
+    return program(SimNode, 'sim_node', __doc__, SIMULATION_PARAMETERS, arguments)
 
 
 if __name__ == '__main__':
