@@ -6,9 +6,9 @@ from dataclasses import replace
 import math
 
 import pytest
+from swarm_testing.pictured import look
 from swarm_testing.virtual_swarm import LABELS, Swarm
 
-from swarm_consensus.runtime.events import DecisionMade, StatusReport
 from swarm_consensus.views.markers import (
     AMBER,
     BELIEFS_SHOWN,
@@ -51,18 +51,6 @@ def texts(found: tuple[Marker, ...], name: str) -> list[str]:
 def of(found: tuple[Marker, ...], name: str, *key: str) -> Marker:
     (marker,) = [each for each in layer(found, name) if each.key == key]
     return marker
-
-
-def look(swarm: Swarm, deaf_to: tuple[str, ...] = (), picture: Picture | None = None) -> Snapshot:
-    picture = picture or Picture()
-    for time_ns, robot, output in swarm.told:
-        if robot in deaf_to:
-            continue
-        if isinstance(output, StatusReport):
-            picture.tell_status(output.status, time_ns)
-        elif isinstance(output, DecisionMade):
-            picture.tell_decision(robot, output.decision, time_ns)
-    return picture.look(swarm.world.now_ns)
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import math
 
 import pytest
 from rich.console import Console
+from swarm_testing.pictured import look
 from swarm_testing.virtual_swarm import LABELS, Swarm
 
-from swarm_consensus.runtime.events import DecisionMade, StatusReport
 from swarm_consensus.views.picture import Picture
 from swarm_consensus.views.text import budget, headline, network, render
 from swarm_consensus.views.values import MissionLine, Snapshot, TaskLine, Work
@@ -24,15 +24,6 @@ def shown(snapshot: Snapshot, width: int = 150) -> str:
 def row_of(text: str, robot: str) -> str:
     """Return the line of the table of robots."""
     return next(line for line in text.splitlines() if line.split()[:1] == [robot])
-
-
-def look(swarm: Swarm, picture: Picture) -> Snapshot:
-    for time_ns, robot, output in swarm.told:
-        if isinstance(output, StatusReport):
-            picture.tell_status(output.status, time_ns)
-        elif isinstance(output, DecisionMade):
-            picture.tell_decision(robot, output.decision, time_ns)
-    return picture.look(swarm.world.now_ns)
 
 
 @pytest.fixture
