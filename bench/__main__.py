@@ -1,4 +1,9 @@
-"""Run the bench: a readable table on the terminal and build/bench.json."""
+"""
+Run the bench: a readable table on the terminal and build/bench.json.
+
+The file keeps what other runs have measured: the whole takes hours, and a part of it may be
+measured again. So each part says when, on which commit and on which machine.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ import json
 import os
 from pathlib import Path
 import platform
+import subprocess
 import sys
 import time
 from typing import Any
@@ -59,6 +65,55 @@ def machine() -> dict[str, Any]:
     }
 
 
+def commit() -> str:
+    """Return the commit that is measured, with `+` where files differ from it, or nothing."""
+    try:
+        head = subprocess.run(
+            ['git', 'rev-parse', '--short=12', 'HEAD'], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        changed = subprocess.run(
+            ['git', 'status', '--porcelain', '--untracked-files=no'],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return ''  # An archive, or no git.
+    return head + ('+' if changed else '')
+
+
+def earlier(file: Path) -> dict[str, Any]:
+    """
+    Return the parts that earlier runs have measured, by name.
+
+    A file that is none of ours is put aside, with a word about it.
+    """
+    if not file.exists():
+        return {}
+    try:
+        parts = json.loads(file.read_text())['benches']
+        for name in parts:
+            parts[name]['rows'][0]['name']
+    except (ValueError, KeyError, TypeError, IndexError):
+        aside = file.with_suffix('.json.old')
+        file.replace(aside)
+        print(f'{file} is not of this bench; it is {aside} now', file=sys.stderr)
+        return {}
+    return parts  # type: ignore[no-any-return]
+
+
+def keep(file: Path, name: str, part: dict[str, Any]) -> None:
+    """Write one part beside those of earlier runs, in the order of running."""
+    parts = earlier(file)
+    parts[name] = part
+    ordered = {known: parts[known] for known in MODULES if known in parts}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # Whole or not at all: hours of measuring are in it.
+    whole = file.with_suffix('.json.new')
+    whole.write_text(json.dumps({'benches': ordered}, indent=2) + '\n')
+    whole.replace(file)
+
+
 def table(rows: list[dict[str, Any]]) -> str:
     """Return the rows as aligned text."""
     lines = [('figure', 'value', 'unit', 'goal', 'holds', 'beside', 'ratio')]
@@ -93,12 +148,12 @@ def main() -> int:
     rows: list[dict[str, Any]] = []
     for name in wanted:
         print(f'measuring {name} ...', file=sys.stderr, flush=True)
-        rows += importlib.import_module(f'bench.{name}').rows()
-        # After each: it may take hours, and what is interrupted keeps what it has.
-        OUTPUT.parent.mkdir(exist_ok=True)
-        OUTPUT.write_text(json.dumps({'machine': machine(), 'rows': rows}, indent=2) + '\n')
+        where, begun = {'commit': commit(), **machine()}, time.monotonic()
+        measured = importlib.import_module(f'bench.{name}').rows()
+        keep(OUTPUT, name, {**where, 'seconds': time.monotonic() - begun, 'rows': measured})
+        rows += measured
     print(table(rows))
-    print(f'\nwritten to {OUTPUT}')
+    print(f'\nwritten to {OUTPUT}, beside what earlier runs have measured')
     return 0
 
 
