@@ -42,7 +42,6 @@ from swarm_consensus.composition.subject_parameters import (
     SUBJECT_PARAMETERS,
     subject_parameter_name,
 )
-from swarm_consensus.decision.policy import Policy
 from swarm_consensus.decision.types import Level, Status, no_answer
 from swarm_consensus.missions import RegistryError
 from swarm_consensus.msg import (
@@ -56,13 +55,10 @@ from swarm_consensus.msg import (
 from swarm_consensus.nodes import convert
 from swarm_consensus.nodes.consensus_diagnostics import diagnosis
 from swarm_consensus.nodes.consensus_settings import (
-    check_coin,
-    config_from,
     folder_from,
-    keys_from,
     models_from,
     on_damage_from,
-    policy_from,
+    robot_from,
     trials_from,
     tuned_from,
 )
@@ -220,14 +216,15 @@ class ConsensusNode(ManagedNode):
         values = self._settings.declare(
             p for p in CONSENSUS_PARAMETERS if p.name != 'autostart'
         )
-        policies = self._policies(values['subjects'], len(values['robots']))
+        self._settings.declare(
+            replace(key, name=subject_parameter_name(subject, key.name))
+            for subject in values['subjects']  # type: ignore[union-attr]
+            for key in SUBJECT_PARAMETERS
+        )
         self._settings.warn_of_unknown()
         try:
             self._record = record_folder_from(values)
-            self._swarm_keys = keys_from(values)
-            config = config_from(values, policies, has_keys=self._swarm_keys is not None)
-            if self._swarm_keys is not None:
-                check_coin(self._swarm_keys, config)
+            config, self._swarm_keys = robot_from(self._settings.values)
             models, trials = models_from(values), trials_from(values)
         except (ValueError, KeysError) as error:
             raise StartError(str(error)) from None
@@ -250,23 +247,6 @@ class ConsensusNode(ManagedNode):
             )
         self._config = config
         self._configured = settings_of(self._settings.values)
-
-    def _policies(self, names: object, robots: int) -> tuple[Policy, ...]:
-        policies = []
-        for name in names:  # type: ignore[attr-defined]
-            declared = {
-                key.name: subject_parameter_name(name, key.name) for key in SUBJECT_PARAMETERS
-            }
-            values = self._settings.declare(
-                replace(key, name=declared[key.name]) for key in SUBJECT_PARAMETERS
-            )
-            try:
-                policies.append(
-                    policy_from(name, {key: values[full] for key, full in declared.items()}, robots)
-                )
-            except ValueError as error:
-                raise StartError(str(error)) from None
-        return tuple(policies)
 
     def _create_entities(self, config: RuntimeConfig) -> None:
         values = self._settings.values

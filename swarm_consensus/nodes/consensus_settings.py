@@ -7,6 +7,10 @@ from pathlib import Path
 import re
 
 from swarm_consensus.composition.parameter import Value
+from swarm_consensus.composition.subject_parameters import (
+    SUBJECT_PARAMETERS,
+    subject_parameter_name,
+)
 from swarm_consensus.decision.entry_point import load_rule
 from swarm_consensus.decision.gossip import gossip_problem, liars_problem
 from swarm_consensus.decision.policy import Policy, quorum_of
@@ -37,6 +41,34 @@ LEVELS = {'fused': Level.FUSED, 'agreed': Level.AGREED, 'committed': Level.COMMI
 def nanoseconds(seconds: Value) -> int:
     """Return a parameter in seconds as whole nanoseconds."""
     return round(float(seconds) * 1e9)  # type: ignore[arg-type]
+
+
+def robot_from(values: Mapping[str, Value]) -> tuple[RuntimeConfig, Keys | None]:
+    """
+    Return the settings of a robot's runtime, and its keys if the swarm has some.
+
+    :param values: parameters of the node, by name; those of each subject are among them.
+    :raises ValueError: settings that contradict each other, or the keys, with what to change.
+    :raises KeysError: keys that cannot be used.
+    :raises KeyError: a parameter is not among them.
+    """
+    robots = len(values['robots'])  # type: ignore[arg-type]
+    policies = tuple(
+        policy_from(
+            name,
+            {
+                key.name: values[subject_parameter_name(name, key.name)]
+                for key in SUBJECT_PARAMETERS
+            },
+            robots,
+        )
+        for name in values['subjects']  # type: ignore[union-attr]
+    )
+    keys = keys_from(values)
+    config = config_from(values, policies, has_keys=keys is not None)
+    if keys is not None:
+        check_coin(keys, config)
+    return config, keys
 
 
 def policy_from(name: str, values: Mapping[str, Value], robots: int) -> Policy:

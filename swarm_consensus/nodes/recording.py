@@ -8,13 +8,9 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from swarm_consensus.composition.parameter import Value
-from swarm_consensus.composition.subject_parameters import (
-    SUBJECT_PARAMETERS,
-    subject_parameter_name,
-)
 from swarm_consensus.missions import Registry
 from swarm_consensus.missions.registry import named_entry
-from swarm_consensus.nodes.consensus_settings import config_from, keys_from, policy_from
+from swarm_consensus.nodes.consensus_settings import robot_from
 from swarm_consensus.runtime.ports import Clock, Transport
 from swarm_consensus.runtime.robot import RobotRuntime
 from swarm_consensus.storage import Opened, Storage
@@ -142,20 +138,7 @@ def runtime_maker(begun: Begun, keys_folder: str | None = None) -> Make:
     if values.get('keys_folder') and keys_folder is not None:
         values['keys_folder'] = keys_folder
     try:
-        robots = len(values['robots'])
-        policies = tuple(
-            policy_from(
-                name,
-                {
-                    key.name: values[subject_parameter_name(name, key.name)]
-                    for key in SUBJECT_PARAMETERS
-                },
-                robots,
-            )
-            for name in values['subjects']
-        )
-        keys = keys_from(values)
-        config = config_from(values, policies, has_keys=keys is not None)
+        config, keys = robot_from(values)
         missions = registry_from(values)
     except KeyError as error:
         raise ValueError(

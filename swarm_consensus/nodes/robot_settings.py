@@ -19,15 +19,9 @@ from swarm_consensus.composition.subject_parameters import (
 )
 from swarm_consensus.composition.swarm import Swarm
 from swarm_consensus.composition.topics import CONSENSUS_NODE
-from swarm_consensus.decision.policy import Policy
 from swarm_consensus.missions import Registry, RegistryError
 from swarm_consensus.missions.registry import named_entry
-from swarm_consensus.nodes.consensus_settings import (
-    check_coin,
-    config_from,
-    keys_from,
-    policy_from,
-)
+from swarm_consensus.nodes.consensus_settings import robot_from
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.transport.keys import Keys
 
@@ -82,26 +76,16 @@ def resized(swarm: Swarm, robots: int) -> Swarm:
 
 def _robot(given: Mapping[str, Value]) -> RobotSettings:
     values = _with_defaults(given)
-    robots = len(values['robots'])  # type: ignore[arg-type]
-    names = [str(name) for name in values['subjects']]  # type: ignore[union-attr]
-    policies = tuple(_policy(name, given, robots) for name in names)
-    keys = keys_from(values)
-    config = config_from(values, policies, has_keys=keys is not None)
-    if keys is not None:
-        check_coin(keys, config)
+    config, keys = robot_from(values)
     return RobotSettings(config, keys, _registry(values))
 
 
 def _with_defaults(given: Mapping[str, Value]) -> dict[str, Value]:
-    return {parameter.name: parameter.default for parameter in CONSENSUS_PARAMETERS} | dict(given)
-
-
-def _policy(name: str, given: Mapping[str, Value], robots: int) -> Policy:
-    values = {
-        parameter.name: given.get(subject_parameter_name(name, parameter.name), parameter.default)
-        for parameter in SUBJECT_PARAMETERS
-    }
-    return policy_from(name, values, robots)
+    values = {parameter.name: parameter.default for parameter in CONSENSUS_PARAMETERS}
+    for subject in given['subjects']:  # type: ignore[union-attr]
+        for parameter in SUBJECT_PARAMETERS:
+            values[subject_parameter_name(str(subject), parameter.name)] = parameter.default
+    return values | dict(given)
 
 
 def _registry(values: Mapping[str, Value]) -> Registry:
