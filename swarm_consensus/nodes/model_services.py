@@ -9,7 +9,7 @@ so at once one is refused. Whatever is decided, every robot makes or fetches by 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from swarm_consensus.nodes import convert
 from swarm_consensus.nodes.managed import ManagedNode
 from swarm_consensus.nodes.model_workshop import Candidate, SharedModel, Workshop
 from swarm_consensus.nodes.patience import PatientFuture
+from swarm_consensus.nodes.runtime_services import Ask, RuntimeServices
 from swarm_consensus.protocols.parameters.contributions import Manifest
 from swarm_consensus.protocols.parameters.errors import ParametersError
 from swarm_consensus.runtime.events import (
@@ -51,7 +52,6 @@ CONTRIBUTIONS_MAX = 4
 ModelOutput = ModelJob | ModelReady | ModelApplied | ModelReport | ModelMergeAnswered
 MODEL_OUTPUTS = (ModelJob, ModelReady, ModelApplied, ModelReport, ModelMergeAnswered)
 Answer = ModelMergeAnswered | Candidate
-Ask = Callable[[Callable[[int], Input]], Awaitable[Any]]
 
 
 class _Trials:
@@ -63,18 +63,14 @@ class _Trials:
         self.outcome: Future[str] = PatientFuture()
 
 
-class ModelServices:
+class ModelServices(RuntimeServices):
     """
-    The part of the node for models, and its entities while it is configured.
+    The part of the node for models; the parameters as in `RuntimeServices`, and:
 
     :param models: that this robot shares.
     :param trials: of each model, names of the inference nodes of this robot that try a version.
-    :param ask: puts the input that is made for a key to the runtime and waits for its answer;
-        None where the node is not active.
     :param answer: hands an answer to whoever waits for its key; for any thread.
     :param failed: is told what nobody expected.
-    :param inactive: the reason that is given where the node is not active.
-    :param nanoseconds: turns the seconds of a request into what the runtime takes.
     """
 
     def __init__(
@@ -91,12 +87,9 @@ class ModelServices:
         inactive: str,
         nanoseconds: Callable[[float], int],
     ) -> None:
-        self._node = node
+        super().__init__(node, group, ask, inactive=inactive, nanoseconds=nanoseconds)
         self._robot = robot
-        self._ask = ask
         self._answer = answer
-        self._inactive = inactive
-        self._nanoseconds = nanoseconds
         self._expected = trials
         self._workshop = Workshop(robot, models, failed)
         self._active = False
@@ -130,22 +123,16 @@ class ModelServices:
             callback_group=group,
             qos_overriding_options=overridable,
         )
-        self._services = [
-            node.create_service(kind, name, callback, callback_group=group)
-            for kind, name, callback in (
-                (ContributeModel, 'contribute_model', self._on_contribute),
-                (ReadModel, 'read_model', self._on_read),
-                (MergeModel, 'merge_model', self._on_merge),
-            )
-        ]
+        self._serve(ContributeModel, 'contribute_model', self._on_contribute)
+        self._serve(ReadModel, 'read_model', self._on_read)
+        self._serve(MergeModel, 'merge_model', self._on_merge)
 
     def destroy(self) -> None:
         """Destroy the entities."""
+        super().destroy()
         for publisher in (self._versions, self._candidates, self._diagnostics):
             self._node.destroy_publisher(publisher)
         self._node.destroy_subscription(self._subscription)
-        while self._services:
-            self._node.destroy_service(self._services.pop())
 
     # -- activation -------------------------------------------------------------------------------
 

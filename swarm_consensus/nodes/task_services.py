@@ -7,7 +7,7 @@ do; `task_events` tells everybody how tasks stand.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
@@ -18,6 +18,7 @@ from swarm_consensus.decision.types import Status
 from swarm_consensus.msg import TaskOrder, TaskState, WorkerState
 from swarm_consensus.nodes import task_convert
 from swarm_consensus.nodes.managed import ManagedNode
+from swarm_consensus.nodes.runtime_services import Ask, RuntimeServices
 from swarm_consensus.protocols.tasks import CancelTask as CancelOperation
 from swarm_consensus.protocols.tasks import Operation
 from swarm_consensus.protocols.tasks.operations import REASON_CHARACTERS_MAX
@@ -43,15 +44,11 @@ TASK_OUTPUTS = (TaskChanged, TaskGo, TaskGoing, TaskStop)
 Put = Callable[[Input], object]
 
 
-class TaskServices:
+class TaskServices(RuntimeServices):
     """
-    The part of the node for tasks, and its entities while it is configured.
+    The part of the node for tasks; the parameters as in `RuntimeServices`, and:
 
     :param robot: name of this robot.
-    :param ask: puts the input that is made for a key to the runtime and waits for its answer;
-        None where the node is not active.
-    :param inactive: the reason that is given then.
-    :param nanoseconds: turns the seconds of a request into what the runtime takes.
     """
 
     def __init__(
@@ -59,27 +56,19 @@ class TaskServices:
         node: ManagedNode,
         group: CallbackGroup,
         robot: str,
-        ask: Callable[[Callable[[int], Input]], Awaitable[Any]],
+        ask: Ask,
         *,
         inactive: str,
         nanoseconds: Callable[[float], int],
     ) -> None:
-        self._node = node
+        super().__init__(node, group, ask, inactive=inactive, nanoseconds=nanoseconds)
         self._robot = robot
-        self._ask = ask
-        self._inactive = inactive
-        self._nanoseconds = nanoseconds
         self._put: Put | None = None
         self._worker_refused = ''
-        self._services = [
-            node.create_service(kind, name, callback, callback_group=group)
-            for kind, name, callback in (
-                (AddTask, 'add_task', self._on_add),
-                (CancelTask, 'cancel_task', self._on_cancel),
-                (ListTasks, 'list_tasks', self._on_list),
-                (ReportTask, 'report_task', self._on_report),
-            )
-        ]
+        self._serve(AddTask, 'add_task', self._on_add)
+        self._serve(CancelTask, 'cancel_task', self._on_cancel)
+        self._serve(ListTasks, 'list_tasks', self._on_list)
+        self._serve(ReportTask, 'report_task', self._on_report)
         overridable = QoSOverridingOptions.with_default_policies()
 
         def reliable(depth: int) -> QoSProfile:
@@ -120,8 +109,7 @@ class TaskServices:
 
     def destroy(self) -> None:
         """Destroy the entities."""
-        while self._services:
-            self._node.destroy_service(self._services.pop())
+        super().destroy()
         self._node.destroy_publisher(self._events)
         self._node.destroy_publisher(self._orders)
         self._node.destroy_subscription(self._worker)
