@@ -29,7 +29,7 @@ SIMULATION_PARAMETERS: tuple[Parameter, ...] = (
         'starts',
         [],
         'Where robots begin, x and y in m and yaw in rad of each in turn, from the lower left '
-        'corner of an area of 10 m x 8 m; empty: drawn.',
+        'corner of an area of 10 m x 8 m; empty: drawn, in reach of each other.',
         element=float,
         minimum=-10.0,
         maximum=10.0,

@@ -7,7 +7,11 @@ from typing import cast
 
 from swarm_consensus.composition.names import NameKind, name_problem
 from swarm_consensus.composition.parameter import Value
-from swarm_consensus.simulation.embedded.arena import Arena, draw
+from swarm_consensus.simulation.embedded.arena import START_APART_M, Arena, Place, draw, rooms
+from swarm_consensus.simulation.embedded.radio import ShadowedRadio
+
+# Of the range of the radio, for places that are drawn: the first metres part nobody.
+CLOSE_BY = 0.75
 
 
 def arena_from(values: Mapping[str, Value]) -> Arena:
@@ -28,12 +32,20 @@ def arena_from(values: Mapping[str, Value]) -> Arena:
         raise ValueError(
             f'starts has {len(starts)} numbers; give x, y and yaw of each of {len(robots)} robots'
         )
+    range_m, wall_m = cast(float, values['radio_range']), cast(float, values['radio_wall'])
+    radio = ShadowedRadio(Arena(rooms(), (), {}), range_m, wall_m)
+
+    def close_by(here: Place, there: Place) -> bool:
+        return radio.path_m(here, there) <= CLOSE_BY * range_m
+
     try:
         return draw(
             cast(int, values['seed']),
             tuple(robots),
             cast(int, values['objects']),
             [(starts[n], starts[n + 1], starts[n + 2]) for n in range(0, len(starts), 3)],
+            # With a radio that reaches no further than robots stand apart there is no such place.
+            in_reach=close_by if CLOSE_BY * range_m > 2 * START_APART_M else None,
         )
     except ValueError as error:
         raise ValueError(f'robots, objects, starts: {error}') from None

@@ -7,7 +7,7 @@ origin in the lower left corner.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 import math
 from random import Random
@@ -24,6 +24,8 @@ START_APART_M, START_FROM_WALL_M = 0.7, 0.5
 # The circle that a robot turns in, with some air.
 ROBOT_M = 0.2
 TRIES_MAX = 10_000
+
+Place = tuple[float, float]
 OBJECTS_MAX, ROBOTS_MAX = 12, 20
 
 
@@ -80,7 +82,7 @@ class Arena:
             nearest = np.minimum(nearest, outside)
         return nearest
 
-    def walls_between(self, a: tuple[float, float], b: tuple[float, float]) -> int:
+    def walls_between(self, a: Place, b: Place) -> int:
         """Return how many walls the line between two places goes through."""
         return sum(_crosses(a, b, wall) for wall in self.walls)
 
@@ -104,11 +106,15 @@ def draw(
     robots: tuple[str, ...],
     objects: int,
     starts: Sequence[tuple[float, float, float]] = (),
+    *,
+    in_reach: Callable[[Place, Place], bool] | None = None,
 ) -> Arena:
     """
     Draw where things are.
 
     :param starts: where the robots begin, x, y in m and yaw in rad of each; (): that is drawn, too.
+    :param in_reach: whether a robot in one place reaches one in another; each robot whose start is
+        drawn reaches one that was drawn before. None: they begin anywhere.
     :raises ValueError: more robots or objects than there is room for, or a start where none is.
     """
     if not 1 <= len(robots) <= ROBOTS_MAX:
@@ -128,9 +134,17 @@ def draw(
         things.append(Thing(label, x_m, y_m, random.uniform(-math.pi, math.pi), color))
     if starts:
         return Arena(empty.walls, tuple(things), dict(zip(robots, starts, strict=True)))
-    drawn = {}
+    drawn: dict[str, tuple[float, float, float]] = {}
+
+    def with_the_others(place: Place) -> bool:
+        if in_reach is None or not drawn:
+            return True
+        return any(in_reach((x_m, y_m), place) for x_m, y_m, _ in drawn.values())
+
     for robot in robots:
-        x_m, y_m = _place(random, empty, places, START_APART_M, START_FROM_WALL_M)
+        x_m, y_m = _place(
+            random, empty, places, START_APART_M, START_FROM_WALL_M, with_the_others
+        )
         places.append((x_m, y_m))
         drawn[robot] = (x_m, y_m, random.uniform(-math.pi, math.pi))
     return Arena(empty.walls, tuple(things), drawn)
@@ -138,13 +152,13 @@ def draw(
 
 def _checked(
     arena: Arena, robots: tuple[str, ...], starts: Sequence[tuple[float, float, float]]
-) -> list[tuple[float, float]]:
+) -> list[Place]:
     """Return where robots begin, if they can."""
     if not starts:
         return []
     if len(starts) != len(robots):
         raise ValueError(f'there are {len(robots)} robots, and {len(starts)} starts')
-    places: list[tuple[float, float]] = []
+    places: list[Place] = []
     for robot, (x_m, y_m, _) in zip(robots, starts, strict=True):
         if not (0.0 < x_m < WIDTH_M and 0.0 < y_m < HEIGHT_M):
             raise ValueError(
@@ -163,20 +177,21 @@ def _checked(
 def _place(
     random: Random,
     arena: Arena,
-    taken: list[tuple[float, float]],
+    taken: list[Place],
     apart_m: float,
     from_wall_m: float,
-) -> tuple[float, float]:
+    suits: Callable[[Place], bool] = lambda place: True,
+) -> Place:
     for _ in range(TRIES_MAX):
         place = random.uniform(0.0, WIDTH_M), random.uniform(0.0, HEIGHT_M)
         if arena.wall_distance(np.asarray([place]))[0] < from_wall_m:
             continue
-        if all(math.dist(place, other) >= apart_m for other in taken):
+        if all(math.dist(place, other) >= apart_m for other in taken) and suits(place):
             return place
     raise ValueError(f'there is no room for {len(taken) + 1} robots and objects')
 
 
-def _crosses(a: tuple[float, float], b: tuple[float, float], wall: Wall) -> bool:
+def _crosses(a: Place, b: Place, wall: Wall) -> bool:
     """Return whether a line meets a rectangle (Liang and Barsky, 1984)."""
     first, last = 0.0, 1.0
     for start, way, low, high in (

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy.sparse.csgraph import connected_components
 
 from swarm_consensus.composition.simulation_parameters import SIMULATION_PARAMETERS
 from swarm_consensus.composition.value_check import check_value
 from swarm_consensus.sim.settings import arena_from, namespaces_from
+from swarm_consensus.simulation.embedded.arena import Arena, draw
+from swarm_consensus.simulation.embedded.radio import ShadowedRadio
 
 
 def values(**given: Any) -> dict[str, Any]:
@@ -22,6 +26,32 @@ def test_robots_begin_where_they_are_told_to_and_objects_leave_room() -> None:
     assert len(arena.things) == 8
     assert arena_from(values()) == arena_from(values())
     assert arena_from(values(seed=2)).starts != arena_from(values()).starts
+
+
+@pytest.mark.parametrize('range_m', [2.0, 4.0, 8.0])
+def test_robots_whose_places_are_drawn_begin_as_one_swarm(range_m: float) -> None:
+    """Each hears another, and through those all the others, for every seed."""
+    names = [f'r{number}' for number in range(8)]
+    parted_elsewhere = 0
+    for seed in range(30):
+        given = values(seed=seed, robots=names, radio_range=range_m)
+        assert parts(arena_from(given), range_m) == 1
+        parted_elsewhere += parts(draw(seed, tuple(names), 8), range_m) > 1
+    if range_m < 8.0:
+        assert parted_elsewhere, 'places anywhere would have done as well'
+
+
+def test_a_radio_that_reaches_nobody_parts_all_of_them() -> None:
+    arena = arena_from(values(robots=['a', 'b', 'c'], radio_range=0.0))
+    assert parts(arena, 0.0) == 3
+
+
+def parts(arena: Arena, range_m: float) -> int:
+    """Count the groups that do not hear each other."""
+    radio = ShadowedRadio(arena, range_m)
+    radio.move({name: (x, y) for name, (x, y, _) in arena.starts.items()})
+    hears = [[(one, other) in radio.links for one in arena.starts] for other in arena.starts]
+    return int(connected_components(np.asarray(hears))[0])
 
 
 def test_namespaces_are_the_names_unless_given() -> None:
