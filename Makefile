@@ -54,7 +54,7 @@ PYTEST_ARGS ?=
 # What starts no robots shares the cores. Robots mostly wait, so two files of their tests run side by
 # side, but for those that measure or start many robots.
 ifeq ($(TESTS),test)
-RUNS := '-n auto --dist loadgroup test/package test/unit test/simulation' \
+RUNS := '-n auto --dist loadscope test/package test/unit test/simulation' \
 	'-n 2 --dist loadfile -m not(alone) test/node test/launch' \
 	'-m alone test/node'
 else

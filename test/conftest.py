@@ -24,6 +24,14 @@ def pytest_configure() -> None:
     heed_interrupts()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Keep together what takes long to prepare."""
+    from swarm_testing.scheduling import scheduling
+
+    return scheduling(config, log)
+
+
 @pytest.fixture
 def domain_id() -> Iterator[int]:
     """A ROS domain id that only this test has."""

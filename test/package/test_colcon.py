@@ -18,7 +18,7 @@ import pytest
 from swarm_testing.environment import process_environment, without_bootstrap
 from swarm_testing.source_tree import copy_source
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('colcon')]
+pytestmark = pytest.mark.slow
 
 EXECUTABLES = ('consensus_node', 'inference_node', 'sim_node', 'swarm', 'view_node')
 SCRIPTS = Path(sysconfig.get_path('scripts'))

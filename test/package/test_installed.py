@@ -20,7 +20,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.network,
     pytest.mark.timeout(900),
-    pytest.mark.xdist_group('installed'),
 ]
 
 EXECUTABLES = ('consensus_node', 'inference_node', 'sim_node', 'swarm', 'view_node')

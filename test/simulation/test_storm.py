@@ -11,7 +11,6 @@ import os
 from pathlib import Path
 import subprocess
 import sys
-from typing import Any
 
 import pytest
 
@@ -32,22 +31,12 @@ def weathered(seed: int) -> Report | None:
     return report
 
 
-def storms() -> list[Any]:
-    """Return the first seeds of the chunks; those that are looked at twice go to one process."""
-    together = pytest.mark.xdist_group('storms')
-    return [
-        pytest.param(first, marks=[together] if first <= LOOKED_AT else [])
-        for first in range(1, SEEDS + 1, CHUNK)
-    ]
-
-
-@pytest.mark.parametrize('first', storms())
+@pytest.mark.parametrize('first', range(1, SEEDS + 1, CHUNK))
 def test_a_storm_breaks_nothing(first: int) -> None:
     for seed in range(first, first + CHUNK):
         weathered(seed)
 
 
-@pytest.mark.xdist_group('storms')
 def test_storms_are_storms() -> None:
     """What the seeds draw does happen, or the invariants would hold for want of trouble."""
     reports: list[Report] = []
