@@ -50,6 +50,9 @@ def test_decisions_beliefs_statuses_and_frames_are_in_the_file(processes, tmp_pa
             return all(probe.published(robot, 'animal') for robot in swarm.names)
 
         probe.wait_for(decided, READY_S)
+        # Who records may have known later than the robots whom to hear.
+        for robot in swarm.names:
+            probe.keep_believing(robot, 'dog', listeners=3, repeats=5, probability=0.8)
         probe.proposed(probe.propose('robot_2', 'goal', 'dock'))
         probe.wait_for_decision('goal')
         leader = probe.leader()
