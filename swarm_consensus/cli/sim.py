@@ -160,7 +160,7 @@ def _search(arguments: argparse.Namespace) -> int:
 def _file(arguments: argparse.Namespace) -> int:
     from swarm_consensus.composition.swarm_file import load_swarm
     from swarm_consensus.nodes.robot_settings import resized, settings_of
-    from swarm_consensus.runtime.garbage import tame_garbage_collector
+    from swarm_consensus.runtime.garbage import tamed_garbage_collector
     from swarm_consensus.simulation.in_process import InProcessSwarm
     from swarm_consensus.simulation.witnesses import watch
 
@@ -169,14 +169,14 @@ def _file(arguments: argparse.Namespace) -> int:
         swarm = resized(swarm, arguments.robots)
     settings = settings_of(swarm)
     robots = InProcessSwarm(settings, _seed(arguments), loss=arguments.loss or 0.0)
-    tame_garbage_collector()
-    report = watch(
-        robots,
-        settings[0].config.policies,
-        seed=_seed(arguments),
-        seconds=30.0 if arguments.seconds is None else arguments.seconds,
-        split=arguments.split,
-    )
+    with tamed_garbage_collector():
+        report = watch(
+            robots,
+            settings[0].config.policies,
+            seed=_seed(arguments),
+            seconds=30.0 if arguments.seconds is None else arguments.seconds,
+            split=arguments.split,
+        )
     print(
         f'{report.robots} robots of {swarm.name}, {report.virtual_s:.1f} s in '
         f'{report.real_s:.1f} s: {report.factor:.1f} times real time; '

@@ -26,7 +26,7 @@ from rclpy.signals import SignalHandlerOptions
 from swarm_consensus.composition.parameter import Parameter
 from swarm_consensus.nodes.managed import EXIT_CONFIGURATION, ManagedNode, StartError
 from swarm_consensus.nodes.usage import usage, wants_help
-from swarm_consensus.runtime.garbage import tame_garbage_collector
+from swarm_consensus.runtime.garbage import tamed_garbage_collector
 
 if TYPE_CHECKING:
     from rclpy.context import Context
@@ -163,10 +163,10 @@ def run(build: Callable[[], ManagedNode], arguments: Sequence[str] | None = None
         node.when_finalized(stop.event.set)
         if node.autostart and not stop.event.is_set():
             node.start()
-        tame_garbage_collector()
-        spinning = True
-        spin(executor, stop.event)
-        leave(executor, node)
+        with tamed_garbage_collector():
+            spinning = True
+            spin(executor, stop.event)
+            leave(executor, node)
     except (StartError, NameValidationException, rclpy_implementation.RCLError) as error:
         if spinning:
             raise
