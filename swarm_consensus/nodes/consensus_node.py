@@ -70,7 +70,7 @@ from swarm_consensus.nodes.mission_services import MISSION_OUTPUTS, MissionServi
 from swarm_consensus.nodes.model_services import MODEL_OUTPUTS, ModelServices
 from swarm_consensus.nodes.model_workshop import Candidate
 from swarm_consensus.nodes.parameters import NodeParameters
-from swarm_consensus.nodes.patience import PatientFuture, stir
+from swarm_consensus.nodes.parking import ParkedFuture
 from swarm_consensus.nodes.recording import code_of, record_folder_from, recorded, settings_of
 from swarm_consensus.nodes.serialized import belief_from_serialized
 from swarm_consensus.nodes.shared_services import SharedServices
@@ -593,7 +593,7 @@ class ConsensusNode(ManagedNode):
 
     def _ask(self) -> tuple[int, Future]:
         key = next(self._keys)
-        future = self._futures[key] = PatientFuture()
+        future = self._futures[key] = ParkedFuture()
         return key, future
 
     async def _answered(self, asked: Callable[[int], Input]) -> Any:
@@ -750,15 +750,13 @@ class ConsensusNode(ManagedNode):
                 self._answers.append(output)
                 answered = True
         if answered and self.executor is not None:
-            # Futures wake their callbacks only in the executor's own thread.
+            # Feedback and answers in their order, and from the executor's own thread.
             self.executor.create_task(self._hand_over)
-            stir()
 
     def _answer(self, answer: Answer) -> None:
         self._answers.append(answer)
         if self.executor is not None:
             self.executor.create_task(self._hand_over)
-            stir()
 
     def _tell(self, output: WatchTold | WatchEnded | WatchBegun) -> None:
         driver = self._driver

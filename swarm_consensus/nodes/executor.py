@@ -25,6 +25,11 @@ from rclpy.signals import SignalHandlerOptions
 
 from swarm_consensus.composition.parameter import Parameter
 from swarm_consensus.nodes.managed import EXIT_CONFIGURATION, ManagedNode, StartError
+from swarm_consensus.nodes.parking import (
+    RCLPY_PARKS,
+    parking_events_executor,
+    parking_single_executor,
+)
 from swarm_consensus.nodes.usage import usage, wants_help
 from swarm_consensus.runtime.garbage import tamed_garbage_collector
 
@@ -46,7 +51,8 @@ def make_executor(context: Context | None = None) -> Executor:
 
     EventsExecutor costs about a sixth a message. It knows no guard conditions; `create_task` is
     what wakes either kind from another thread. Jazzy has one too since rclpy 7.1.5, but that one
-    does not await the coroutines of services and subscriptions.
+    does not await the coroutines of services and subscriptions. Either kind parks the coroutines
+    that it gets by `create_task` (parking.py).
 
     :param context: None: the default one.
     """
@@ -54,10 +60,14 @@ def make_executor(context: Context | None = None) -> Executor:
     if major < KILTED_RCLPY:
         from rclpy.executors import SingleThreadedExecutor
 
-        return SingleThreadedExecutor(context=context)
+        if RCLPY_PARKS:
+            return SingleThreadedExecutor(context=context)
+        return parking_single_executor(context)
     from rclpy.experimental import EventsExecutor
 
-    return EventsExecutor(context=context)
+    if RCLPY_PARKS:
+        return EventsExecutor(context=context)
+    return parking_events_executor(rclpy.get_default_context() if context is None else context)
 
 
 def spin(executor: Executor, stop: threading.Event) -> None:

@@ -47,7 +47,7 @@ from swarm_consensus.nodes.managed import ManagedNode, StartError
 from swarm_consensus.nodes.model_adoption import ModelAdoption, Request
 from swarm_consensus.nodes.model_following import ModelFollowing, accuracy
 from swarm_consensus.nodes.parameters import NodeParameters
-from swarm_consensus.nodes.patience import PatientFuture
+from swarm_consensus.nodes.parking import ParkedFuture
 from swarm_consensus.nodes.sensors import TOPICS, Sensor, sensor_for, stamp_and_frame
 from swarm_consensus.srv import AdoptModel
 from swarm_consensus.transport.hashes import labels_hash
@@ -364,16 +364,11 @@ class InferenceNode(ManagedNode):
     async def _on_adopt(
         self, request: AdoptModel.Request, response: AdoptModel.Response
     ) -> AdoptModel.Response:
-        future: Future[Attempt] = PatientFuture()
-        executor = self.executor
-
-        def done(attempt: Attempt) -> None:
-            # A future wakes whoever awaits it only in the executor's own thread.
-            if executor is not None:
-                executor.create_task(future.set_result, attempt)
-
+        future: Future[Attempt] = ParkedFuture()
         assert self._adoption is not None and self._loaded is not None
-        wanted = Request(request.file, request.parameters_hash, request.trial_only, done)
+        wanted = Request(
+            request.file, request.parameters_hash, request.trial_only, future.set_result
+        )
         if self._adoption.put(wanted):
             attempt = await future
         else:

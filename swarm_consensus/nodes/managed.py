@@ -9,11 +9,14 @@ else is logged with its traceback.
 from __future__ import annotations
 
 from collections.abc import Callable
+import inspect
 import traceback
 from typing import Any
 
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+
+from swarm_consensus.nodes.parking import RCLPY_PARKS, park_service
 
 SUCCESS = TransitionCallbackReturn.SUCCESS
 FAILURE = TransitionCallbackReturn.FAILURE
@@ -88,6 +91,13 @@ class ManagedNode(LifecycleNode):
         publisher = super().create_lifecycle_publisher(*arguments, **options)
         publisher.publish = insist(publisher.publish)
         return publisher
+
+    def create_service(self, *arguments: Any, **options: Any) -> Any:
+        """Create a service; a callback that is a coroutine function is parked while it waits."""
+        service = super().create_service(*arguments, **options)
+        if inspect.iscoroutinefunction(service.callback) and not RCLPY_PARKS:
+            park_service(service, self)
+        return service
 
     def configure(self) -> None:
         """Check everything and create entities; raise StartError if it cannot be."""

@@ -23,7 +23,7 @@ from swarm_consensus.nodes import mission_convert as convert
 from swarm_consensus.nodes.managed import ManagedNode
 from swarm_consensus.nodes.mission_actions import RosActions
 from swarm_consensus.nodes.mission_activities import ActivityThreads
-from swarm_consensus.nodes.patience import PatientFuture
+from swarm_consensus.nodes.parking import ParkedFuture
 from swarm_consensus.nodes.runtime_services import Ask, RuntimeServices
 from swarm_consensus.protocols.missions.events import MissionStatus
 from swarm_consensus.protocols.missions.operations import Begin, Cancel
@@ -252,7 +252,7 @@ class MissionServices(RuntimeServices):
             await self._cancel(goal)
         if len(self._goals) >= WATCHES_MAX:
             return _not_seen(goal, 'too many missions are watched at this robot; try again later')
-        key, future = next(self._keys), PatientFuture()
+        key, future = next(self._keys), ParkedFuture()
         put = self._put
         if put is None:
             return _not_seen(goal, self._inactive)

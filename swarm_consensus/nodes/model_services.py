@@ -24,7 +24,7 @@ from swarm_consensus.msg import ModelTrial, ModelVersion
 from swarm_consensus.nodes import convert
 from swarm_consensus.nodes.managed import ManagedNode
 from swarm_consensus.nodes.model_workshop import Candidate, SharedModel, Workshop
-from swarm_consensus.nodes.patience import PatientFuture
+from swarm_consensus.nodes.parking import ParkedFuture
 from swarm_consensus.nodes.runtime_services import Ask, RuntimeServices
 from swarm_consensus.protocols.parameters.contributions import Manifest
 from swarm_consensus.protocols.parameters.errors import ParametersError
@@ -60,7 +60,7 @@ class _Trials:
     def __init__(self, expected: frozenset[str]) -> None:
         self.missing = set(expected)
         # The reason against it; '' where there is none.
-        self.outcome: Future[str] = PatientFuture()
+        self.outcome: Future[str] = ParkedFuture()
 
 
 class ModelServices(RuntimeServices):
@@ -258,17 +258,14 @@ class ModelServices(RuntimeServices):
 
     async def _in_workshop(self, work: Callable[[], Any]) -> Any:
         """Have something done in the thread, and return or raise what comes of it."""
-        future: Future[Any] = PatientFuture()
-        executor = self._node.executor
+        future: Future[Any] = ParkedFuture()
 
         def done() -> None:
             try:
                 result, error = work(), None
             except ParametersError as problem:
                 result, error = None, problem
-            # A future wakes whoever awaits it only in the executor's own thread.
-            if executor is not None:
-                executor.create_task(future.set_result, (result, error))
+            future.set_result((result, error))
 
         self._workshop.submit(done)
         result, error = await future
@@ -335,7 +332,7 @@ class ModelServices(RuntimeServices):
     ) -> MergeModel.Response:
         waiting = self._merging.get(request.model)
         if waiting is not None:
-            future: Future[MergeModel.Response] = PatientFuture()
+            future: Future[MergeModel.Response] = ParkedFuture()
             waiting.append(future)
             return await future
         self._merging[request.model] = []
