@@ -25,6 +25,7 @@ from rclpy.subscription import Subscription
 from rclpy.task import Future
 
 from swarm_consensus.client.errors import ClientClosedError, RobotNotFoundError
+from swarm_consensus.client.patience import PatientFuture
 
 T = TypeVar('T')
 
@@ -59,7 +60,7 @@ class Call(ABC, Generic[T]):
     ) -> None:
         if not timeout > 0.0:
             raise ValueError(f'timeout is {timeout} s, must be greater than 0')
-        self.future: Future[T] = Future()
+        self.future: PatientFuture[T] = PatientFuture()
         self._timeout = timeout
         self._missing = missing
         self._deadline: float | None = None
@@ -414,6 +415,7 @@ class Calls:
             self._open.append(call)
             if len(self._open) == 1:
                 self._timer.reset()
+        call.future.node = self._node
         call.future.add_done_callback(lambda _: self._ended(call))
         call.advance(time.monotonic())
         return call.future

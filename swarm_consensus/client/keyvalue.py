@@ -243,7 +243,9 @@ class KeyValueMethods(ABC):
 
         :raises OverrunError: while iterating: too slow.
         """
-        stream: Stream[KeyEvent] = Stream(lambda: watch.close(), newest_only=False)
+        stream: Stream[KeyEvent] = Stream(
+            lambda: watch.close(), newest_only=False, node=self.node
+        )
         watch = self._watch_keys(stream.push, KeyEventFilter(prefix, from_index), self._group)
         return self._keep(stream)
 

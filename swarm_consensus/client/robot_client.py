@@ -60,8 +60,8 @@ class SwarmClient(KeyValueMethods, MissionMethods, ModelMethods):
     """
     The swarm, as one robot's consensus_node gives access to it.
 
-    Methods return rclpy futures: await them in coroutines that the node's executor runs, or
-    spin until they are done. They may be called from any thread.
+    Methods return rclpy futures: await them in coroutines that the node's executor runs, which take
+    no core while they wait, or spin until they are done. They may be called from any thread.
 
     :param node: whose entities are used; it must be spinning for anything to happen.
     :param robot: name of the robot to talk to; its namespace is taken to be that name.
@@ -368,7 +368,9 @@ class SwarmClient(KeyValueMethods, MissionMethods, ModelMethods):
 
         :raises OverrunError: while iterating: too slow.
         """
-        stream: Stream[Decision] = Stream(lambda: watch.close(), newest_only=False)
+        stream: Stream[Decision] = Stream(
+            lambda: watch.close(), newest_only=False, node=self.node
+        )
         chosen = DecisionFilter(subject, answered_only)
         watch = self._watch_decisions(stream.push, chosen, past, self._group)
         return self._keep(stream)
@@ -380,7 +382,9 @@ class SwarmClient(KeyValueMethods, MissionMethods, ModelMethods):
 
     def statuses(self) -> Stream[RobotStatus]:
         """Iterate over the status of the swarm in a coroutine; a slow one sees the newest."""
-        stream: Stream[RobotStatus] = Stream(lambda: watch.close(), newest_only=True)
+        stream: Stream[RobotStatus] = Stream(
+            lambda: watch.close(), newest_only=True, node=self.node
+        )
         watch = self._watch_status(stream.push, self._group)
         return self._keep(stream)
 

@@ -186,7 +186,9 @@ class SharedState:
 
         :raises OverrunError: while iterating: too slow.
         """
-        stream: Stream[SharedEvent] = Stream(lambda: watch.close(), newest_only=False)
+        stream: Stream[SharedEvent] = Stream(
+            lambda: watch.close(), newest_only=False, node=self._client.node
+        )
         watch = self._watch(stream.push, prefix, self._client._group)
         return self._client._keep(stream)
 

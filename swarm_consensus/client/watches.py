@@ -8,9 +8,11 @@ import inspect
 import threading
 from typing import Any, Generic, TypeVar
 
+from rclpy.node import Node
 from rclpy.task import Future
 
 from swarm_consensus.client.errors import OverrunError
+from swarm_consensus.client.patience import PatientFuture
 from swarm_consensus.client.values import Decision
 from swarm_consensus.decision.types import Level
 
@@ -98,10 +100,14 @@ class Stream(Watch, AsyncIterator[T], Generic[T]):
 
     :param newest_only: hold only the newest value for a slow consumer; otherwise all, and where
         they are too many the iterator raises OverrunError.
+    :param node: whose executor runs the coroutines.
     """
 
-    def __init__(self, stop: Callable[[], object], newest_only: bool) -> None:
+    def __init__(
+        self, stop: Callable[[], object], newest_only: bool, node: Node | None = None
+    ) -> None:
         super().__init__(stop)
+        self._node = node
         self._held: deque[T] = deque()
         self._newest_only = newest_only
         self._overrun = False
@@ -135,7 +141,7 @@ class Stream(Watch, AsyncIterator[T], Generic[T]):
             if self.closed:
                 raise StopAsyncIteration
             if self._waiting is None:
-                self._waiting = Future()
+                self._waiting = PatientFuture(self._node)
             await self._waiting
         return self._held.popleft()
 
