@@ -42,6 +42,7 @@ from swarm_consensus.decision.types import ANY_REVISION, Level, Status, no_answe
 from swarm_consensus.msg import Decision as DecisionMessage
 from swarm_consensus.msg import SwarmStatus
 from swarm_consensus.nodes.convert import status_from_message
+from swarm_consensus.nodes.request_qos import REQUESTS
 from swarm_consensus.runtime.events import RobotStatus
 from swarm_consensus.srv import Propose, Read
 
@@ -91,9 +92,14 @@ class SwarmClient(KeyValueMethods, MissionMethods, ModelMethods):
         self._discovery_timeout = discovery_timeout
         self._group = MutuallyExclusiveCallbackGroup()
         self._propose = node.create_client(
-            Propose, self._prefix + 'propose', callback_group=self._group
+            Propose,
+            self._prefix + 'propose',
+            qos_profile=REQUESTS,
+            callback_group=self._group,
         )
-        self._read = node.create_client(Read, self._prefix + 'read', callback_group=self._group)
+        self._read = node.create_client(
+            Read, self._prefix + 'read', qos_profile=REQUESTS, callback_group=self._group
+        )
         self._calls = Calls(node, self._group)
         self._services = Services(
             node,

@@ -13,6 +13,7 @@ from rclpy.task import Future
 from swarm_consensus.client.calls import Calls, GoalCall, ServiceCall
 from swarm_consensus.client.errors import RobotNotFoundError
 from swarm_consensus.nodes.message_fields import check
+from swarm_consensus.nodes.request_qos import REQUESTS
 
 T = TypeVar('T')
 
@@ -105,7 +106,12 @@ class Services:
         client = self._actions.get(name)
         if client is None:
             client = self._actions[name] = ActionClient(
-                self._node, kind, self._prefix + name, callback_group=self._group
+                self._node,
+                kind,
+                self._prefix + name,
+                callback_group=self._group,
+                goal_service_qos_profile=REQUESTS,
+                result_service_qos_profile=REQUESTS,
             )
         return self._calls.start(
             call(
@@ -125,7 +131,7 @@ class Services:
         client = self._clients.get(name)
         if client is None:
             client = self._clients[name] = self._node.create_client(
-                kind, self._prefix + name, callback_group=self._group
+                kind, self._prefix + name, qos_profile=REQUESTS, callback_group=self._group
             )
         return client
 

@@ -72,6 +72,7 @@ from swarm_consensus.nodes.model_workshop import Candidate
 from swarm_consensus.nodes.parameters import NodeParameters
 from swarm_consensus.nodes.parking import ParkedFuture
 from swarm_consensus.nodes.recording import code_of, record_folder_from, recorded, settings_of
+from swarm_consensus.nodes.request_qos import REQUESTS
 from swarm_consensus.nodes.serialized import belief_from_serialized
 from swarm_consensus.nodes.shared_services import SharedServices
 from swarm_consensus.nodes.simulated_radio import SimulatedRadio
@@ -371,6 +372,8 @@ class ConsensusNode(ManagedNode):
             'decide',
             self._on_decide,
             callback_group=self._waiting_group,
+            goal_service_qos_profile=REQUESTS,
+            result_service_qos_profile=REQUESTS,
             goal_callback=self._on_goal,
             cancel_callback=self._on_cancel,
         )

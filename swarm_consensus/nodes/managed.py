@@ -17,6 +17,7 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from swarm_consensus.nodes.parking import RCLPY_PARKS, park_service
+from swarm_consensus.nodes.request_qos import REQUESTS
 
 SUCCESS = TransitionCallbackReturn.SUCCESS
 FAILURE = TransitionCallbackReturn.FAILURE
@@ -93,7 +94,12 @@ class ManagedNode(LifecycleNode):
         return publisher
 
     def create_service(self, *arguments: Any, **options: Any) -> Any:
-        """Create a service; a callback that is a coroutine function is parked while it waits."""
+        """
+        Create a service that takes bursts of requests.
+
+        A callback that is a coroutine function is parked while it waits.
+        """
+        options.setdefault('qos_profile', REQUESTS)
         service = super().create_service(*arguments, **options)
         if inspect.iscoroutinefunction(service.callback) and not RCLPY_PARKS:
             park_service(service, self)

@@ -24,6 +24,7 @@ from swarm_consensus.nodes.managed import ManagedNode
 from swarm_consensus.nodes.mission_actions import RosActions
 from swarm_consensus.nodes.mission_activities import ActivityThreads
 from swarm_consensus.nodes.parking import ParkedFuture
+from swarm_consensus.nodes.request_qos import REQUESTS
 from swarm_consensus.nodes.runtime_services import Ask, RuntimeServices
 from swarm_consensus.protocols.missions.events import MissionStatus
 from swarm_consensus.protocols.missions.operations import Begin, Cancel
@@ -93,6 +94,8 @@ class MissionServices(RuntimeServices):
             'run_mission',
             self._on_run,
             callback_group=group,
+            goal_service_qos_profile=REQUESTS,
+            result_service_qos_profile=REQUESTS,
             goal_callback=self._on_goal,
             cancel_callback=self._on_cancel,
         )
