@@ -117,21 +117,27 @@ class _Image:
         if write.snapshot is not None:
             stays = require_joined(write, self.mark, self.last_index, self.term_at)
             behind = write.snapshot.mark.index + 1
-            self._forget(_SNAPSHOT, *map(_entry, range(self.first_index, behind)))
+            self._forget(_SNAPSHOT)
+            self._forget_entries(self.first_index, behind - 1)
             if stays:
                 del self.entries[: behind - self.first_index]
             else:
-                self._forget(*map(_entry, range(behind, self.last_index + 1)))
+                self._forget_entries(behind, self.last_index)
                 self.entries.clear()
             self.snapshot = write.snapshot
         if write.entries:
             first = write.entries[0].index
-            self._forget(*map(_entry, range(first, self.last_index + 1)))
+            self._forget_entries(first, self.last_index)
             self.entries[first - self.first_index :] = write.entries
 
     def _forget(self, *places: str) -> None:
         if self.rotten:
             self.rotten.difference_update(places)
+
+    def _forget_entries(self, first: int, last: int) -> None:
+        # Mostly nothing rots; then the names of ten thousand entries are not made at each snapshot.
+        if self.rotten:
+            self.rotten.difference_update(map(_entry, range(first, last + 1)))
 
     def copy(self) -> _Image:
         return replace(
