@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 import hashlib
+import struct
 from typing import Annotated
 
 from swarm_consensus.decision.ledger import (
@@ -54,7 +55,6 @@ from swarm_consensus.protocols.missions import (
 from swarm_consensus.protocols.sessions import (
     OUTCOMES_MAX,
     Admission,
-    Request,
     SessionRow,
     Sessions,
     parse_request_id,
@@ -74,8 +74,13 @@ EXPIRED = (
 )
 
 _DIGEST_BYTES = 16
+# Index and term of an entry in the digest.
+_PLACE = struct.Struct('>QQ')
 _RESULT_BYTES = 100
 _OUTCOMES = Bounds(length_max=OUTCOMES_MAX)
+# To look a member up in its Enum takes as long as the rest of the line, and here each entry passes.
+_NEW = Admission.NEW
+_DONE = ResultStatus.DONE
 
 Outcome = Decision | Result | MissionResult | TaskResult
 # What somebody asks for once, and is answered.
@@ -196,7 +201,7 @@ class ReplicatedState:
         """
         if index != self.index + 1:
             raise ValueError(f'entry {index} applied after entry {self.index}')
-        place = index.to_bytes(8, 'big') + term.to_bytes(8, 'big')
+        place = _PLACE.pack(index, term)
         chain = hashlib.blake2b(self._digest + place + data, digest_size=_DIGEST_BYTES)
         self._digest = chain.digest()
         self.index = index
@@ -204,28 +209,38 @@ class ReplicatedState:
         if command is None:
             return None
         if isinstance(command, TimeCommand):
-            counted, events = self.keyvalue.elapse(
-                index, command.previous_index, command.elapsed_ms
-            )
-            leases = self.keyvalue.leases
-            tasks: Sequence[TaskRecord] = ()
-            if counted:
-                self.missions.elapse(leases.time_ms, leases.__contains__)
-                tasks = self.tasks.elapse(index, leases.time_ms)
-            return Applied(command.request_id, None, counted, events, tasks)
+            return self._elapse(command)
         session, sequence = parse_request_id(command.request_id)
-        request = Request(session, sequence, command.acked, command.base_index)
-        admission, outcome = self._sessions.admit(index, request)
-        if admission is Admission.REPEATED:
+        admission, outcome = self._sessions.admit(
+            index, session, sequence, command.acked, command.base_index
+        )
+        if admission is not _NEW:
+            if admission is Admission.EXPIRED:
+                outcome = self._expired(command)
             return Applied(command.request_id, outcome, fresh=False)
-        if admission is Admission.EXPIRED:
-            return Applied(command.request_id, self._expired(command), fresh=False)
         applied = self._do(command)
         if applied.outcome is not None:
-            self._sessions.finish(request, applied.outcome)
+            self._sessions.finish(session, sequence, applied.outcome)
         return applied
 
+    def _elapse(self, command: TimeCommand) -> Applied:
+        counted, events = self.keyvalue.elapse(
+            self.index, command.previous_index, command.elapsed_ms
+        )
+        leases = self.keyvalue.leases
+        tasks: Sequence[TaskRecord] = ()
+        if counted:
+            self.missions.elapse(leases.time_ms, leases.__contains__)
+            tasks = self.tasks.elapse(self.index, leases.time_ms)
+        return Applied(command.request_id, None, counted, events, tasks)
+
     def _do(self, command: _Asking) -> Applied:
+        # By far the most.
+        if isinstance(command, KeyValueCommand):
+            result, events = self.keyvalue.apply(self.index, command.operation)
+            if command.revoke is not None:
+                self.missions.leases_ended(self.keyvalue.leases.__contains__)
+            return Applied(command.request_id, result, result.status is _DONE, events)
         if isinstance(command, Command):
             decision, fresh = self.ledger.apply(self.index, self.term, command)
             return Applied(command.request_id, decision, fresh)
@@ -235,15 +250,9 @@ class ReplicatedState:
                 self.index, command.operation, leases.time_ms, leases.__contains__
             )
             return Applied(command.request_id, done, done.status is MissionResultStatus.DONE)
-        if isinstance(command, TaskCommand):
-            answer, tasks = self.tasks.apply(self.index, leases.time_ms, command.operation)
-            changed = answer.status is TaskResultStatus.DONE
-            return Applied(command.request_id, answer, changed, (), tasks)
-        result, events = self.keyvalue.apply(self.index, command.operation)
-        if command.revoke is not None:
-            self.missions.leases_ended(leases.__contains__)
-        fresh = result.status is ResultStatus.DONE
-        return Applied(command.request_id, result, fresh, events)
+        answer, tasks = self.tasks.apply(self.index, leases.time_ms, command.operation)
+        changed = answer.status is TaskResultStatus.DONE
+        return Applied(command.request_id, answer, changed, (), tasks)
 
     def _expired(self, command: _Asking) -> Outcome:
         if isinstance(command, Command):

@@ -118,8 +118,8 @@ class Command:
         (protocols/sessions.py).
     :param expected_revision: apply only if the subject stands at this revision; ANY_REVISION: any.
     :param elapsed_us: first evidence to proposal, at the proposer.
-    :param acked: as in protocols.sessions.Request.
-    :param base_index: as in protocols.sessions.Request.
+    :param acked: as in protocols.sessions.Sessions.admit.
+    :param base_index: as in protocols.sessions.Sessions.admit.
     """
 
     request_id: str

@@ -21,7 +21,6 @@ from enum import Enum
 from typing import Generic, TypeVar
 
 from swarm_consensus.protocols.images import ImageError
-from swarm_consensus.protocols.values import value
 
 # Bounds of the table; part of the state machine, the same on every robot.
 SESSIONS_MAX = 10_000
@@ -38,28 +37,16 @@ OutcomeT = TypeVar('OutcomeT')
 SessionRow = tuple[str, int, int, int]
 
 
-@value
-class Request:
-    """
-    Which command of which session, as it stands in the log.
-
-    :param acked: the proposer waits for nothing below this sequence number any more; 0: it does
-        not keep account, and opens its session with sequence number 1.
-    :param base_index: the proposer had applied the log so far when the command was made.
-    """
-
-    session: str
-    sequence: int
-    acked: int
-    base_index: int
-
-
 class Admission(Enum):
     """What to do with a command."""
 
     NEW = 'new'  # do it, and then say what came of it
     REPEATED = 'repeated'  # it was done: answer with its first outcome
     EXPIRED = 'expired'  # whether it was done is forgotten: refuse it
+
+
+_NEW = (Admission.NEW, None)
+_EXPIRED = (Admission.EXPIRED, None)
 
 
 class _Session(Generic[OutcomeT]):
@@ -121,36 +108,43 @@ class Sessions(Generic[OutcomeT]):
         session = self._sessions.get(name)
         return None if session is None else session.outcomes.get(sequence)
 
-    def admit(self, index: int, request: Request) -> tuple[Admission, OutcomeT | None]:
+    def admit(
+        self, index: int, name: str, sequence: int, acked: int, base_index: int
+    ) -> tuple[Admission, OutcomeT | None]:
         """
         Judge a command that stands in the log at `index`.
 
+        :param name: of its session.
+        :param sequence: number of the command in its session.
+        :param acked: the proposer waits for nothing below this sequence number any more; 0: it
+            does not keep account, and opens its session with sequence number 1.
+        :param base_index: the proposer had applied the log so far when the command was made.
         :returns: the judgement, and the first outcome of a command that is REPEATED.
         """
-        sequence = request.sequence
-        session = self._sessions.get(request.session)
+        session = self._sessions.get(name)
         if session is None:
-            opens = request.acked > 0 or sequence == 1
-            if not opens or request.base_index < self.given_up_index:
-                return Admission.EXPIRED, None
+            opens = acked > 0 or sequence == 1
+            if not opens or base_index < self.given_up_index:
+                return _EXPIRED
             session = _Session(1, self.given_up_index, index)
-            self._sessions[request.session] = session
+            self._sessions[name] = session
         else:
-            self._sessions.move_to_end(request.session)
+            self._sessions.move_to_end(name)
             session.used_index = index
-        self._acknowledge(session, min(request.acked, sequence))
+        if acked > session.floor:
+            self._acknowledge(session, min(acked, sequence))
         outcome = session.outcomes.get(sequence)
         if outcome is not None:
             return Admission.REPEATED, outcome
-        if sequence < session.floor or request.base_index < session.base_index:
-            return Admission.EXPIRED, None
-        return Admission.NEW, None
+        if sequence < session.floor or base_index < session.base_index:
+            return _EXPIRED
+        return _NEW
 
-    def finish(self, request: Request, outcome: OutcomeT) -> None:
+    def finish(self, name: str, sequence: int, outcome: OutcomeT) -> None:
         """Keep what came of a command that was admitted as NEW, and keep to the bounds."""
-        session = self._sessions[request.session]
+        session = self._sessions[name]
         cost = self._cost(outcome)
-        session.outcomes[request.sequence] = outcome
+        session.outcomes[sequence] = outcome
         session.cost += cost
         self._outcomes += 1
         self._bytes += cost
@@ -172,27 +166,25 @@ class Sessions(Generic[OutcomeT]):
         if acked <= session.floor:
             return
         if acked - session.floor <= len(session.outcomes):
-            done: Iterable[int] = range(session.floor, acked)
+            self._forget(session, range(session.floor, acked))
         else:
-            done = [sequence for sequence in session.outcomes if sequence < acked]
-        for sequence in done:
-            self._forget(session, sequence)
+            self._forget(session, [each for each in session.outcomes if each < acked])
         session.floor = acked
 
-    def _forget(self, session: _Session[OutcomeT], sequence: int) -> None:
-        outcome = session.outcomes.pop(sequence, None)
-        if outcome is not None:
-            cost = self._cost(outcome)
-            session.cost -= cost
-            self._outcomes -= 1
-            self._bytes -= cost
+    def _forget(self, session: _Session[OutcomeT], sequences: Iterable[int]) -> None:
+        for sequence in sequences:
+            outcome = session.outcomes.pop(sequence, None)
+            if outcome is not None:
+                cost = self._cost(outcome)
+                session.cost -= cost
+                self._outcomes -= 1
+                self._bytes -= cost
 
     def _forget_half(self, session: _Session[OutcomeT]) -> None:
         """Forget the lower half of the outcomes of a session that holds too many."""
         sequences = sorted(session.outcomes)
         kept_from = sequences[len(sequences) // 2]
-        for sequence in sequences[: len(sequences) // 2]:
-            self._forget(session, sequence)
+        self._forget(session, sequences[: len(sequences) // 2])
         session.floor = max(session.floor, kept_from)
 
     def _give_up_oldest(self) -> None:

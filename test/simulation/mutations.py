@@ -164,8 +164,8 @@ def session_table_left_out_of_the_snapshot(patch: pytest.MonkeyPatch) -> None:
 
 def requests_applied_again(patch: pytest.MonkeyPatch) -> None:
     """The state machine does not remember the requests that it has applied."""
-    patch.setattr(Sessions, 'admit', lambda sessions, index, request: (Admission.NEW, None))
-    patch.setattr(Sessions, 'finish', lambda sessions, request, outcome: None)
+    patch.setattr(Sessions, 'admit', lambda *_: (Admission.NEW, None))
+    patch.setattr(Sessions, 'finish', lambda *_: None)
 
 
 def a_lost_robot_votes(patch: pytest.MonkeyPatch) -> None:

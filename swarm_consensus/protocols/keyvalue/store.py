@@ -34,6 +34,9 @@ STORE_BYTES_MAX = 32 << 20
 ITEM_OVERHEAD_BYTES = 200
 
 _MANY = Bounds(length_max=KEYS_MAX)
+# To look a member up in its Enum takes as long as the rest of the line, and most commands are puts.
+_DONE = ResultStatus.DONE
+_PUT = EventKind.PUT
 
 # key, value, version, created index, modified index, lease
 ItemRow = tuple[Annotated[str, Bounds(length_max=KEY_CHARACTERS_MAX)], bytes, int, int, int, int]
@@ -123,6 +126,7 @@ class KeyValueStore:
         :returns: what it did, and the changes of keys, in order.
         """
         events: Events = []
+        # By far the most.
         if isinstance(operation, Put):
             result = self._put(index, operation, events)
         elif isinstance(operation, Delete):
@@ -148,14 +152,15 @@ class KeyValueStore:
         return due is not None, events
 
     def _put(self, index: int, put: Put, events: Events) -> Result:
-        key, before = put.key, self._items.get(put.key)
-        if not 0 < len(key) <= KEY_CHARACTERS_MAX or len(put.value) > VALUE_BYTES_MAX:
+        key, value, lease = put.key, put.value, put.lease
+        before = self._items.get(key)
+        if not 0 < len(key) <= KEY_CHARACTERS_MAX or len(value) > VALUE_BYTES_MAX:
             return _stands(ResultStatus.INVALID, index, before)
         if not put.expected.met_by(before):
             return _stands(ResultStatus.CONFLICT, index, before)
-        if put.lease and put.lease not in self.leases:
+        if lease and lease not in self.leases:
             return _stands(ResultStatus.LEASE_NOT_FOUND, index, before)
-        size = self._bytes + len(put.value)
+        size = self._bytes + len(value)
         if before is None:
             size += len(key) + ITEM_OVERHEAD_BYTES
             full = len(self._items) >= KEYS_MAX
@@ -165,18 +170,20 @@ class KeyValueStore:
         if full or (size > STORE_BYTES_MAX and size > self._bytes):
             return _stands(ResultStatus.FULL, index, before)
         if before is None:
-            item = Item(key, put.value, 1, index, index, put.lease)
+            version = 1
+            item = Item(key, value, version, index, index, lease)
             insort(self._keys, key)
         else:
-            item = Item(
-                key, put.value, before.version + 1, before.created_index, index, put.lease
-            )
-            self.leases.detach(key, before.lease)
+            version = before.version + 1
+            item = Item(key, value, version, before.created_index, index, lease)
+            if before.lease:
+                self.leases.detach(key, before.lease)
         self._items[key] = item
         self._bytes = size
-        self.leases.attach(key, put.lease)
-        events.append(Event(EventKind.PUT, key, put.value, item.version, index))
-        return _stands(ResultStatus.DONE, index, item)
+        if lease:
+            self.leases.attach(key, lease)
+        events.append(Event(_PUT, key, value, version, index))
+        return Result(_DONE, index, version, index)
 
     def _delete(self, index: int, delete: Delete, events: Events) -> Result:
         before = self._items.get(delete.key)

@@ -10,7 +10,6 @@ from swarm_consensus.protocols import sessions as sessions_module
 from swarm_consensus.protocols.images import ImageError
 from swarm_consensus.protocols.sessions import (
     Admission,
-    Request,
     Sessions,
     parse_request_id,
 )
@@ -28,10 +27,10 @@ class Log:
     ) -> tuple[Admission, int | None]:
         """The next entry holds a command; returns how it was judged."""
         self.index += 1
-        request = Request(session, sequence, acked, self.index - 1 if base is None else base)
-        admission, outcome = self.table.admit(self.index, request)
+        base = self.index - 1 if base is None else base
+        admission, outcome = self.table.admit(self.index, session, sequence, acked, base)
         if admission is Admission.NEW:
-            self.table.finish(request, self.index)
+            self.table.finish(session, sequence, self.index)
         return admission, outcome
 
 
