@@ -10,7 +10,7 @@ for one revision do no harm: both expect the same revision, and the log lets one
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, KeysView
 from dataclasses import dataclass, replace
 
 from swarm_consensus.decision.policy import Policies, Policy
@@ -335,6 +335,11 @@ class Deciding:
             return None
         attempt.said_no_quorum = True
         return no_answer(subject, Level.COMMITTED, status, reason)
+
+    @property
+    def in_flight(self) -> KeysView[str]:
+        """Return the request ids of our proposals under way, as they are at any time."""
+        return self._in_flight.keys()
 
     def settled(self, request_id: str) -> None:
         """Take note that a proposal, ours or not, has had its effect in the log, if any."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from swarm_consensus.decision.replicated import EXPIRED, Applied, Outcome, ReplicatedState
+from swarm_consensus.decision.replicated import EXPIRED, Outcome, ReplicatedState
 from swarm_consensus.decision.types import KeyValueCommand, Status, keyvalue_command
-from swarm_consensus.protocols.keyvalue import Put, Result, ResultStatus, Watches
+from swarm_consensus.protocols.keyvalue import Event, Put, Result, ResultStatus, Watches
 from swarm_consensus.protocols.raft import Raft
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.desk import ID_USED
@@ -24,6 +24,7 @@ from swarm_consensus.runtime.events import (
     WatchTold,
 )
 from swarm_consensus.runtime.request_ids import RequestIds
+from swarm_consensus.runtime.requests import Hearer
 from swarm_consensus.runtime.wire import COMMANDS
 from swarm_consensus.transport.errors import EncodeError
 
@@ -96,9 +97,14 @@ class KeyValueDesk:
         return bool(self._changes or self._ranges)
 
     @property
-    def changes(self) -> tuple[str, ...]:
-        """Return the request ids of the changes that somebody here waits for."""
-        return tuple(self._changes)
+    def hearer(self) -> Hearer:
+        """Return who hears what came of the changes that somebody here waits for."""
+        return self._changes.keys(), self._settled
+
+    @property
+    def commands(self) -> Mapping[bytes, KeyValueCommand]:
+        """Return what these changes ask for, by the data of their entries, as it is at any time."""
+        return self._commands
 
     # -- asking -----------------------------------------------------------------------------------
 
@@ -202,17 +208,14 @@ class KeyValueDesk:
 
     # -- the way back from the log ----------------------------------------------------------------
 
-    def command(self, data: bytes) -> KeyValueCommand | None:
-        """Return what an entry of this data asks for, where somebody here waits for it."""
-        return self._commands.get(data)
+    def changed(self, events: Iterable[Event], outputs: list[Output]) -> None:
+        """Keep the changes of keys that an entry of the log made."""
+        outputs.extend(self._watches.happened(events))
 
-    def applied(self, applied: Applied, outputs: list[Output]) -> None:
-        """Answer those who wait for a command that was applied, and keep its changes of keys."""
-        if applied.events:
-            outputs.extend(self._watches.happened(applied.events))
-        if applied.outcome is not None:
-            for key in self._end(applied.request_id):
-                outputs.append(_answer(key, applied.outcome))
+    def _settled(self, request_id: str, outcome: Outcome, outputs: list[Output]) -> None:
+        """Answer those who wait for a command that was applied."""
+        for key in self._end(request_id):
+            outputs.append(_answer(key, outcome))
 
     def ended(
         self, request_id: str, status: Status, reason: str, outputs: list[Output]
@@ -266,8 +269,7 @@ class KeyValueDesk:
         for request_id in tuple(self._changes):
             outcome = self._state.outcome(request_id)
             if outcome is not None:
-                for key in self._end(request_id):
-                    outputs.append(_answer(key, outcome))
+                self._settled(request_id, outcome, outputs)
 
     def expire(self, now_ns: int, has_quorum: bool, outputs: list[Output]) -> None:
         """End the ranges whose deadline has passed; the log ends changes itself."""

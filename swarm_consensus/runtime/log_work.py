@@ -6,8 +6,10 @@ The order is that of protocols/raft/effects.py. Nothing of the log happens while
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from swarm_consensus.decision.replicated import Applied, ReplicatedState
 from swarm_consensus.decision.replicated import Outcome as StateOutcome
-from swarm_consensus.decision.replicated import ReplicatedState
 from swarm_consensus.decision.types import (
     AnyCommand,
     Decision,
@@ -46,6 +48,10 @@ from swarm_consensus.runtime.wire import COMMANDS
 from swarm_consensus.storage import Storage, StorageFull
 from swarm_consensus.transport.errors import MalformedError
 from swarm_consensus.transport.frame import TrafficClass
+
+# To look a member up in its Enum takes as long as the rest of the line, and here each entry passes.
+_COMMAND = EntryKind.COMMAND
+_COMMITTED = Outcome.COMMITTED
 
 REFUSALS = {
     Refusal.OVERLOADED: 'OVERLOADED: too many proposals are under way; try again later',
@@ -100,6 +106,13 @@ class LogWork:
         self._request_ids = request_ids
         self._lease_clock = lease_clock
         self._tasks = tasks
+        self._hearers = (keyvalue.hearer, *missions.hearers, *tasks.hearers)
+        # Views of what is waited for there, as it is at any time: mostly nobody waits for an entry,
+        # so it costs less to look than to call.
+        self._under_way = raft.under_way
+        self._in_flight = deciding.in_flight
+        self._asked = requests.proposals
+        self._commands = keyvalue.commands
         # Work whose write found the disk full: nothing else of the log happens before it.
         self._held: Effects | None = None
         self._missed_ticks = 0
@@ -186,10 +199,8 @@ class LogWork:
                 self._post.send()
             if effects.install is not None:
                 self._install(effects.install, now_ns, outputs)
-            for entry in effects.committed:
-                self._apply(entry, now_ns, outputs)
-                if self._snapshot_due:
-                    self._take_snapshot(outputs)
+            if effects.committed:
+                self._apply_all(effects.committed, now_ns, outputs)
             for read in effects.reads:
                 for desk in (self._requests, self._keyvalue):
                     if read.reason is Refusal.NONE:
@@ -205,15 +216,6 @@ class LogWork:
                 self._handover.ended(transfer, outputs)
             self._requests.applied(self._state.index, self._desk.answer_read, outputs)
             self._keyvalue.caught_up(outputs)
-
-    @property
-    def _snapshot_due(self) -> bool:
-        # At the same entries on all robots: a robot that is sent one can then go on with the
-        # pieces of another leader.
-        return (
-            self._state.index % self._config.snapshot_entries == 0
-            or self._applied_bytes >= self._config.snapshot_log_bytes
-        )
 
     def _take_snapshot(self, outputs: list[Output]) -> None:
         """Put the state in the place of the log."""
@@ -235,10 +237,10 @@ class LogWork:
         before = dict(self._state.ledger.in_force)
         restore_state(self._state, snapshot.data)
         self._applied_bytes = 0
-        waiting = self._requests.proposals + self._keyvalue.changes + self._request_ids.open
-        waiting += self._missions.desk.changes
-        waiting += self._tasks.waiting
-        for request_id in dict.fromkeys(waiting):
+        waiting = dict.fromkeys((*self._asked, *self._request_ids.open))
+        for request_ids, _ in self._hearers:
+            waiting.update(dict.fromkeys(request_ids))
+        for request_id in waiting:
             outcome = self._state.outcome(request_id)
             if outcome is not None:
                 self._raft.settle(request_id, self._state.index, self._state.term)
@@ -252,25 +254,48 @@ class LogWork:
 
     # -- apply --------------------------------------------------------------------------------
 
+    def _apply_all(
+        self, entries: Sequence[Entry], now_ns: int, outputs: list[Output]
+    ) -> None:
+        """Apply entries, and take the snapshots that are due between them."""
+        # At the same entries on all robots: a robot that is sent one can then go on with the
+        # pieces of another leader.
+        every, bytes_max = self._config.snapshot_entries, self._config.snapshot_log_bytes
+        for entry in entries:
+            self._applied_bytes += len(entry.data)
+            self._apply(entry, now_ns, outputs)
+            if entry.index % every == 0 or self._applied_bytes >= bytes_max:
+                self._take_snapshot(outputs)
+
     def _apply(self, entry: Entry, now_ns: int, outputs: list[Output]) -> None:
-        self._applied_bytes += len(entry.data)
         command = self._command(entry, outputs)
         applied = self._state.apply(entry.index, entry.term, entry.data, command)
         if applied is None:
             return
-        self._raft.settle(applied.request_id, entry.index, entry.term)
-        self._keyvalue.applied(applied, outputs)
-        self._missions.applied(applied, outputs)
-        self._tasks.applied(applied, now_ns, outputs)
-        if applied.outcome is None:
-            self._deciding.settled(applied.request_id)
-            if applied.fresh:
-                self._lease_clock.applied(applied.request_id, entry.index, entry.term)
+        request_id, outcome = applied.request_id, applied.outcome
+        if request_id in self._under_way:
+            self._raft.settle(request_id, entry.index, entry.term)
+        if applied.events:
+            self._keyvalue.changed(applied.events, outputs)
+        if outcome is None:
+            self._time_moved(entry, applied, now_ns)
+        else:
+            for waited_for, hear in self._hearers:
+                if request_id in waited_for:
+                    hear(request_id, outcome, outputs)
+        if applied.tasks:
+            self._tasks.changed(applied.tasks, outputs)
+        if outcome is None:
             return
-        outcome = applied.outcome
         if applied.fresh and isinstance(outcome, Decision):
             outcome = self._decided(outcome, now_ns, outputs)
-        self._settled(applied.request_id, outcome, now_ns, outputs)
+        self._settled(request_id, outcome, now_ns, outputs)
+
+    def _time_moved(self, entry: Entry, applied: Applied, now_ns: int) -> None:
+        """Take note that an entry was about committed time."""
+        self._tasks.time_moved(now_ns)
+        if applied.fresh:
+            self._lease_clock.applied(applied.request_id, entry.index, entry.term)
 
     def _decided(self, decision: Decision, now_ns: int, outputs: list[Output]) -> Decision:
         """Tell of a decision from the log; returns it with the latency as seen here."""
@@ -283,16 +308,18 @@ class LogWork:
         self, request_id: str, outcome: StateOutcome, now_ns: int, outputs: list[Output]
     ) -> None:
         """Answer whoever waits for a request that has had its effect, if any."""
-        self._deciding.settled(request_id)
-        if self._requests.waits(request_id):
+        if request_id in self._in_flight:
+            self._deciding.settled(request_id)
+        if request_id in self._asked:
             self._requests.proposal_ended(request_id, decision_of(outcome), now_ns, outputs)
 
     def _command(self, entry: Entry, outputs: list[Output]) -> AnyCommand | None:
-        if entry.kind is not EntryKind.COMMAND:
+        if entry.kind is not _COMMAND:
             return None
-        known = self._keyvalue.command(entry.data)
-        if known is not None:
-            return known
+        if self._commands:
+            known = self._commands.get(entry.data)
+            if known is not None:
+                return known
         try:
             return COMMANDS.decode(entry.data)
         except MalformedError as error:
@@ -305,7 +332,7 @@ class LogWork:
     ) -> None:
         self._request_ids.ended(result.request_id)
         self._lease_clock.ended(result.request_id)
-        if result.outcome is Outcome.COMMITTED:
+        if result.outcome is _COMMITTED:
             # Answered when its entry was applied, which was before this.
             return
         if result.outcome is Outcome.UNKNOWN:

@@ -32,6 +32,7 @@ from swarm_consensus.runtime.mission_events import (
     MissionWatched,
 )
 from swarm_consensus.runtime.request_ids import RequestIds
+from swarm_consensus.runtime.requests import Hearer
 from swarm_consensus.runtime.wire import COMMANDS
 from swarm_consensus.transport.errors import EncodeError
 
@@ -89,9 +90,9 @@ class MissionDesk:
         return bool(self._changes)
 
     @property
-    def changes(self) -> tuple[str, ...]:
-        """Return the request ids of what somebody here waits for."""
-        return tuple(self._changes)
+    def hearer(self) -> Hearer:
+        """Return who hears what came of that for which somebody here waits."""
+        return self._changes.keys(), self._settled
 
     def ask(self, asked: Asked, obstacle: str, lease: int, outputs: list[Output]) -> None:
         """
@@ -145,7 +146,7 @@ class MissionDesk:
         self._changes[request_id] = [asked.key]
         self._raft.propose(request_id, data, max(1, asked.timeout_ns // self._config.tick_ns))
 
-    def applied(self, request_id: str, outcome: Outcome, outputs: list[Output]) -> None:
+    def _settled(self, request_id: str, outcome: Outcome, outputs: list[Output]) -> None:
         """Answer those who wait for a command that was applied."""
         for key in self._changes.pop(request_id, ()):
             outputs.append(_answer(key, outcome))
@@ -162,7 +163,7 @@ class MissionDesk:
         for request_id in tuple(self._changes):
             outcome = self._state.outcome(request_id)
             if outcome is not None:
-                self.applied(request_id, outcome, outputs)
+                self._settled(request_id, outcome, outputs)
         for key, mission in tuple(self._watches.items()):
             self._tell(key, mission, outputs)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, KeysView
 
 from swarm_consensus.decision.replicated import Outcome, ReplicatedState
 from swarm_consensus.decision.types import MissionCommand, keyvalue_command
@@ -33,6 +33,11 @@ class MissionProposals:
 
     def __len__(self) -> int:
         return len(self._open)
+
+    @property
+    def under_way(self) -> KeysView[str]:
+        """Return the request ids of those that have not ended, as they are at any time."""
+        return self._open.keys()
 
     def operate(self, operation: Operation, ended: Ended) -> None:
         """

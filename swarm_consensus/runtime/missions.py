@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 import hashlib
 
-from swarm_consensus.decision.replicated import Applied, Outcome, ReplicatedState
+from swarm_consensus.decision.replicated import Outcome, ReplicatedState
 from swarm_consensus.decision.types import Status
 from swarm_consensus.missions import Interpreter, MissionCode, NonDeterminismError, Registry
 from swarm_consensus.protocols.missions import (
@@ -44,6 +44,7 @@ from swarm_consensus.runtime.mission_events import (
 from swarm_consensus.runtime.mission_lease import MissionLease
 from swarm_consensus.runtime.mission_proposals import MissionProposals
 from swarm_consensus.runtime.request_ids import RequestIds
+from swarm_consensus.runtime.requests import Hearer
 from swarm_consensus.transport.errors import EncodeError
 
 # Of one mission, at once: an append has to fit into a frame.
@@ -157,11 +158,13 @@ class MissionWork:
         else:
             self.desk.ask(item, obstacle, self._lease.lease, outputs)
 
-    def applied(self, applied: Applied, outputs: list[Output]) -> None:
-        """Note what a command of the log did."""
-        if applied.outcome is not None:
-            self._proposals.applied(applied.request_id, applied.outcome)
-            self.desk.applied(applied.request_id, applied.outcome, outputs)
+    @property
+    def hearers(self) -> tuple[Hearer, ...]:
+        """Return who hears what came of this robot's proposals and of its users' requests."""
+        return (self._proposals.under_way, self._settled), self.desk.hearer
+
+    def _settled(self, request_id: str, outcome: Outcome, _: list[Output]) -> None:
+        self._proposals.applied(request_id, outcome)
 
     def ended(
         self, request_id: str, status: Status, reason: str, outputs: list[Output]

@@ -7,9 +7,10 @@ The numbers of open requests are bounded; one more is refused at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, KeysView, Mapping
 from dataclasses import dataclass, replace
 
+from swarm_consensus.decision.replicated import Outcome
 from swarm_consensus.decision.subjects import View
 from swarm_consensus.decision.types import Decision, Level, Status, no_answer
 from swarm_consensus.runtime.events import (
@@ -24,6 +25,10 @@ from swarm_consensus.runtime.events import (
 )
 
 REQUESTS_MAX = 4096
+
+# The ids of requests whose outcome is waited for, as they are at any time, and who takes in such an
+# id with its outcome. All of them are looked through for each entry of the log.
+Hearer = tuple[KeysView[str], Callable[[str, Outcome, list[Output]], None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +79,9 @@ class Requests:
         return len(waiting) == 1
 
     @property
-    def proposals(self) -> tuple[str, ...]:
-        """Return the ids of the proposals that somebody waits for."""
-        return tuple(self._proposals)
-
-    def waits(self, request_id: str) -> bool:
-        """Return whether anybody waits for a proposal."""
-        return request_id in self._proposals
+    def proposals(self) -> KeysView[str]:
+        """Return the ids of the proposals that somebody waits for, as they are at any time."""
+        return self._proposals.keys()
 
     def proposal_ended(
         self, request_id: str, decision: Decision, now_ns: int, outputs: list[Output]

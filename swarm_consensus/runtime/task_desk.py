@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from swarm_consensus.decision.replicated import EXPIRED, Applied, Outcome, ReplicatedState
+from swarm_consensus.decision.replicated import EXPIRED, Outcome, ReplicatedState
 from swarm_consensus.decision.types import Status, task_command
 from swarm_consensus.protocols.raft import Raft
 from swarm_consensus.protocols.tasks import Operation, TaskResult, TaskResultStatus
@@ -12,6 +12,7 @@ from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.desk import ID_USED
 from swarm_consensus.runtime.events import Output, TaskAnswered, TaskAsked
 from swarm_consensus.runtime.request_ids import RequestIds
+from swarm_consensus.runtime.requests import Hearer
 from swarm_consensus.runtime.wire import COMMANDS
 from swarm_consensus.transport.errors import EncodeError
 
@@ -107,19 +108,19 @@ class TaskDesk:
 
     # -- the way back from the log ----------------------------------------------------------------
 
-    def applied(self, applied: Applied, outputs: list[Output]) -> None:
-        """Answer those who wait for a command that was applied."""
-        if applied.outcome is not None:
-            self._settle(applied.request_id, applied.outcome, outputs)
+    @property
+    def hearers(self) -> tuple[Hearer, ...]:
+        """Return who hears what came of users' requests and of this robot's own."""
+        return (self._users.keys(), self._settled), (self._own.keys(), self._settled)
 
     def installed(self, outputs: list[Output]) -> None:
         """Answer those who wait for what a snapshot holds."""
         for request_id in (*self._users, *self._own):
             outcome = self._state.outcome(request_id)
             if outcome is not None:
-                self._settle(request_id, outcome, outputs)
+                self._settled(request_id, outcome, outputs)
 
-    def _settle(self, request_id: str, outcome: Outcome, outputs: list[Output]) -> None:
+    def _settled(self, request_id: str, outcome: Outcome, outputs: list[Output]) -> None:
         for key in self._users.pop(request_id, ()):
             outputs.append(_answer(key, outcome))
         told = self._own.pop(request_id, None)
@@ -133,11 +134,6 @@ class TaskDesk:
         told = self._own.pop(request_id, None)
         if told is not None:
             told(None)
-
-    @property
-    def waiting(self) -> Sequence[str]:
-        """Return the request ids that somebody here waits for."""
-        return (*self._users, *self._own)
 
 
 def _answer(key: int, outcome: Outcome) -> TaskAnswered:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from random import Random
 
-from swarm_consensus.decision.replicated import Applied, ReplicatedState
+from swarm_consensus.decision.replicated import ReplicatedState
 from swarm_consensus.decision.types import Status
 from swarm_consensus.protocols.allocation import Bidder, Message, ScoringError, Task, Worker
 from swarm_consensus.protocols.raft import Raft
@@ -49,6 +49,7 @@ from swarm_consensus.runtime.events import (
 from swarm_consensus.runtime.members import Members
 from swarm_consensus.runtime.post import Post
 from swarm_consensus.runtime.request_ids import RequestIds
+from swarm_consensus.runtime.requests import Hearer
 from swarm_consensus.runtime.task_desk import TaskDesk
 from swarm_consensus.runtime.task_reports import TaskReports
 from swarm_consensus.runtime.tasks_held import Mine, needs_s, way_s, worker_to_come
@@ -182,12 +183,16 @@ class TaskWork:
 
     # -- the log ----------------------------------------------------------------------------------
 
-    def applied(self, applied: Applied, now_ns: int, outputs: list[Output]) -> None:
-        """Take in what an entry of the log did."""
-        self._desk.applied(applied, outputs)
-        self._see_time(now_ns)
-        if applied.tasks:
-            self._changed(applied.tasks, outputs)
+    @property
+    def hearers(self) -> tuple[Hearer, ...]:
+        """Return who hears what came of users' requests and of this robot's own."""
+        return self._desk.hearers
+
+    def time_moved(self, now_ns: int) -> None:
+        """Note that committed time may have moved."""
+        time_ms = self._state.keyvalue.leases.time_ms
+        if time_ms != self._time_ms:
+            self._time_ms, self._time_seen_ns = time_ms, now_ns
 
     def ended(self, request_id: str, status: Status, reason: str, outputs: list[Output]) -> None:
         """Note that a proposal did not get into the log, or may not."""
@@ -196,18 +201,8 @@ class TaskWork:
     def installed(self, now_ns: int, outputs: list[Output]) -> None:
         """Note that the state came to where it is by a snapshot."""
         self._desk.installed(outputs)
-        self._see_time(now_ns)
+        self.time_moved(now_ns)
         self._take_over_book(outputs)
-
-    @property
-    def waiting(self) -> tuple[str, ...]:
-        """Return the request ids that this robot waits for."""
-        return tuple(self._desk.waiting)
-
-    def _see_time(self, now_ns: int) -> None:
-        time_ms = self._state.keyvalue.leases.time_ms
-        if time_ms != self._time_ms:
-            self._time_ms, self._time_seen_ns = time_ms, now_ns
 
     def _take_over_book(self, outputs: list[Output]) -> None:
         """Compare all that is known here with the book."""
@@ -217,16 +212,21 @@ class TaskWork:
         known = [*self.bidder.tasks, *self._mine]
         gone = [name for name in dict.fromkeys(known) if name not in live]
         ended = [self._state.tasks.record(name) for name in gone]
-        self._changed([record for record in ended if record is not None], outputs)
+        self.changed([record for record in ended if record is not None], outputs)
         # What is not in the book at all is forgotten there.
         self.bidder.drop_tasks(gone)
         for name in gone:
             self._lose(name, 'the task is forgotten', outputs)
-        self._changed(list(live.values()), outputs, tell=False)
+        self.changed(list(live.values()), outputs, tell=False)
 
-    def _changed(
+    def changed(
         self, records: Iterable[TaskRecord], outputs: list[Output], tell: bool = True
     ) -> None:
+        """
+        Take in tasks as they stand now.
+
+        :param tell: whether this is news to whoever hears of tasks.
+        """
         self._used = True
         opened: dict[str, Task] = {}
         closed: dict[str, None] = {}

@@ -14,7 +14,7 @@ state machine that applies a request once, by the origin and request id inside t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, KeysView
 from random import Random
 from typing import Any
 
@@ -102,6 +102,11 @@ class Proposals(Reads):
         self._uncommitted = sum(len(entry.data) + ENTRY_OVERHEAD_BYTES for entry in behind)
 
     # -- from this robot ------------------------------------------------------------------------
+
+    @property
+    def under_way(self) -> KeysView[str]:
+        """Request ids of this robot's proposals that have not ended, as they are at any time."""
+        return self._proposals.keys()
 
     def _propose(self, request_id: str, data: bytes, deadline: int) -> None:
         """Begin a proposal."""
