@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, IntEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from swarm_consensus.protocols.bounds import SIGNED, Bounds
 from swarm_consensus.protocols.keyvalue import (
@@ -242,10 +242,11 @@ def keyvalue_command(
     request_id: str, operation: Operation, acked: int, base_index: int
 ) -> KeyValueCommand:
     """Return the command that asks for an operation."""
-    place = _PLACES[type(operation)]
-    fields: list[Any] = [None] * len(_PLACES)
-    fields[place] = operation
-    return KeyValueCommand(request_id, acked, base_index, *fields)
+    # By far the most.
+    if isinstance(operation, Put):
+        return KeyValueCommand(request_id, acked, base_index, operation)
+    field = _KEYVALUE_FIELDS[type(operation)]
+    return KeyValueCommand(request_id, acked, base_index, **{field: operation})  # type: ignore[arg-type]
 
 
 def task_command(
@@ -256,6 +257,13 @@ def task_command(
     return TaskCommand(request_id, acked, base_index, **{field: operation})  # type: ignore[arg-type]
 
 
+_KEYVALUE_FIELDS: dict[type, str] = {
+    Put: 'put',
+    Delete: 'delete',
+    Grant: 'grant',
+    KeepAlive: 'keep_alive',
+    Revoke: 'revoke',
+}
 _TASK_FIELDS: dict[type, str] = {
     AddTask: 'add',
     CancelTask: 'cancel',
@@ -263,8 +271,6 @@ _TASK_FIELDS: dict[type, str] = {
     Award: 'award',
     Report: 'report',
 }
-# Where each operation stands in a command.
-_PLACES: dict[type, int] = {Put: 0, Delete: 1, Grant: 2, KeepAlive: 3, Revoke: 4}
 
 
 @dataclass(frozen=True, slots=True)

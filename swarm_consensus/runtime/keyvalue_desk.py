@@ -34,8 +34,11 @@ WAITING_MAX = 4096
 RANGE_COUNT_MAX = 10_000
 RANGE_VALUE_BYTES_MAX = 1_000_000
 
+# To look a member up in its Enum takes as long as the rest of the line; each answer passes here.
+_DONE = ResultStatus.DONE
+_DECIDED = Status.DECIDED
+
 REASONS = {
-    ResultStatus.DONE: '',
     ResultStatus.CONFLICT: 'the key does not stand as expected',
     ResultStatus.NOT_FOUND: 'there is no such key',
     ResultStatus.LEASE_NOT_FOUND: 'there is no such lease: it has ended, or never was',
@@ -114,6 +117,7 @@ class KeyValueDesk:
 
         :param obstacle: why this robot takes no changes now; '' if it does.
         """
+        # By far the most.
         if isinstance(asked, KeyValueAsked):
             self._change(asked, obstacle, outputs)
         elif isinstance(asked, RangeAsked):
@@ -290,5 +294,6 @@ class KeyValueDesk:
 def _answer(key: int, outcome: Outcome) -> KeyValueAnswered:
     if not isinstance(outcome, Result):
         return KeyValueAnswered(key, Status.REFUSED, ID_USED)
-    status = Status.DECIDED if outcome.status is ResultStatus.DONE else Status.REFUSED
-    return KeyValueAnswered(key, status, REASONS[outcome.status], outcome)
+    if outcome.status is _DONE:
+        return KeyValueAnswered(key, _DECIDED, '', outcome)
+    return KeyValueAnswered(key, Status.REFUSED, REASONS[outcome.status], outcome)

@@ -49,7 +49,7 @@ from swarm_consensus.storage import Storage, StorageFull
 from swarm_consensus.transport.errors import MalformedError
 from swarm_consensus.transport.frame import TrafficClass
 
-# To look a member up in its Enum takes as long as the rest of the line, and here each entry passes.
+# To look a member up in its Enum takes as long as the rest of the line, and each entry passes here.
 _COMMAND = EntryKind.COMMAND
 _COMMITTED = Outcome.COMMITTED
 

@@ -9,6 +9,7 @@ class RequestIds:
     """
     Gives ids that no other robot or boot uses, and keeps account of those still open.
 
+    :ivar acked: the lowest sequence number that this robot may still ask the outcome of.
     :ivar _open: ids whose outcome is not known yet, with their sequence numbers; oldest first.
     """
 
@@ -17,11 +18,8 @@ class RequestIds:
         self._sequence = 0
         self._others = 0
         self._open: OrderedDict[str, int] = OrderedDict()
-
-    @property
-    def acked(self) -> int:
-        """Return the lowest sequence number that this robot may still ask the outcome of."""
-        return next(iter(self._open.values()), self._sequence + 1)
+        # Read for each proposal, so it is not looked for then.
+        self.acked = 1
 
     @property
     def open(self) -> tuple[str, ...]:
@@ -37,7 +35,9 @@ class RequestIds:
 
     def ended(self, request_id: str) -> None:
         """Note that nobody here waits for this proposal any more; other ids are ignored."""
-        self._open.pop(request_id, None)
+        sequence = self._open.pop(request_id, None)
+        if sequence == self.acked:
+            self.acked = next(iter(self._open.values()), self._sequence + 1)
 
     def new_read(self) -> str:
         """Return an id for what does not change the state, and so needs no session."""

@@ -80,6 +80,10 @@ from swarm_consensus.transport.keys import Keys
 from swarm_consensus.transport.signing import Signer, Verifier
 from swarm_consensus.transport.threshold_coin import ThresholdCoin
 
+# To look a member up in its Enum takes as long as the rest of the line; each proposal passes here.
+_LOG = TrafficClass.LOG
+_AGREEMENT = TrafficClass.AGREEMENT
+
 NO_QUORUM = 'this robot is not in contact with a quorum of the voters'
 
 
@@ -316,6 +320,7 @@ class RobotRuntime:
         # Requests that came while the name is still being probed for.
         self._early: list[Input] = []
         self._stopped = False
+        self._guest_reason = config.guest_reason
         # It was said that a guest is given no tasks.
         self._off_duty = False
 
@@ -487,7 +492,7 @@ class RobotRuntime:
             leads = self._raft.role is Role.LEADER
             asked = self._shared.look(self._state.keyvalue, leads, self._members, now_ns)
             if asked is not None:
-                self._keyvalue.ask(asked, now_ns, self._obstacle(TrafficClass.LOG), outputs)
+                self._keyvalue.ask(asked, now_ns, self._obstacle(_LOG), outputs)
 
     # -- take in ------------------------------------------------------------------------------
 
@@ -496,9 +501,9 @@ class RobotRuntime:
             self._intake.frame(item, now_ns, outputs)
             self._stopped = self._intake.name_taken
         elif isinstance(item, KEY_VALUE_INPUTS) and not self._members.probing:
-            self._keyvalue.ask(item, now_ns, self._obstacle(TrafficClass.LOG), outputs)
+            self._keyvalue.ask(item, now_ns, self._obstacle(_LOG), outputs)
         elif isinstance(item, MISSION_INPUTS) and not self._members.probing:
-            self._missions.ask(item, now_ns, self._obstacle(TrafficClass.LOG), outputs)
+            self._missions.ask(item, now_ns, self._obstacle(_LOG), outputs)
         elif isinstance(item, SHARED_INPUTS) and not self._members.probing:
             self._shared.ask(item, self._post.overloaded(TrafficClass.BELIEF), now_ns, outputs)
         elif self._config.guest and isinstance(item, (WorkerTold, WorkTold)):
@@ -508,7 +513,7 @@ class RobotRuntime:
                 reason = self._config.guest_reason
                 outputs.append(Notice(f'it is given no tasks: {reason}', warning=True))
         elif isinstance(item, TASK_INPUTS) and not self._members.probing:
-            self._tasks.ask(item, now_ns, self._obstacle(TrafficClass.LOG), outputs)
+            self._tasks.ask(item, now_ns, self._obstacle(_LOG), outputs)
         elif isinstance(item, HandBackAsked):
             self._tasks.hand_back(item, now_ns, outputs)
         elif isinstance(item, FrameUnreadable):
@@ -548,9 +553,9 @@ class RobotRuntime:
 
     def _obstacle(self, of_class: TrafficClass) -> str:
         """Return why this robot takes no proposals that this class would carry; '' if it does."""
-        agreed = of_class is TrafficClass.AGREEMENT
-        if not agreed and self._config.guest:
-            return self._config.guest_reason
+        agreed = of_class is _AGREEMENT
+        if self._guest_reason and not agreed:
+            return self._guest_reason
         if self._agreed.held if agreed else self._work.held:
             return 'the disk of this robot is full'
         return self._post.overloaded(of_class)
