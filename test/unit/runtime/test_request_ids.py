@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from swarm_testing.virtual_swarm import Swarm
 
 from swarm_consensus.decision.types import Status
@@ -31,6 +33,23 @@ def test_only_what_has_ended_is_acknowledged() -> None:
     ids.ended(third)
     assert ids.acked == 4
     assert ids.new_read() != ids.new_read()
+
+
+def test_what_is_acknowledged_is_all_below_the_lowest_that_is_open() -> None:
+    """Against looking through all that are open, in any order of beginnings and ends."""
+    for seed in range(50):
+        random = Random(seed)
+        ids = RequestIds('r1', 4)
+        opened: dict[str, int] = {}
+        for number in range(1, 100):
+            opened[ids.new()] = number
+            for request_id in random.sample(sorted(opened), random.randrange(len(opened) + 1) // 2):
+                del opened[request_id]
+                ids.ended(request_id)
+                ids.ended(request_id)
+            lowest = min(opened.values(), default=number + 1)
+            assert ids.acked == lowest, f'seed {seed}, after {number}'
+            assert ids.open == tuple(opened)
 
 
 def test_proposals_that_commit_out_of_order_are_all_done_once() -> None:
