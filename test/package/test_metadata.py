@@ -182,8 +182,11 @@ def test_what_tests_and_figures_import_is_set_up_for_them(
     local |= {path.name for path in (ROOT / folder).rglob('*') if path.is_dir()}
     # Figures of failover are taken with the processes and checks of the tests.
     local |= {path.name for path in (ROOT / 'test' / 'support').iterdir()}
-    # Skipped with the reason where they are not installed; packaging comes with pytest.
+    # Skipped with the reason where they are not installed; packaging comes with pytest, and xdist
+    # is what pytest-xdist brings.
     local |= {'launch', 'launch_ros', 'launch_testing', 'launch_testing_ros', 'packaging'}
+    if 'pytest-xdist' in declared:
+        local.add('xdist')
     missing = {
         name: place
         for name, place in needed(imported_packages(ROOT / folder)).items()
