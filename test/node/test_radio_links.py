@@ -8,6 +8,7 @@ import itertools
 from geometry_msgs.msg import Twist, Vector3
 import pytest
 from swarm_testing.processes import ProcessGroup
+from swarm_testing.quorum_checks import without_quorum
 from swarm_testing.robot_processes import RobotProcesses
 from swarm_testing.sim_geometry import AROUND_A_WALL, RANGE_M, WALL_M
 from swarm_testing.sim_world import start_world
@@ -72,7 +73,7 @@ def test_a_robot_behind_a_wall_is_parted_from_the_swarm_until_it_is_back(
         def parted() -> bool:
             alone = probe.statuses[away]
             return (
-                not alone.has_quorum
+                without_quorum(probe, away)
                 and list(alone.alive) == [away]
                 and all(
                     probe.statuses[robot].has_quorum

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from swarm_testing.processes import ProcessGroup
+from swarm_testing.quorum_checks import without_quorum
 from swarm_testing.robot_processes import RobotProcesses
 from swarm_testing.sim_world import WorldTime, start_world
 from swarm_testing.swarm_probe import DECIDED, NO_QUORUM, SwarmProbe
@@ -59,7 +60,7 @@ def test_robots_decide_by_the_time_of_a_world_and_elect_nobody_while_it_stands(
 
         # A deadline is one of the world as well.
         robots.kill([left[1]])
-        probe.wait_for(lambda: not probe.statuses[left[0]].has_quorum, WAIT_S)
+        probe.wait_for(lambda: without_quorum(probe, left[0]), WAIT_S)
         begun_s, wall_s = world_time.now_s, time.monotonic()
         proposal = probe.propose(left[0], 'map', 'm3', timeout=6.0)
         probe.wait_for(proposal.done, WAIT_S)

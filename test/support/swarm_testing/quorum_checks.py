@@ -6,6 +6,16 @@ from swarm_consensus.msg import Decision, SwarmStatus
 from swarm_testing.swarm_probe import DECIDED, NO_QUORUM, SwarmProbe
 
 
+def without_quorum(probe: SwarmProbe, robot: str) -> bool:
+    """
+    Return whether a robot says that it has no quorum, and takes nothing into its log either.
+
+    A leader that has not stepped down yet does, and then nobody knows what will come of it.
+    """
+    status = probe.statuses[robot]
+    return not status.has_quorum and status.role != SwarmStatus.ROLE_LEADER
+
+
 def check_no_quorum(probe: SwarmProbe, robot: str, known: str, tag: str) -> None:
     """
     See that a robot cut off from the majority says so wherever it is asked.
@@ -13,10 +23,7 @@ def check_no_quorum(probe: SwarmProbe, robot: str, known: str, tag: str) -> None
     :param known: a subject that was decided before.
     :param tag: makes the subjects of this check its own.
     """
-    probe.wait_for(
-        lambda: not probe.statuses[robot].has_quorum
-        and probe.statuses[robot].role != SwarmStatus.ROLE_LEADER
-    )
+    probe.wait_for(lambda: without_quorum(probe, robot))
     goal = probe.decide(robot, f'animal/decide {tag}', timeout=1.0)
     proposal = probe.propose(robot, f'goal/{tag}', 'lost', timeout=1.0)
     reading = probe.read(robot, known, timeout=1.0)
