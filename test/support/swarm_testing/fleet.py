@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 import os
+import time
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -15,6 +16,7 @@ from swarm_testing.namespaces import Hosts
 from swarm_testing.probe_process import ProbeProcess
 from swarm_testing.processes import ProcessGroup
 from swarm_testing.robot_processes import RobotProcesses
+from swarm_testing.swarm_probe import READY_S
 
 T = TypeVar('T')
 
@@ -81,6 +83,17 @@ class Fleet:
         return self._probes[robot].run(check, robot, *arguments)
 
     def wait_until_ready(self, robots: Sequence[str]) -> str:
-        """Wait until robots hear each other and nobody else; returns their leader."""
-        (leader,) = {self.at(robot, quorum_checks.wait_until_ready, robots) for robot in robots}
-        return leader
+        """
+        Wait until robots hear each other and nobody else; returns their leader.
+
+        They are asked in turn, and while they are another one may come to lead: then all are asked
+        again.
+        """
+        deadline = time.monotonic() + READY_S
+        while True:
+            leaders = {
+                robot: self.at(robot, quorum_checks.wait_until_ready, robots) for robot in robots
+            }
+            if len(set(leaders.values())) == 1:
+                return leaders[robots[0]]
+            assert time.monotonic() < deadline, f'who leads: {leaders}'
