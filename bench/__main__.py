@@ -67,16 +67,13 @@ def machine() -> dict[str, Any]:
 
 def commit() -> str:
     """Return the commit that is measured, with `+` where files differ from it, or nothing."""
+    def git(*arguments: str) -> str:
+        command = ['git', *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
     try:
-        head = subprocess.run(
-            ['git', 'rev-parse', '--short=12', 'HEAD'], capture_output=True, text=True, check=True
-        ).stdout.strip()
-        changed = subprocess.run(
-            ['git', 'status', '--porcelain', '--untracked-files=no'],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
+        head = git('rev-parse', '--short=12', 'HEAD').strip()
+        changed = git('status', '--porcelain', '--untracked-files=no')
     except (OSError, subprocess.CalledProcessError):
         return ''  # An archive, or no git.
     return head + ('+' if changed else '')

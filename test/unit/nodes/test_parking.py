@@ -118,7 +118,8 @@ def test_who_awaits_what_is_cancelled_goes_on_without_a_result(executor: Any) ->
     assert task.result() is None
 
 
-def test_a_task_that_is_cancelled_ends_where_it_awaits(executor: Any) -> None:
+def one_that_waits(executor: Any) -> tuple[ParkedFuture[int], Counted[int], Any]:
+    """Return a future, who awaits it, and its task, which is parked by now."""
     future: ParkedFuture[int] = ParkedFuture()
     counted = Counted(future)
 
@@ -127,6 +128,11 @@ def test_a_task_that_is_cancelled_ends_where_it_awaits(executor: Any) -> None:
 
     task = executor.create_task(wait)
     turn(executor, lambda: counted.waiting)
+    return future, counted, task
+
+
+def test_a_task_that_is_cancelled_ends_where_it_awaits(executor: Any) -> None:
+    future, counted, task = one_that_waits(executor)
     task.cancel()
     assert task.cancelled() and not counted.waiting
     future.set_result(1)
@@ -137,14 +143,7 @@ def test_a_task_that_is_cancelled_ends_where_it_awaits(executor: Any) -> None:
 
 @pytest.mark.skipif(parking.RCLPY_PARKS, reason='rclpy lets go of what waits by itself')
 def test_an_executor_that_is_shut_down_ends_what_waits(executor: Any) -> None:
-    future: ParkedFuture[int] = ParkedFuture()
-    counted = Counted(future)
-
-    async def wait() -> None:
-        await counted
-
-    task = executor.create_task(wait)
-    turn(executor, lambda: counted.waiting)
+    future, counted, task = one_that_waits(executor)
     executor.shutdown()
     assert task.cancelled() and not counted.waiting
     future.set_result(1)
