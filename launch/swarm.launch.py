@@ -30,8 +30,8 @@ from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
+from swarm_consensus.composition import middleware
 from swarm_consensus.composition.compose import compose, compose_view
-from swarm_consensus.composition.middleware import crowded
 from swarm_consensus.composition.parameter_file import Prepared, logger_name, prepare
 from swarm_consensus.composition.simulated import simulated
 from swarm_consensus.composition.supervision import EXIT_CONFIGURATION
@@ -129,9 +129,8 @@ def _nodes(context: LaunchContext) -> list[Action]:
     if argument('view') == 'true':
         specs.append(compose_view(swarm, use_sim_time=use_sim_time))
         actions.append(_frame_of_markers())
-    warning = crowded(swarm.network, len(specs))
-    if warning:
-        actions.append(LogInfo(msg=warning))
+    warnings = middleware.warnings(swarm.network, len(specs), len(swarm.robots))
+    actions += [LogInfo(msg=warning) for warning in warnings]
     for spec in specs:
         node = _node(prepare(spec, folder), argument('log_level'), argument('respawn') == 'true')
         actions += [node, _give_up_on_wrong_configuration(node, spec.full_name)]

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 import sys
 
+from swarm_consensus.composition import middleware
 from swarm_consensus.composition.compose import compose
 from swarm_consensus.composition.node_spec import NodeSpec
 from swarm_consensus.composition.parameter_file import parameter_yaml
@@ -43,6 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
     specs = compose(swarm, arguments.robot)
     for line in _summary(swarm, specs):
         print(line)
+    for warning in middleware.warnings(swarm.network, len(specs), len(swarm.robots)):
+        print(warning, file=sys.stderr)
     if arguments.nodes:
         for spec in specs:
             print()

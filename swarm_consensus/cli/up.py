@@ -12,9 +12,9 @@ import tempfile
 import threading
 
 from swarm_consensus.cli._console import Console, wants_color
+from swarm_consensus.composition import middleware
 from swarm_consensus.composition.child_process import Command
 from swarm_consensus.composition.compose import compose, compose_view
-from swarm_consensus.composition.middleware import crowded
 from swarm_consensus.composition.node_commands import node_commands
 from swarm_consensus.composition.node_spec import NodeSpec
 from swarm_consensus.composition.problems import SwarmFileError
@@ -166,8 +166,8 @@ class _Run:
         before = {number: signal.signal(number, self._on_signal) for number in numbers}
         try:
             with self._supervisor:
-                warning = crowded(self._swarm.network, len(self._specs))
-                if warning:
+                network, robots = self._swarm.network, len(self._swarm.robots)
+                for warning in middleware.warnings(network, len(self._specs), robots):
                     self._console.say(warning, error=True)
                 self._supervisor.start()
                 self._say_ready()

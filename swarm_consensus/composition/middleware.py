@@ -20,10 +20,18 @@ _LOOPBACK = '127.0.0.1'
 # Fast DDS 3 (Kilted and later) and Fast DDS 2 (Jazzy) look for their profiles under these. Version
 # 3 still loads what stands under the old name too, and complains of everything that comes twice.
 FASTDDS_PROFILES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+_BUILTIN = 'FASTDDS_BUILTIN_TRANSPORTS'
 # What Fast DDS 3 and 2 read in the working directory, without being told.
 _FASTDDS_DEFAULTS = ('DEFAULT_FASTDDS_PROFILES.xml', 'DEFAULT_FASTRTPS_PROFILES.xml')
 _KILTED_RCLPY = 9  # major version
-
+# While the kernel asks a silent neighbour for its link address, some 3 s long and then anew, it
+# keeps datagrams for it (`unres_qlen_bytes`, as much as a send buffer has by default) and counts
+# them against the buffer of the socket that serves all. Two robots out of reach and DDS stands
+# still in `sendmsg`, for those in reach too: https://github.com/ros2/rmw_fastrtps/issues/609. With
+# this much, of which the kernel grants net.core.wmem_max and doubles it, there is room for 157.
+SEND_BUFFER_BYTES = 16 << 20
+_LIMITS = ('core/wmem_max', 'ipv4/neigh/default/unres_qlen_bytes')
+_SYSCTL = Path('/proc/sys/net')
 
 # With LOCALHOST, Fast DDS finds no more participants of a host than these: it asks their ports in
 # turn, and the rest never hear of each other.
@@ -43,8 +51,8 @@ def environment(network: Network) -> dict[str, str]:
         variables['ROS_STATIC_PEERS'] = ';'.join(network.static_peers)
     if network.middleware != 'default':
         variables['RMW_IMPLEMENTATION'] = network.middleware
-    if network.transport == 'udp' and not _interface(network):
-        variables['FASTDDS_BUILTIN_TRANSPORTS'] = 'UDPv4'
+    if network.transport == 'udp' and not _describes_transports(network):
+        variables[_BUILTIN] = 'UDPv4'
     if network.middleware != 'rmw_fastrtps_cpp':
         variables |= _cyclone(network)
     return variables
@@ -60,16 +68,25 @@ def files(network: Network, hears_itself: bool = True) -> dict[str, str]:
     """
     if network.middleware == 'rmw_cyclonedds_cpp':
         return {}
-    interface = _interface(network)
-    if not interface and (hears_itself or _user_has_profile()):
+    transports = _transports(network) if _describes_transports(network) else ('', '')
+    if not transports[0] and (hears_itself or _user_has_profile()):
         return {}
-    profile = _fastdds_profile(interface, network.transport, hears_itself)
+    profile = _fastdds_profile(*transports, hears_itself)
     return dict.fromkeys(_profile_variables(), profile)
 
 
 def _interface(network: Network) -> str:
     """Return what Fast DDS has to be kept to by a profile; '': nothing."""
     return _LOOPBACK if _loopback_profile(network) else network.interface
+
+
+def _describes_transports(network: Network) -> bool:
+    """Whether a Fast DDS profile of ours says how datagrams are sent."""
+    if _interface(network):
+        return True
+    # With the other ranges rmw_fastrtps describes transports of its own, whatever a profile says.
+    reaches_out = network.discovery in ('subnet', 'system_default')
+    return reaches_out and not _user_has_profile() and not os.environ.get(_BUILTIN)
 
 
 def _user_has_profile() -> bool:
@@ -87,7 +104,37 @@ def _profile_variables() -> tuple[str, ...]:
     return FASTDDS_PROFILES[:1] if major >= _KILTED_RCLPY else FASTDDS_PROFILES[1:]
 
 
-def crowded(network: Network, nodes: int) -> str:
+def warnings(network: Network, nodes: int, robots: int, sysctl: Path = _SYSCTL) -> list[str]:
+    """
+    Return what a swarm would suffer from on this machine, each with what to change.
+
+    :param nodes: that run on it.
+    :param robots: of the whole swarm.
+    :param sysctl: where the kernel tells its limits.
+    """
+    return [text for text in (_crowded(network, nodes), _cramped(network, robots, sysctl)) if text]
+
+
+def _cramped(network: Network, robots: int, sysctl: Path) -> str:
+    """Return what to change if robots out of reach would hold up what goes to those in reach."""
+    if network.discovery in ('localhost', 'off') and not network.static_peers:
+        return ''
+    try:
+        granted, kept = (int((sysctl / name).read_text()) for name in _LIMITS)
+    except OSError:
+        # No Linux, or a container that does not tell: nothing is known.
+        return ''
+    room, needed = 2 * min(granted, SEND_BUFFER_BYTES), (robots - 1) * kept
+    if needed <= room or granted >= SEND_BUFFER_BYTES:
+        return ''
+    return (
+        f'with {room // kept} robots or more out of reach this machine would lose, for seconds, '
+        f'what it sends to those in reach: `sysctl -w net.core.wmem_max={-(-needed // 2)}` makes '
+        f'room for a swarm of {robots} (now {granted})'
+    )
+
+
+def _crowded(network: Network, nodes: int) -> str:
     """Return what to change if so many nodes on one machine would not all find each other."""
     at_risk = network.discovery == 'localhost' and not _loopback_profile(network)
     if not at_risk or network.middleware == 'rmw_cyclonedds_cpp':
@@ -123,16 +170,16 @@ def _cyclone(network: Network) -> dict[str, str]:
                 '</Domain></CycloneDDS>'
             )
         }
+    # Of two values Cyclone takes the later one, so what the user has set holds.
+    buffer = f'<Internal><SocketSendBufferSize max="{SEND_BUFFER_BYTES} B"/></Internal>'
+    general = ''
     if network.interface:
         key = 'address' if _is_address(network.interface) else 'name'
         interface = f'<NetworkInterface {key}={quoteattr(network.interface)}/>'
-        return {
-            'CYCLONEDDS_URI': (
-                f'<CycloneDDS><Domain><General><Interfaces>{interface}</Interfaces></General>'
-                '</Domain></CycloneDDS>'
-            )
-        }
-    return {}
+        general = f'<General><Interfaces>{interface}</Interfaces></General>'
+    ours = f'<CycloneDDS><Domain>{general}{buffer}</Domain></CycloneDDS>'
+    users = '' if general else os.environ.get('CYCLONEDDS_URI', '')
+    return {'CYCLONEDDS_URI': f'{ours},{users}' if users else ours}
 
 
 def _is_address(interface: str) -> bool:
@@ -143,8 +190,7 @@ def _is_address(interface: str) -> bool:
     return True
 
 
-def _fastdds_profile(interface: str, transport: str, hears_itself: bool) -> str:
-    descriptors, used = _transports(interface, transport) if interface else ('', '')
+def _fastdds_profile(descriptors: str, used: str, hears_itself: bool) -> str:
     properties = ''
     if not hears_itself:
         properties = (
@@ -166,14 +212,26 @@ def _fastdds_profile(interface: str, transport: str, hears_itself: bool) -> str:
     )
 
 
-def _transports(interface: str, transport: str) -> tuple[str, str]:
-    """Return the descriptors of transports on an interface, and what has a participant use them."""
-    # Fast DDS takes interfaces only for transports that are described in a profile. Robots of one
-    # machine still find each other: the interface's own address loops back.
-    key = 'address' if _is_address(interface) else 'interface'
+def _transports(network: Network) -> tuple[str, str]:
+    """Return the descriptors of transports, and what has a participant use them."""
+    interface = _interface(network)
+    details = ''
+    if interface:
+        # Fast DDS takes interfaces only for transports that are described in a profile. Robots of
+        # one machine still find each other: the interface's own address loops back.
+        key = 'address' if _is_address(interface) else 'interface'
+        details = (
+            f'      <interfaceWhiteList><{key}>{escape(interface)}</{key}></interfaceWhiteList>\n'
+        )
+    if interface != _LOOPBACK:
+        # A robot must not wait in `sendmsg`, even where the buffer is not granted.
+        details += (
+            f'      <sendBufferSize>{SEND_BUFFER_BYTES}</sendBufferSize>\n'
+            '      <non_blocking_send>true</non_blocking_send>\n'
+        )
     names = ['swarm_udp']
     shared_memory = ''
-    if transport != 'udp':
+    if network.transport != 'udp':
         names.append('swarm_shm')
         shared_memory = (
             '    <transport_descriptor>\n'
@@ -187,7 +245,7 @@ def _transports(interface: str, transport: str) -> tuple[str, str]:
         '    <transport_descriptor>\n'
         '      <transport_id>swarm_udp</transport_id>\n'
         '      <type>UDPv4</type>\n'
-        f'      <interfaceWhiteList><{key}>{escape(interface)}</{key}></interfaceWhiteList>\n'
+        f'{details}'
         '    </transport_descriptor>\n'
         f'{shared_memory}'
         '  </transport_descriptors>\n'

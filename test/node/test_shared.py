@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack
+import itertools
 import time
 
 import pytest
@@ -178,12 +179,21 @@ def test_six_robots_cut_in_halves_write_on_and_agree_two_seconds_after_the_heal(
     homes = 2 * len(fleet.names)
     for robot in fleet.names:
         fleet.at(robot, shared_checks.wait_for_registers, homes)
+    sides = [(one, other) for half in (fleet.names[:3], fleet.names[3:])
+             for one, other in itertools.permutations(half, 2)]  # fmt: skip
+
+    def found() -> list[int]:
+        return [fleet.printed(one).count(f'{other} is there') for one, other in sides]
+
+    before = found()
     fleet.hosts.cut_off([0, 1, 2])
     writing = [fleet.begin(robot, shared_checks.write_on, 'cut', CUT_S) for robot in fleet.names]
     written = [future.result(CUT_S + 60.0) for future in writing]
     halves = [fleet.at(robot, shared_checks.size) for robot in ('robot_1', 'robot_6')]
     total = sum(written)
     assert min(written) > 20
+    # Nobody was missed in its own half: who is out of reach holds nobody up.
+    assert found() == before
     for registers, elements, count in halves:
         assert elements == count == registers - homes < total
     healed = time.time()

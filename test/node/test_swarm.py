@@ -150,6 +150,9 @@ def test_a_robot_falls_silent_when_deactivated_and_takes_part_again(swarm, probe
     assert probe.state(node) == 'inactive'
     others = ['robot_1', 'robot_2']
     probe.wait_until_ready(others)
+    # Its last frames may still be on their way: here they wait behind those of the others.
+    at_first = len(frames)
+    probe.wait_for(lambda: all(sum(f.sender == r for f in frames[at_first:]) > 10 for r in others))
     frames.clear()
     probe.forget(['robot_3'])
     probe.diagnostics.clear()

@@ -37,17 +37,22 @@ def loopback_variables(domain_id: int, folder: Path) -> dict[str, str]:
     :param folder: the test's own; state and log folders are made in it.
     """
     network = Network(domain_id, 'localhost', (), '', 'default', 'udp')
-    variables = middleware.environment(network)
-    for name, text in middleware.files(network).items():
-        path = folder / f'{name.lower()}.xml'
-        path.write_text(text)
-        variables[name] = str(path)
-    return variables | {
+    return network_variables(network, folder) | {
         'CYCLONEDDS_URI': CYCLONEDDS_URI,
         'XDG_STATE_HOME': str(folder / 'state'),
         'ROS_LOG_DIR': str(folder / 'log'),
         'PYTHONUNBUFFERED': '1',
     }
+
+
+def network_variables(network: Network, folder: Path) -> dict[str, str]:
+    """Give the variables that a swarm's nodes are started with; files are made in the folder."""
+    variables = middleware.environment(network)
+    for name, text in middleware.files(network).items():
+        path = folder / f'{name.lower()}.xml'
+        path.write_text(text)
+        variables[name] = str(path)
+    return variables
 
 
 # What a user may have set, and would change how the tests' processes find each other.

@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 import os
+from pathlib import Path
+import tempfile
 import time
 from types import TracebackType
 from typing import Self, TypeVar
 
+from swarm_consensus.composition.swarm import Network
 from swarm_testing import quorum_checks
-from swarm_testing.environment import UNWANTED
+from swarm_testing.environment import UNWANTED, network_variables
 from swarm_testing.namespaces import Hosts
 from swarm_testing.probe_process import ProbeProcess
 from swarm_testing.processes import ProcessGroup
@@ -27,11 +30,12 @@ def beyond_loopback(processes: ProcessGroup) -> Iterator[None]:
     before = dict(os.environ)
     for name in ('CYCLONEDDS_URI', *UNWANTED):
         os.environ.pop(name, None)
-    os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'SUBNET'
-    os.environ['FASTDDS_BUILTIN_TRANSPORTS'] = 'UDPv4'
-    processes.environment = dict(os.environ)
+    network = Network(-1, 'subnet', (), '', 'default', 'udp')
     try:
-        yield
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ |= network_variables(network, Path(folder))
+            processes.environment = dict(os.environ)
+            yield
     finally:
         os.environ.clear()
         os.environ.update(before)
@@ -81,6 +85,10 @@ class Fleet:
     def at(self, robot: str, check: Callable[..., T], *arguments: object) -> T:
         """Return what the probe beside a robot finds out about it."""
         return self._probes[robot].run(check, robot, *arguments)
+
+    def printed(self, robot: str) -> str:
+        """Return all that a robot has printed so far."""
+        return self._robots[robot].output
 
     def wait_until_ready(self, robots: Sequence[str]) -> str:
         """

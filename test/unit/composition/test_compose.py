@@ -9,7 +9,6 @@ import pytest
 
 from swarm_consensus.composition import middleware
 from swarm_consensus.composition.compose import compose, compose_view
-from swarm_consensus.composition.middleware import crowded
 from swarm_consensus.composition.node_commands import node_commands
 from swarm_consensus.composition.node_spec import NodeSpec
 from swarm_consensus.composition.problems import SwarmFileError
@@ -164,18 +163,22 @@ def test_topics_become_remappings_and_qos_overrides(tmp_path: Path) -> None:
     assert inference.parameters['qos_overrides./a/seen.publisher.depth'] == 3
 
 
-def test_network_becomes_environment() -> None:
-    environment = environment_of(
+def test_network_becomes_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = (
         '{domain_id: 42, discovery: subnet, static_peers: [10.0.0.2, base.local], '
         'middleware: rmw_fastrtps_cpp, transport: udp}'
     )
-    assert environment == {
+    without_a_profile_of_the_users(monkeypatch)
+    variables = {
         'ROS_DOMAIN_ID': '42',
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SUBNET',
         'ROS_STATIC_PEERS': '10.0.0.2;base.local',
         'RMW_IMPLEMENTATION': 'rmw_fastrtps_cpp',
-        'FASTDDS_BUILTIN_TRANSPORTS': 'UDPv4',
     }
+    assert environment_of(network) == variables
+    # Where a profile of the user's own says how datagrams are sent, that much is still asked for.
+    monkeypatch.setenv('FASTDDS_DEFAULT_PROFILES_FILE', '/etc/dds.xml')
+    assert environment_of(network) == variables | {'FASTDDS_BUILTIN_TRANSPORTS': 'UDPv4'}
 
 
 def test_models_that_inference_nodes_share_are_known_to_their_consensus_node(
@@ -265,7 +268,7 @@ IGNORED = 'fastdds.ignore_local_endpoints'
 
 
 def without_a_profile_of_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in middleware.FASTDDS_PROFILES:
+    for name in (*middleware.FASTDDS_PROFILES, 'FASTDDS_BUILTIN_TRANSPORTS', 'CYCLONEDDS_URI'):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -320,6 +323,51 @@ def test_cyclone_on_this_machine_needs_no_profile() -> None:
 
 
 @pytest.mark.parametrize(
+    ('network', 'sends'),
+    [
+        ('{discovery: subnet}', ['UDPv4', 'SHM']),
+        ('{discovery: system_default, transport: udp}', ['UDPv4']),
+        ('{discovery: subnet, interface: wlan0, transport: udp}', ['UDPv4']),
+    ],
+)
+def test_who_is_out_of_reach_holds_nobody_up(
+    monkeypatch: pytest.MonkeyPatch, network: str, sends: list[str]
+) -> None:
+    """DDS must not wait in `sendmsg` while the kernel keeps datagrams for a silent neighbour."""
+    without_a_profile_of_the_users(monkeypatch)
+    fake_rclpy(monkeypatch, '9.1.2')
+    spec = compose(read(SMALL + f'network: {network}\n'))[0]
+    profile = ElementTree.fromstring(spec.files['FASTDDS_DEFAULT_PROFILES_FILE'].encode())
+    values: dict[str, list[str]] = {}
+    for node in profile.iter():
+        values.setdefault(node.tag.rpartition('}')[2], []).append(node.text or '')
+    assert values['type'] == sends
+    assert values['sendBufferSize'] == [str(middleware.SEND_BUFFER_BYTES)]
+    assert values['non_blocking_send'] == ['true']
+    assert values['useBuiltinTransports'] == ['false']
+    uri = ElementTree.fromstring(spec.environment['CYCLONEDDS_URI'])
+    (buffer,) = uri.findall('Domain/Internal/SocketSendBufferSize')
+    assert buffer.attrib == {'max': f'{middleware.SEND_BUFFER_BYTES} B'}
+
+
+def test_what_the_user_says_of_transports_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_a_profile_of_the_users(monkeypatch)
+    fake_rclpy(monkeypatch, '9.1.2')
+    monkeypatch.setenv('FASTDDS_BUILTIN_TRANSPORTS', 'LARGE_DATA')
+    users = '<CycloneDDS><Domain><Tracing/></Domain></CycloneDDS>'
+    monkeypatch.setenv('CYCLONEDDS_URI', users)
+    spec = compose(read(SMALL + 'network: {discovery: subnet}\n'))[0]
+    assert 'transport_descriptor' not in ''.join(spec.files.values())
+    # Of several documents the last one holds.
+    assert spec.environment['CYCLONEDDS_URI'].endswith(f'</CycloneDDS>,{users}')
+
+
+def warnings(network: str, *, nodes: int = 1, robots: int = 2, sysctl: Path) -> list[str]:
+    described = read(SMALL + f'network: {network}\n').network
+    return middleware.warnings(described, nodes, robots, sysctl)
+
+
+@pytest.mark.parametrize(
     ('network', 'nodes', 'warned'),
     [
         ('{}', 31, False),
@@ -329,14 +377,44 @@ def test_cyclone_on_this_machine_needs_no_profile() -> None:
         ('{middleware: rmw_cyclonedds_cpp}', 100, False),
     ],
 )
-def test_too_many_nodes_for_localhost_are_noticed(network: str, nodes: int, warned: bool) -> None:
-    assert bool(crowded(read(SMALL + f'network: {network}\n').network, nodes)) is warned
+def test_too_many_nodes_for_localhost_are_noticed(
+    tmp_path: Path, network: str, nodes: int, warned: bool
+) -> None:
+    assert bool(warnings(network, nodes=nodes, sysctl=tmp_path)) is warned
 
 
-def test_environment_decides_where_the_file_says_so() -> None:
-    assert environment_of('{discovery: system_default}') == {
-        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SYSTEM_DEFAULT'
-    }
+@pytest.mark.parametrize(
+    ('network', 'robots', 'granted', 'wanted'),
+    [
+        ('{}', 100, 212_992, 0),
+        ('{discovery: "off"}', 100, 212_992, 0),
+        ('{static_peers: [10.0.0.2]}', 6, 212_992, 532_480),
+        ('{discovery: subnet}', 3, 212_992, 0),
+        ('{discovery: subnet}', 4, 212_992, 319_488),
+        ('{discovery: subnet, middleware: rmw_cyclonedds_cpp}', 4, 212_992, 319_488),
+        ('{discovery: subnet}', 100, 10_543_104, 0),
+        ('{discovery: subnet}', 1_000, 16 << 20, 0),
+    ],
+)
+def test_a_machine_with_too_little_room_for_what_it_sends_is_noticed(
+    tmp_path: Path, network: str, robots: int, granted: int, wanted: int
+) -> None:
+    # A container may not tell.
+    assert warnings(network, robots=robots, sysctl=tmp_path) == []
+    for name, value in (('core/wmem_max', granted), ('neigh/default/unres_qlen_bytes', 212_992)):
+        path = tmp_path / (name if name.startswith('core') else f'ipv4/{name}')
+        path.parent.mkdir(parents=True)
+        path.write_text(f'{value}\n')
+    found = warnings(network, robots=robots, sysctl=tmp_path)
+    assert len(found) == bool(wanted)
+    assert f'net.core.wmem_max={wanted}`' in ''.join(found) or not wanted
+
+
+def test_environment_decides_where_the_file_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_a_profile_of_the_users(monkeypatch)
+    environment = environment_of('{discovery: system_default}')
+    assert environment.pop('ROS_AUTOMATIC_DISCOVERY_RANGE') == 'SYSTEM_DEFAULT'
+    assert environment.keys() == {'CYCLONEDDS_URI'}
 
 
 OPEN = SMALL + 'consensus: {membership: open, weight: 2}\n'
