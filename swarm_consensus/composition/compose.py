@@ -64,6 +64,7 @@ def _node(
 ) -> NodeSpec:
     # A mission may ask an action of the very node that runs it.
     hears_itself = executable != CONSENSUS_NODE or bool(parameters.get('missions'))
+    robots = len(swarm.robots) if executable == CONSENSUS_NODE else 0
     return NodeSpec(
         robot=robot.name,
         package=PACKAGE,
@@ -72,8 +73,8 @@ def _node(
         namespace=robot.namespace,
         parameters=parameters | qos_parameters(executable, robot.namespace, swarm.topics),
         remappings=remappings(executable, swarm.topics),
-        environment=middleware.environment(swarm.network),
-        files=middleware.files(swarm.network, hears_itself),
+        environment=middleware.environment(swarm.network, robots),
+        files=middleware.files(swarm.network, hears_itself, robots),
     )
 
 

@@ -30,6 +30,12 @@ _KILTED_RCLPY = 9  # major version
 # still in `sendmsg`, for those in reach too: https://github.com/ros2/rmw_fastrtps/issues/609. With
 # this much, of which the kernel grants net.core.wmem_max and doubles it, there is room for 157.
 SEND_BUFFER_BYTES = 16 << 20
+# DDS says every 3 s (Fast DDS) or 8 s (Cyclone DDS) that a participant is there, which is how those
+# find each other again that were out of reach for longer than a lease. Robots say it more often.
+# Fast DDS says it once to all and once to each that it knows, 600 bytes each time: 6 kB/s.
+ANNOUNCEMENT_S_MIN = 1.0
+ANNOUNCEMENT_S_MAX = 3.0
+ANNOUNCEMENT_S_EACH = 0.1
 _LIMITS = ('core/wmem_max', 'ipv4/neigh/default/unres_qlen_bytes')
 _SYSCTL = Path('/proc/sys/net')
 
@@ -38,8 +44,12 @@ _SYSCTL = Path('/proc/sys/net')
 LOCALHOST_PARTICIPANTS_MAX = 32
 
 
-def environment(network: Network) -> dict[str, str]:
-    """Return the environment variables of every node of a swarm."""
+def environment(network: Network, robots: int = 0) -> dict[str, str]:
+    """
+    Return the environment variables of a node.
+
+    :param robots: of the swarm, for the node by which a robot meets the others; 0: for any other.
+    """
     variables = {'ROS_AUTOMATIC_DISCOVERY_RANGE': _RANGES[network.discovery]}
     if _loopback_profile(network):
         # LOCALHOST makes rmw_fastrtps describe transports of its own, shared memory among them,
@@ -54,14 +64,15 @@ def environment(network: Network) -> dict[str, str]:
     if network.transport == 'udp' and not _describes_transports(network):
         variables[_BUILTIN] = 'UDPv4'
     if network.middleware != 'rmw_fastrtps_cpp':
-        variables |= _cyclone(network)
+        variables |= _cyclone(network, robots)
     return variables
 
 
-def files(network: Network, hears_itself: bool = True) -> dict[str, str]:
+def files(network: Network, hears_itself: bool = True, robots: int = 0) -> dict[str, str]:
     """
     Return the variables that must name a file, and the text of the file.
 
+    :param robots: as in `environment`.
     :param hears_itself: False for a process that has no use for what it publishes itself, such as
         consensus_node: of the frames that reach it, every third would be its own in a swarm of
         three. A profile that the user has set is left alone where nothing else needs one.
@@ -71,7 +82,8 @@ def files(network: Network, hears_itself: bool = True) -> dict[str, str]:
     transports = _transports(network) if _describes_transports(network) else ('', '')
     if not transports[0] and (hears_itself or _user_has_profile()):
         return {}
-    profile = _fastdds_profile(*transports, hears_itself)
+    often = robots if _reaches_out(network) else 0
+    profile = _fastdds_profile(*transports, hears_itself, often)
     return dict.fromkeys(_profile_variables(), profile)
 
 
@@ -84,9 +96,20 @@ def _describes_transports(network: Network) -> bool:
     """Whether a Fast DDS profile of ours says how datagrams are sent."""
     if _interface(network):
         return True
+    return (
+        _reaches_out(network) and not _user_has_profile() and not os.environ.get(_BUILTIN)
+    )
+
+
+def _reaches_out(network: Network) -> bool:
+    """Whether other hosts are reached, by transports that a profile of Fast DDS may describe."""
     # With the other ranges rmw_fastrtps describes transports of its own, whatever a profile says.
-    reaches_out = network.discovery in ('subnet', 'system_default')
-    return reaches_out and not _user_has_profile() and not os.environ.get(_BUILTIN)
+    return network.discovery in ('subnet', 'system_default')
+
+
+def _announcement_s(robots: int) -> float:
+    """Return how often a participant is to say that it is there, s."""
+    return min(max(ANNOUNCEMENT_S_EACH * robots, ANNOUNCEMENT_S_MIN), ANNOUNCEMENT_S_MAX)
 
 
 def _user_has_profile() -> bool:
@@ -156,7 +179,7 @@ def _loopback_profile(network: Network) -> bool:
     )
 
 
-def _cyclone(network: Network) -> dict[str, str]:
+def _cyclone(network: Network, robots: int) -> dict[str, str]:
     if network.discovery == 'localhost':
         # By address: the name differs between systems. The loopback interface does no multicast,
         # so participants are found by asking the ports that the first 120 of a host would have.
@@ -177,8 +200,11 @@ def _cyclone(network: Network) -> dict[str, str]:
         key = 'address' if _is_address(network.interface) else 'name'
         interface = f'<NetworkInterface {key}={quoteattr(network.interface)}/>'
         general = f'<General><Interfaces>{interface}</Interfaces></General>'
+    if robots:
+        period = f'<SPDPInterval>{_announcement_s(robots)} s</SPDPInterval>'
+        general += f'<Discovery>{period}</Discovery>'
     ours = f'<CycloneDDS><Domain>{general}{buffer}</Domain></CycloneDDS>'
-    users = '' if general else os.environ.get('CYCLONEDDS_URI', '')
+    users = '' if network.interface else os.environ.get('CYCLONEDDS_URI', '')
     return {'CYCLONEDDS_URI': f'{ours},{users}' if users else ours}
 
 
@@ -190,8 +216,16 @@ def _is_address(interface: str) -> bool:
     return True
 
 
-def _fastdds_profile(descriptors: str, used: str, hears_itself: bool) -> str:
-    properties = ''
+def _fastdds_profile(descriptors: str, used: str, hears_itself: bool, robots: int) -> str:
+    properties = discovery = ''
+    if robots:
+        whole, part = divmod(round(_announcement_s(robots) * 1e9), 1_000_000_000)
+        discovery = (
+            '      <builtin>\n        <discovery_config>\n          <leaseAnnouncement>\n'
+            f'            <sec>{whole}</sec>\n'
+            f'            <nanosec>{part}</nanosec>\n'
+            '          </leaseAnnouncement>\n        </discovery_config>\n      </builtin>\n'
+        )
     if not hears_itself:
         properties = (
             '      <propertiesPolicy>\n        <properties>\n          <property>\n'
@@ -205,7 +239,7 @@ def _fastdds_profile(descriptors: str, used: str, hears_itself: bool) -> str:
         f'{descriptors}'
         '  <participant profile_name="swarm" is_default_profile="true">\n'
         '    <rtps>\n'
-        f'{used}{properties}'
+        f'{used}{discovery}{properties}'
         '    </rtps>\n'
         '  </participant>\n'
         '</profiles>\n'

@@ -45,10 +45,15 @@ def loopback_variables(domain_id: int, folder: Path) -> dict[str, str]:
     }
 
 
-def network_variables(network: Network, folder: Path) -> dict[str, str]:
-    """Give the variables that a swarm's nodes are started with; files are made in the folder."""
-    variables = middleware.environment(network)
-    for name, text in middleware.files(network).items():
+def network_variables(network: Network, folder: Path, robots: int = 0) -> dict[str, str]:
+    """
+    Give the variables that a swarm's nodes are started with.
+
+    :param folder: files are made in it.
+    :param robots: whether, and of how many, these are nodes by which robots meet the others.
+    """
+    variables = middleware.environment(network, robots)
+    for name, text in middleware.files(network, robots=robots).items():
         path = folder / f'{name.lower()}.xml'
         path.write_text(text)
         variables[name] = str(path)

@@ -21,6 +21,9 @@ from swarm_testing.processes import ProcessGroup
 from swarm_testing.robot_processes import RobotProcesses
 from swarm_testing.swarm_probe import READY_S
 
+# Up to ten announce themselves alike.
+ROBOTS = 6
+
 T = TypeVar('T')
 
 
@@ -33,7 +36,7 @@ def beyond_loopback(processes: ProcessGroup) -> Iterator[None]:
     network = Network(-1, 'subnet', (), '', 'default', 'udp')
     try:
         with tempfile.TemporaryDirectory() as folder:
-            os.environ |= network_variables(network, Path(folder))
+            os.environ |= network_variables(network, Path(folder), ROBOTS)
             processes.environment = dict(os.environ)
             yield
     finally:
