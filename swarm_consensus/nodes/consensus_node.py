@@ -64,6 +64,7 @@ from swarm_consensus.nodes.consensus_settings import (
 )
 from swarm_consensus.nodes.executor import program
 from swarm_consensus.nodes.frame_topics import FrameTopics
+from swarm_consensus.nodes.host_addresses import AddressWatch, host_addresses, reaches_out
 from swarm_consensus.nodes.keyvalue_services import KeyValueServices
 from swarm_consensus.nodes.managed import ManagedNode, StartError
 from swarm_consensus.nodes.mission_services import MISSION_OUTPUTS, MissionServices
@@ -175,6 +176,8 @@ class ConsensusNode(ManagedNode):
     """One robot's part in the swarm."""
 
     def __init__(self) -> None:
+        # As DDS finds them a moment later.
+        self._addresses = host_addresses()
         super().__init__('consensus_node', enable_rosout=False)
         self._settings = NodeParameters(
             self, changed=self._tuned, frozen=lambda: self._config is not None
@@ -198,6 +201,7 @@ class ConsensusNode(ManagedNode):
         self._radio: SimulatedRadio | None = None
         self._sim_inbox: SimulatedInbox | None = None
         self._patience: Timer | None = None
+        self._watch: AddressWatch | None = None
         self._key_value: KeyValueServices | None = None
         self._shared: SharedServices | None = None
         self._tasks: TaskServices | None = None
@@ -461,10 +465,17 @@ class ConsensusNode(ManagedNode):
         if self._sim_inbox is not None or self._radio is not None:
             steady = RclClock(clock_type=ClockType.STEADY_TIME)
             self._patience = self.create_timer(PATIENCE_S, self._miss_simulation, clock=steady)
+        if reaches_out() and (config.open_membership or len(config.robots) > 1):
+            self._watch = AddressWatch(self, self._addresses, self._is_alone)
         if self._tasks is not None:
             self._tasks.begin(self._driver.put)
         if models is not None:
             models.begin(self._driver.put, incarnation)
+
+    def _is_alone(self) -> bool:
+        """Return whether no other robot is heard."""
+        status = self._status
+        return status is not None and not set(status.alive) - {status.robot}
 
     def storage_place(self, folder: Path) -> Place:
         """Return where this robot keeps its log; called in the thread of the runtime."""
@@ -493,6 +504,9 @@ class ConsensusNode(ManagedNode):
             while not over():
                 self._handed_back.wait(LEAVE_MARGIN_S / 10)
         driver, self._driver = self._driver, None
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
         if self._shared is not None:
             self._shared.end()
         if self._tasks is not None:

@@ -16,7 +16,7 @@ import os
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import rclpy
 from rclpy.exceptions import NameValidationException
@@ -90,10 +90,14 @@ class StopOnSignal:
     Python runs its handlers only between bytecodes, and the executor may be inside C++ for a
     second; the wake-up pipe is written by the C handler itself, and a thread of ours reads it.
     Create it in the main thread.
+
+    :ivar event: others may set it too.
+    :ivar signalled: whether a signal came.
     """
 
     def __init__(self) -> None:
         self.event = threading.Event()
+        self.signalled = False
         self._wake: Callable[[], object] = lambda: None
         self._lock = threading.Lock()
         self._read, self._write = os.pipe()
@@ -122,6 +126,7 @@ class StopOnSignal:
         # Launchers often send SIGINT twice and SIGTERM after it: each is the same wish.
         while os.read(self._read, 64):
             with self._lock:
+                self.signalled = True
                 self.event.set()
                 self._wake()
         os.close(self._read)
@@ -154,7 +159,8 @@ def run(build: Callable[[], ManagedNode], arguments: Sequence[str] | None = None
     :param build: makes the node; called after rclpy.init.
     :param arguments: command line with ROS arguments; None: that of the process.
     :return: exit code: 0 after a signal or a `shutdown` transition; 2 if it could not start or
-        gave up for a reason that a restart does not cure; 1 if it could not start for another.
+        gave up for a reason that a restart does not cure; 1 if it could not start for another. A
+        node that wants to begin anew has the process do so, as it was called, and nothing returns.
     """
     stop = StopOnSignal()
     node = None
@@ -193,4 +199,19 @@ def run(build: Callable[[], ManagedNode], arguments: Sequence[str] | None = None
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
+    if node.anew and not stop.signalled:
+        _begin_anew()
     return node.exit_code
+
+
+def _begin_anew() -> NoReturn:
+    """
+    Have the same program take the place of this one, in the same process.
+
+    In one program rclpy.init twice is not enough: Fast DDS keeps what it knows of the network.
+    """
+    # A signal that comes in between waits until there is somebody to heed it (StopOnSignal).
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606

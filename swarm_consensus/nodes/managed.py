@@ -79,6 +79,8 @@ class ManagedNode(LifecycleNode):
         self.failure = ''
         self._lasting = False
         self.exit_code = 0
+        # Whether its process is to begin anew when it has ended.
+        self.anew = False
         self._finalized: Callable[[], object] = lambda: None
 
     def create_publisher(self, *arguments: Any, **options: Any) -> Any:
@@ -140,6 +142,12 @@ class ManagedNode(LifecycleNode):
         self.failure = reason
         self.exit_code = EXIT_CONFIGURATION
         self.get_logger().fatal(reason)
+        self.end()
+
+    def start_anew(self, reason: str) -> None:
+        """End, and have the process begin anew, as it was called."""
+        self.anew = True
+        self.get_logger().warning(reason)
         self.end()
 
     def end(self) -> None:

@@ -104,9 +104,26 @@ class Hosts:
         undo.callback(ip, 'netns', 'del', name)
         self.connect(host, undo)
         ip('-n', name, 'link', 'set', 'lo', 'up')
-        ip('-n', name, 'address', 'add', f'{self.address(host)}/24', 'dev', self.INTERFACE)
         ip('-n', name, 'link', 'set', self.INTERFACE, 'up')
-        ip('-n', name, 'route', 'add', '224.0.0.0/4', 'dev', self.INTERFACE)
+        self.give_address(host, self.address(host))
+
+    def give_address(self, host: int, address: str) -> None:
+        """Give a host an address on the radio, as DHCP does, and have it multicast there."""
+        name = self.names[host]
+        ip('-n', name, 'address', 'add', f'{address}/24', 'dev', self.INTERFACE)
+        ip('-n', name, 'route', 'replace', '224.0.0.0/4', 'dev', self.INTERFACE)
+
+    def take_address(self, host: int) -> None:
+        """Take from a host its addresses on the radio, and with them the routes."""
+        ip('-n', self.names[host], 'address', 'flush', 'dev', self.INTERFACE)
+
+    def wire(self, host: int, address: str) -> None:
+        """Give a host a second network, on which nobody else is."""
+        name = self.names[host]
+        ip('-n', name, 'link', 'add', 'wire', 'type', 'veth', 'peer', 'name', 'far_end')
+        ip('-n', name, 'address', 'add', f'{address}/24', 'dev', 'wire')
+        for end in ('wire', 'far_end'):
+            ip('-n', name, 'link', 'set', end, 'up')
 
     def address(self, host: int) -> str:
         """Return the address of a host."""
