@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 import math
+import time
 from types import TracebackType
 from typing import Any
 
@@ -27,6 +28,8 @@ NO_QUORUM = Decision.STATUS_NO_QUORUM
 READY_S = 60.0
 # Far more than a commit takes, so that on a busy machine the answer is still that of the swarm.
 REQUEST_S = 10.0
+# After so long without an answer a robot is asked again.
+AGAIN_S = 3.0
 
 LATCHED = QoSProfile(
     depth=1000,
@@ -174,7 +177,7 @@ class SwarmProbe(NodeProbe):
         wanted = list(self.robots if robots is None else robots)
 
         def logs() -> set[tuple[int, str]]:
-            answers = [self.read_result(self.read(r, linearizable=False)) for r in wanted]
+            answers = [self.insist_on_reading(r, linearizable=False) for r in wanted]
             return {(answer.applied_index, answer.applied_digest) for answer in answers}
 
         found: set[tuple[int, str]] = set()
@@ -262,12 +265,31 @@ class SwarmProbe(NodeProbe):
         self.wait_for(future.done)
         return future.result()
 
+    def insist_on_reading(self, robot: str, **fields: Any) -> Any:
+        """
+        Read, and again where no answer comes; returns the answer.
+
+        A robot that has just begun may not know its asker when it is asked first.
+        """
+        asked = self.read(robot, **fields)
+        again = time.monotonic() + AGAIN_S
+
+        def answered() -> bool:
+            nonlocal asked, again
+            if not asked.done() and time.monotonic() >= again:
+                asked = self.read(robot, **fields)
+                again = time.monotonic() + AGAIN_S
+            return asked.done()
+
+        self.wait_for(answered)
+        return asked.result()
+
     def log(self, robot: str) -> list[Any]:
         """Return all decisions in the log of a robot, read linearizably."""
         decisions: list[Any] = []
         while True:
             start = decisions[-1].index + 1 if decisions else 1
-            answer = self.read_result(self.read(robot, from_index=start, count_max=500))
+            answer = self.insist_on_reading(robot, from_index=start, count_max=500)
             assert answer.status == DECIDED, (robot, answer.status, answer.reason)
             if not answer.decisions:
                 return decisions
