@@ -36,7 +36,7 @@ def hosts(processes) -> Iterator[Namespaces]:
 
 def started(hosts: Namespaces, processes) -> RobotProcesses:
     """Start a robot on each host."""
-    robots = RobotProcesses(processes, hosts.count)
+    robots = RobotProcesses(processes, hosts.count, steady=False)
     for host, robot in enumerate(robots.names):
         with hosts.entered(host):
             robots.start(robot)
