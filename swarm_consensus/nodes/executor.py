@@ -11,6 +11,7 @@ with its traceback.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+import gc
 from importlib.metadata import version
 import os
 import signal
@@ -163,6 +164,19 @@ def run(build: Callable[[], ManagedNode], arguments: Sequence[str] | None = None
         node that wants to begin anew has the process do so, as it was called, and nothing returns.
     """
     stop = StopOnSignal()
+    code, anew = _run_node(build, arguments, stop)
+    # What is left of the node hangs in cycles, and with it the participant of DDS. It must be gone
+    # before Python is: threads of DDS that outlive that crash the process now and then.
+    gc.collect()
+    if anew and not stop.signalled:
+        _begin_anew()
+    return code
+
+
+def _run_node(
+    build: Callable[[], ManagedNode], arguments: Sequence[str] | None, stop: StopOnSignal
+) -> tuple[int, bool]:
+    """Run one node until it is told to end; returns the exit code and whether to begin anew."""
     node = None
     executor = None
     spinning = False
@@ -188,8 +202,9 @@ def run(build: Callable[[], ManagedNode], arguments: Sequence[str] | None = None
             raise
         print(f'cannot start: {error}', file=sys.stderr, flush=True)
         if node is not None:
-            return node.exit_code or 1
-        return 1 if isinstance(error, rclpy_implementation.RCLError) else EXIT_CONFIGURATION
+            return node.exit_code or 1, False
+        lasting = not isinstance(error, rclpy_implementation.RCLError)
+        return EXIT_CONFIGURATION if lasting else 1, False
     finally:
         stop.close()
         if node is not None:
@@ -199,9 +214,7 @@ def run(build: Callable[[], ManagedNode], arguments: Sequence[str] | None = None
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
-    if node.anew and not stop.signalled:
-        _begin_anew()
-    return node.exit_code
+    return node.exit_code, node.anew
 
 
 def _begin_anew() -> NoReturn:

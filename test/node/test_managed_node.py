@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 import signal
+import subprocess
 import sys
 import time
 
@@ -237,3 +238,31 @@ def test_changes_by_service(start):
         refused = probe.set_parameter(NODE, 'count', 5)
         assert refused.reason == 'count times fraction is too much'
         assert probe.get_parameter(NODE, 'count') == 3
+
+
+PROGRAM = """
+from pathlib import Path
+import sys
+from swarm_consensus.nodes.consensus_node import ConsensusNode
+from swarm_consensus.nodes.executor import run
+
+code = run(ConsensusNode, sys.argv)
+names = [(task / 'comm').read_text().strip() for task in Path('/proc/self/task').iterdir()]
+print(code, sorted(name for name in names if name.startswith('dds.udp')))
+"""
+
+
+def test_nothing_of_dds_outlives_a_node(ros_environment, tmp_path):
+    """Threads of DDS that are there when Python ends crash the process now and then."""
+    wrong = {'swarm': 'team', 'robot': 'nobody', 'robots': '[a, b]'}
+    arguments = [word for name, value in wrong.items() for word in ('-p', f'{name}:={value}')]
+    program = tmp_path / 'program.py'
+    program.write_text(PROGRAM)
+    done = subprocess.run(
+        [sys.executable, str(program), '--ros-args', *arguments],
+        env=ros_environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout == '2 []\n', done.stderr
