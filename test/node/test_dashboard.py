@@ -16,8 +16,8 @@ from typing import Any
 import aiohttp
 import pytest
 from swarm_testing.browser import browser_page, find_browser, keep_screenshot
-from swarm_testing.fleet import beyond_loopback
-from swarm_testing.namespaces import Namespaces, NamespacesUnavailable
+from swarm_testing.fleet import on_hosts, start_each
+from swarm_testing.namespaces import Namespaces
 from swarm_testing.processes import Process, ProcessGroup
 from swarm_testing.robot_processes import RobotProcesses
 from swarm_testing.swarm_probe import SwarmProbe
@@ -272,14 +272,7 @@ def test_without_a_token_the_page_is_read_only(swarm, processes):
 def hosts(processes) -> Iterator[Namespaces]:
     """Three hosts."""
     find_browser()
-    with ExitStack() as stack:
-        stack.enter_context(beyond_loopback(processes))
-        try:
-            hosts = stack.enter_context(Namespaces(3))
-        except NamespacesUnavailable as error:
-            pytest.skip(f'no network namespaces here: {error}')
-        # A namespace is gone only when nothing lives in it any more.
-        stack.callback(processes.end)
+    with on_hosts(processes, Namespaces(3)) as hosts:
         yield hosts
 
 
@@ -287,9 +280,7 @@ def hosts(processes) -> Iterator[Namespaces]:
 def test_a_partition_appears_in_the_page_and_heals(hosts, processes):
     """Looked at from the robot that is cut off, and then from the majority."""
     robots = RobotProcesses(processes, 3)
-    for host, name in enumerate(robots.names):
-        with hosts.entered(host):
-            robots.start(name)
+    start_each(hosts, robots)
     with ExitStack() as stack:
         with hosts.entered(0):
             served = Served(processes, None)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
 import rclpy
 from swarm_testing import fusion_checks
-from swarm_testing.fleet import beyond_loopback
-from swarm_testing.namespaces import Namespaces, NamespacesUnavailable
+from swarm_testing.fleet import on_hosts, start_each
+from swarm_testing.namespaces import Namespaces
 from swarm_testing.probe_process import ProbeProcess
 from swarm_testing.robot_processes import RobotProcesses
 
@@ -23,23 +22,14 @@ BEGINS_ANEW = f'this host has come to {ELSEWHERE} and no other robot is heard'
 
 @pytest.fixture
 def hosts(processes) -> Iterator[Namespaces]:
-    with ExitStack() as stack:
-        stack.enter_context(beyond_loopback(processes))
-        try:
-            hosts = stack.enter_context(Namespaces(3))
-        except NamespacesUnavailable as error:
-            pytest.skip(f'no network namespaces here: {error}')
-        # A namespace is gone only when nothing lives in it any more.
-        stack.callback(processes.end)
+    with on_hosts(processes, Namespaces(3)) as hosts:
         yield hosts
 
 
 def started(hosts: Namespaces, processes) -> RobotProcesses:
     """Start a robot on each host."""
     robots = RobotProcesses(processes, hosts.count, steady=False)
-    for host, robot in enumerate(robots.names):
-        with hosts.entered(host):
-            robots.start(robot)
+    start_each(hosts, robots)
     return robots
 
 

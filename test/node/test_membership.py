@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 import time
 
 import pytest
 from swarm_testing import member_checks
-from swarm_testing.fleet import Fleet, beyond_loopback
-from swarm_testing.namespaces import Namespaces, NamespacesUnavailable
+from swarm_testing.fleet import Fleet, on_hosts
+from swarm_testing.namespaces import Namespaces
 from swarm_testing.robot_processes import SWARM, RobotProcesses
 from swarm_testing.swarm_probe import DECIDED, LATCHED, SwarmProbe
 
@@ -187,14 +186,10 @@ def test_a_closed_swarm_lets_nobody_in(processes):
 @pytest.fixture
 def fleet(processes) -> Iterator[Fleet]:
     """Six robots on six hosts."""
-    with ExitStack() as stack:
-        stack.enter_context(beyond_loopback(processes))
-        try:
-            hosts = stack.enter_context(Namespaces(COUNT))
-        except NamespacesUnavailable as error:
-            pytest.skip(f'no network namespaces here: {error}')
+    with on_hosts(processes, Namespaces(COUNT)) as hosts:
         robots = RobotProcesses(processes, COUNT, FUSED)
-        yield stack.enter_context(Fleet(hosts, robots, processes))
+        with Fleet(hosts, robots, processes) as fleet:
+            yield fleet
 
 
 def test_two_halves_of_a_swarm_find_each_other_again(fleet, figure):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
 from swarm_testing import quorum_checks
-from swarm_testing.fleet import Fleet, beyond_loopback
-from swarm_testing.namespaces import Namespaces, NamespacesUnavailable
+from swarm_testing.fleet import Fleet, on_hosts
+from swarm_testing.namespaces import Namespaces
 from swarm_testing.quorum_checks import check_no_quorum
 from swarm_testing.robot_processes import RobotProcesses
 from swarm_testing.swarm_probe import DECIDED, SwarmProbe
@@ -62,14 +61,10 @@ def test_a_robot_left_alone_says_no_quorum_and_recovers(processes, way):
 @pytest.fixture
 def fleet(processes) -> Iterator[Fleet]:
     """Five robots on five hosts."""
-    with ExitStack() as stack:
-        stack.enter_context(beyond_loopback(processes))
-        try:
-            hosts = stack.enter_context(Namespaces(5))
-        except NamespacesUnavailable as error:
-            pytest.skip(f'no network namespaces here: {error}')
+    with on_hosts(processes, Namespaces(5)) as hosts:
         robots = RobotProcesses(processes, 5, PARAMETERS)
-        yield stack.enter_context(Fleet(hosts, robots, processes))
+        with Fleet(hosts, robots, processes) as fleet:
+            yield fleet
 
 
 def test_a_swarm_cut_in_two_goes_on_where_the_majority_is_and_heals(fleet):

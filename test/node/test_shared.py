@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import ExitStack
 import itertools
 import time
 
 import pytest
 from swarm_testing import shared_checks
-from swarm_testing.fleet import Fleet, beyond_loopback
-from swarm_testing.namespaces import Namespaces, NamespacesUnavailable
+from swarm_testing.fleet import Fleet, on_hosts
+from swarm_testing.namespaces import Namespaces
 from swarm_testing.robot_processes import RobotProcesses
 
 from swarm_consensus.cli.main import main
@@ -152,14 +151,10 @@ def test_the_command_line_does_what_it_says(swarm, probe, capfd):
 @pytest.fixture
 def fleet(processes) -> Iterator[Fleet]:
     """Six robots on six hosts."""
-    with ExitStack() as stack:
-        stack.enter_context(beyond_loopback(processes))
-        try:
-            hosts = stack.enter_context(Namespaces(6))
-        except NamespacesUnavailable as error:
-            pytest.skip(f'no network namespaces here: {error}')
+    with on_hosts(processes, Namespaces(6)) as hosts:
         robots = RobotProcesses(processes, 6)
-        yield stack.enter_context(Fleet(hosts, robots, processes))
+        with Fleet(hosts, robots, processes) as fleet:
+            yield fleet
 
 
 @pytest.mark.slow

@@ -12,10 +12,12 @@ import time
 from types import TracebackType
 from typing import Self, TypeVar
 
+import pytest
+
 from swarm_consensus.composition.swarm import Network
 from swarm_testing import quorum_checks
 from swarm_testing.environment import UNWANTED, network_variables
-from swarm_testing.namespaces import Hosts
+from swarm_testing.namespaces import Hosts, NamespacesUnavailable
 from swarm_testing.probe_process import ProbeProcess
 from swarm_testing.processes import ProcessGroup
 from swarm_testing.robot_processes import RobotProcesses
@@ -42,6 +44,29 @@ def beyond_loopback(processes: ProcessGroup) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+HostsT = TypeVar('HostsT', bound=Hosts)
+
+
+@contextmanager
+def on_hosts(processes: ProcessGroup, hosts: HostsT) -> Iterator[HostsT]:
+    """Give hosts to a test, or skip it where they cannot be made; its processes end with them."""
+    with beyond_loopback(processes), ExitStack() as stack:
+        try:
+            stack.enter_context(hosts)
+        except NamespacesUnavailable as error:
+            pytest.skip(f'no network namespaces here: {error}')
+        # A namespace is gone only when nothing lives in it any more.
+        stack.callback(processes.end)
+        yield hosts
+
+
+def start_each(hosts: Hosts, robots: RobotProcesses) -> None:
+    """Start a robot on each host."""
+    for host, robot in enumerate(robots.names):
+        with hosts.entered(host):
+            robots.start(robot)
 
 
 class Fleet:
