@@ -63,7 +63,15 @@ def test_a_proposal_over_http_shows_in_the_pictures_and_so_does_a_new_leader(
         async with aiohttp.ClientSession(served.url) as session:
             viewer = await session.ws_connect('/api/live')
             together = [swarm.names]
-            picture = await until(viewer, lambda p: p['parts'] == together and p['leader'])
+            # The leader is asked where it is heard itself, and not only of.
+            picture = await until(
+                viewer,
+                lambda p: (
+                    p['parts'] == together
+                    and p['leader']
+                    and all(row['heard'] for row in p['robots'])
+                ),
+            )
             fields = {'subject': 'goal', 'choice': 'dock', 'expected_revision': 0}
             async with session.post('/api/propose', json=fields) as response:
                 assert response.status == 401

@@ -52,6 +52,8 @@ def check_no_quorum(probe: SwarmProbe, robot: str, known: str, tag: str) -> None
 
 def wait_until_ready(probe: SwarmProbe, robot: str, alive: list[str]) -> str:
     """Wait until a robot hears exactly these and has a leader among them; returns the leader."""
+    # What it said while the probe did not turn is heard first: its last word may be an old one.
+    probe.turn(0.1)
     probe.wait_until_ready([robot], alive)
     return str(probe.statuses[robot].leader)
 
