@@ -16,6 +16,8 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 
 PATIENCE = 60.0  # s; only ever waited for in full when something is broken
+# After so long without an answer a node is asked again, s.
+AGAIN_S = 3.0
 
 
 class NodeProbe:
@@ -78,13 +80,27 @@ class NodeProbe:
         """Wait until a publisher has been matched."""
         self.wait_for(lambda: publisher.get_subscription_count() > 0)
 
-    def call(self, kind: type, name: str, request: Any) -> Any:
-        """Call a service and return its answer."""
+    def call(self, kind: type, name: str, request: Any, again: bool = False) -> Any:
+        """
+        Call a service and return its answer.
+
+        :param again: call again where no answer comes: a node that has just begun may not know
+            its asker when it is asked first. For what changes nothing the second time.
+        """
         client = self.node.create_client(kind, name)
         try:
             self.wait_for(client.service_is_ready)
             future = client.call_async(request)
-            self.wait_for(future.done)
+            due = time.monotonic() + AGAIN_S
+
+            def answered() -> bool:
+                nonlocal future, due
+                if again and not future.done() and time.monotonic() >= due:
+                    future = client.call_async(request)
+                    due = time.monotonic() + AGAIN_S
+                return future.done()
+
+            self.wait_for(answered)
             return future.result()
         finally:
             self.node.destroy_client(client)
@@ -96,16 +112,17 @@ class NodeProbe:
 
     def state(self, node: str) -> str:
         """Name of the state that a lifecycle node is in."""
-        return str(self.call(GetState, f'{node}/get_state', GetState.Request()).current_state.label)
+        answer = self.call(GetState, f'{node}/get_state', GetState.Request(), again=True)
+        return str(answer.current_state.label)
 
     def set_parameter(self, node: str, name: str, value: Any) -> Any:
         """Set a parameter and return the result, with `successful` and `reason`."""
         parameter = Parameter(name, value=value).to_parameter_msg()
         request = SetParameters.Request(parameters=[parameter])
-        return self.call(SetParameters, f'{node}/set_parameters', request).results[0]
+        return self.call(SetParameters, f'{node}/set_parameters', request, again=True).results[0]
 
     def get_parameter(self, node: str, name: str) -> Any:
         """Value of a parameter."""
         request = GetParameters.Request(names=[name])
-        answer = self.call(GetParameters, f'{node}/get_parameters', request).values[0]
-        return rclpy.parameter.parameter_value_to_python(answer)
+        answer = self.call(GetParameters, f'{node}/get_parameters', request, again=True)
+        return rclpy.parameter.parameter_value_to_python(answer.values[0])

@@ -19,7 +19,7 @@ from rclpy.task import Future
 from swarm_consensus.action import Decide
 from swarm_consensus.msg import Belief, Decision, SwarmStatus
 from swarm_consensus.srv import Propose, Read
-from swarm_testing.node_probe import NodeProbe
+from swarm_testing.node_probe import AGAIN_S, NodeProbe
 from swarm_testing.robot_processes import LABELS
 
 DECIDED = Decision.STATUS_DECIDED
@@ -28,8 +28,6 @@ NO_QUORUM = Decision.STATUS_NO_QUORUM
 READY_S = 60.0
 # Far more than a commit takes, so that on a busy machine the answer is still that of the swarm.
 REQUEST_S = 10.0
-# After so long without an answer a robot is asked again.
-AGAIN_S = 3.0
 
 LATCHED = QoSProfile(
     depth=1000,
@@ -99,6 +97,7 @@ class SwarmProbe(NodeProbe):
         self._read = {}
         self._decide: dict[str, ActionClient] = {}
         self._sequence = 0
+        self._forgotten: dict[str, int] = {}
         for robot in self.robots:
             self._beliefs[robot] = self.publisher(Belief, f'/{robot}/belief', 100)
             self._propose[robot] = self.node.create_client(Propose, f'/{robot}/propose')
@@ -122,7 +121,12 @@ class SwarmProbe(NodeProbe):
         super().__exit__(kind, error, trace)
 
     def _on_status(self, robot: str) -> Callable[[Any], None]:
-        return lambda message: self.statuses.__setitem__(robot, message)
+        def take(message: SwarmStatus) -> None:
+            made = message.stamp.sec * 10**9 + message.stamp.nanosec
+            if made >= self._forgotten.get(robot, 0):
+                self.statuses[robot] = message
+
+        return take
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
@@ -131,9 +135,16 @@ class SwarmProbe(NodeProbe):
     # -- the standing of the swarm --------------------------------------------------------------
 
     def forget(self, robots: Iterable[str]) -> None:
-        """Drop the statuses of robots, so that only new ones count."""
+        """
+        Drop the statuses of robots, so that only those count that they make from now on.
+
+        One that is on its way already, as of a robot that was just killed, is dropped too. Not for
+        robots on simulated time.
+        """
+        now = self.node.get_clock().now().nanoseconds
         for robot in robots:
             self.statuses.pop(robot, None)
+            self._forgotten[robot] = now
 
     def wait_until_ready(
         self, robots: Iterable[str] | None = None, alive: Iterable[str] | None = None
@@ -161,6 +172,10 @@ class SwarmProbe(NodeProbe):
             )
 
         self.wait_for(ready, READY_S)
+        # That is how it looks from here. A robot that has just begun may not know the probe yet,
+        # and what was matched may be the one that was killed before; who answers has all of it.
+        for robot in wanted:
+            self.insist_on_reading(robot, linearizable=False)
 
     def leader(self, robots: Iterable[str] | None = None) -> str:
         """Wait until robots name the same leader, and return it."""
