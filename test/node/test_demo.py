@@ -46,7 +46,12 @@ def _descendants(pid: int) -> list[int]:
     """Return the ids of the processes below one, from /proc."""
     found: list[int] = []
     for path in Path(f'/proc/{pid}/task').glob('*/children'):
-        for child in path.read_text().split():
+        try:
+            children = path.read_text().split()
+        except (FileNotFoundError, ProcessLookupError):
+            # The thread ended while we looked.
+            continue
+        for child in children:
             found += [int(child), *_descendants(int(child))]
     return found
 

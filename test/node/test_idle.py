@@ -21,7 +21,12 @@ def wakes(pid: int) -> int:
     """How often the threads of a process have gone to sleep so far."""
     total = 0
     for task in Path(f'/proc/{pid}/task').iterdir():
-        for line in (task / 'status').read_text().splitlines():
+        try:
+            lines = (task / 'status').read_text().splitlines()
+        except (FileNotFoundError, ProcessLookupError):
+            # The thread ended while we looked.
+            continue
+        for line in lines:
             if line.startswith('voluntary_ctxt_switches'):
                 total += int(line.split()[1])
     return total
