@@ -114,7 +114,7 @@ def test_of_seven_robots_two_are_killed_in_the_middle(processes, tmp_path):
             decisions = probe.wait_for_decision(subject, dead)
             expected = what(probe.published('robot_1', subject)[-1])
             assert {what(decision) for decision in decisions.values()} == {expected}
-        read = probe.read_result(probe.read(dead[0], 'goal', timeout=20.0))
+        read = probe.insist_on_reading(dead[0], subject='goal', timeout=20.0)
         assert read.decisions[0].choice == 'home'
 
 
