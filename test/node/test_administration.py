@@ -17,7 +17,8 @@ from swarm_consensus.client import Status, SwarmClient
 @pytest.fixture
 def swarm(processes):
     """Four robots, of which three vote."""
-    robots = RobotProcesses(processes, 4, {'voters_max': 3, 'replace_after': 4.0})
+    # Far longer than a voter may take to start after the others: it would not vote any more.
+    robots = RobotProcesses(processes, 4, {'voters_max': 3, 'replace_after': 10.0})
     robots.start_all()
     return robots
 
@@ -78,6 +79,8 @@ def test_a_voter_killed_for_good_is_replaced_by_the_learner(swarm, probe):
     assert all(victim not in voters(probe, robot) for robot in rest)
     swarm.start(victim)
     probe.wait_for(lambda: victim in probe.statuses[victim].learners, timeout=40.0)
+    # It may not know yet who asks; where it answers once, it does.
+    probe.insist_on_reading(victim, linearizable=False)
     probe.proposed(probe.propose(victim, 'goal', 'go'))
     probe.wait_for_equal_logs()
 
@@ -90,7 +93,8 @@ def test_the_client_changes_both(swarm, probe):
             done = await client.change_membership(
                 [*status.voters[:2], 'robot_4'], [status.voters[2]]
             )
-            handed = await client.transfer_leadership()
+            # Where the leader was the one that votes no more, another one is elected first.
+            handed = await client.transfer_leadership(timeout=20.0)
             return refused, done, handed, status.leader
 
     refused, done, handed, before = asyncio.run(ask())
