@@ -57,9 +57,9 @@ def test_decisions_beliefs_statuses_and_frames_are_in_the_file(processes, tmp_pa
         probe.wait_for_decision('goal')
         leader = probe.leader()
         # The last of it is heard, and then some.
+        probe.wait_for(lambda: drawn and robots_in(drawn[-1]) == 3, 60.0)
         probe.forget(swarm.names)
         probe.wait_for(lambda: len(probe.statuses) == 3)
-        probe.wait_for(lambda: drawn and robots_in(drawn[-1]) == 3, 60.0)
     assert recorder.interrupt() == 0
     assert 'messages on' in recorder.output
     found = read(path)
