@@ -71,11 +71,12 @@ def test_what_one_robot_puts_the_others_read_compare_and_watch(swarm, probe):
         assert not (await client.range('nothing/')).items
 
     async def leases(client, events):
-        lease = (await client.grant(1.5)).lease
+        # Longer than a full machine takes for what is done before it expires.
+        lease = (await client.grant(4.0)).lease
         assert (await client.put('lease/a', b'', lease=lease)).done
         assert (await client.put('lease/b', b'', lease=lease)).done
         kept = await client.keep_alive(lease)
-        assert (kept.lease, kept.ttl) == (lease, 1.5)
+        assert (kept.lease, kept.ttl) == (lease, 4.0)
         assert (await client.get('lease/a')).item.lease == lease
         assert await taken(events, 4) == [
             (PUT, 'lease/a', b''),
@@ -143,12 +144,13 @@ def test_a_snapshot_that_jumped_over_changes_is_told(processes):
         swarm.start(robot)
 
     async def fill():
-        async with SwarmClient.connect(rest[0]) as client:
+        # They have only just been started.
+        async with SwarmClient.connect(rest[0], timeout=WAIT_S) as client:
             assert (await client.put('k', b'1', timeout=WAIT_S)).done
             for n in range(60):
                 await client.put('busy', bytes([n]), timeout=WAIT_S)
             swarm.start(away)
-            async with SwarmClient.connect(away) as late:
+            async with SwarmClient.connect(away, timeout=WAIT_S) as late:
                 events = late.key_events()
                 compacted = await asyncio.wait_for(anext(events), WAIT_S)
                 assert compacted.kind is KeyEventKind.COMPACTED
@@ -159,7 +161,7 @@ def test_a_snapshot_that_jumped_over_changes_is_told(processes):
                     told = await asyncio.wait_for(anext(events), WAIT_S)
                 assert (told.kind, told.value) == (PUT, b'2')
                 assert told.index >= compacted.index
-                assert (await late.get('busy')).value == bytes([59])
+                assert (await late.get('busy', timeout=WAIT_S)).value == bytes([59])
 
     asyncio.run(fill())
 
