@@ -14,6 +14,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
+from swarm_testing.node_probe import AGAIN_S
 
 from swarm_consensus.composition.compose import compose
 from swarm_consensus.composition.node_commands import node_commands
@@ -123,9 +124,13 @@ def test_parameters_of_the_file_reach_the_node_with_their_types(
     ]
     executor = SingleThreadedExecutor(context=listener.context)
     executor.add_node(listener)
-    future = client.call_async(GetParameters.Request(names=names))
-    executor.spin_until_future_complete(future, SOON)
-    answer = future.result()
+    end = time.monotonic() + SOON
+    answer = None
+    while answer is None and time.monotonic() < end:
+        # A node that has just begun may not know its asker when it is asked first.
+        future = client.call_async(GetParameters.Request(names=names))
+        executor.spin_until_future_complete(future, AGAIN_S)
+        answer = future.result()
     executor.shutdown()
     assert answer is not None
     robots, weight, subjects, labels, quorum, settle, folder = answer.values
