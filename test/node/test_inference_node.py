@@ -109,6 +109,8 @@ class Sensor:
         """
         self._probe.wait_for_subscriber(self._publisher)
         self._probe.wait_for(lambda: self._probe.node.count_publishers('/robot_1/belief'))
+        # That is how it looks from here; a node that answers knows who listens to it.
+        self._probe.get_parameter(NODE, 'subject')
         if first is not None:
             self.answer(first)
             self._probe.turn(0.3)
@@ -249,8 +251,14 @@ def test_of_a_burst_the_newest_wins_and_nothing_piles_up(processes, probe, model
     assert stamps() == sorted(stamps())
     # Two a second, however many came: what came between was superseded, not queued.
     assert len(stamps()) <= 2 + 2 * (time.monotonic() - begun)
-    said = sensor.wait_for_counter('superseded', 20)
-    assert int(said['received']) == int(said['published']) + int(said['superseded'])
+    sensor.wait_for_counter('superseded', 20)
+
+    def settled() -> bool:
+        # The newest diagnostics may be of before the last one was answered.
+        said = counters(sensor.diagnostics)
+        return int(said['received']) == int(said['published']) + int(said['superseded'])
+
+    probe.wait_for(settled)
 
 
 def test_it_runs_no_more_often_than_the_byte_budget_of_its_robot_carries(processes, probe, model):
@@ -296,15 +304,19 @@ def test_answers_that_are_not_finite_are_dropped_and_counted(processes, probe, p
     node.wait_for_output(READY)
     sensor = Sensor(probe, Float32MultiArray, 'features')
     sensor.ready(Float32MultiArray(data=[0.0, 0.0, 1.0]))
-    for bad in (math.nan, math.inf, -math.inf):
+    for number, bad in enumerate((math.nan, math.inf, -math.inf), 1):
         sensor.send(Float32MultiArray(data=[0.0, bad, 1.0]))
-        probe.turn(0.2)
-    said = sensor.wait_for_counter('non_finite', 3)
-    assert not sensor.beliefs
+        # One after the other: of two that wait the newer one takes the place of the older.
+        said = sensor.wait_for_counter('non_finite', number)
+    # Where the first one was sent more than once, a late answer to it may be among them.
+    first = log_softmax([0.0, 0.0, 1.0])
+    assert all(np.allclose(b.log_likelihood, first, atol=1e-5) for b in sensor.beliefs)
     assert 'nan or infinity' in said['last_error']
     statuses = [status for one in sensor.diagnostics for status in one.status]
     troubled = [status for status in statuses if status.level != DiagnosticStatus.OK]
-    assert 'answer dropped: the model answered with nan or infinity' in troubled[0].message
+    # Before the first frame it may have said that none comes.
+    dropped = 'answer dropped: the model answered with nan or infinity'
+    assert any(dropped in status.message for status in troubled)
     sensor.answer(Float32MultiArray(data=[0.0, 2.0, 1.0]))
     node.wait_for_output('answer dropped')
 
@@ -322,10 +334,10 @@ def test_frames_that_lie_about_themselves_are_dropped_and_counted(processes, pro
     liars[4].data = array('B', b'abc')
     liars[5].header.stamp.sec = -5
     liars[5].header.stamp.nanosec = 4_000_000_000
-    for message in liars:
+    for number, message in enumerate(liars, 1):
         sensor.send(message)
-        probe.turn(0.2)
-    said = sensor.wait_for_counter('malformed', 5)
+        # One after the other: of two that wait the newer one takes the place of the older.
+        said = sensor.wait_for_counter('malformed', min(number, 5))
     assert said['malformed'] == '5'
     assert '3 bytes of data where 90 are needed' in said['last_error']
     # The last one is a good picture with a stamp that is none.
@@ -386,11 +398,11 @@ def test_tunables_change_while_it_runs_and_the_rest_is_refused(processes, probe,
     message = Float32MultiArray(data=[4.0, 0.0, 0.0])
     assert np.allclose(sensor.answer(message).log_likelihood, log_softmax([4, 0, 0]), atol=1e-5)
     assert probe.set_parameter(NODE, 'temperature', 4.0).successful
-    probe.turn(0.3)  # what was under way
-    assert np.allclose(sensor.answer(message).log_likelihood, log_softmax([1, 0, 0]), atol=1e-5)
+    # What was under way is answered as before.
+    after = log_softmax([1, 0, 0])
+    probe.wait_for(lambda: np.allclose(sensor.answer(message).log_likelihood, after, atol=1e-5))
     assert probe.set_parameter(NODE, 'send_labels', False).successful
-    probe.turn(0.3)
-    assert list(sensor.answer(message).labels) == []
+    probe.wait_for(lambda: not sensor.answer(message).labels)
     refused = probe.set_parameter(NODE, 'model', '/tmp/other.onnx')
     assert not refused.successful
     assert 'cannot change while the node is configured' in refused.reason
