@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+import itertools
 import threading
 
 from rclpy.event_handler import PublisherEventCallbacks, QoSPublisherMatchedInfo
@@ -70,9 +71,9 @@ class KeyEvents:
         """
         now_ns = self._node.get_clock().now().nanoseconds
         with self._lock:
-            for event in events:
-                self._sequence += 1
-                self._waiting.append((self._sequence, now_ns, event))
+            numbers = itertools.count(self._sequence + 1)
+            self._waiting.extend(zip(numbers, itertools.repeat(now_ns), events))
+            self._sequence = next(numbers) - 1
             if self._heard:
                 self._publish()
 

@@ -172,13 +172,16 @@ class Sessions(Generic[OutcomeT]):
         session.floor = acked
 
     def _forget(self, session: _Session[OutcomeT], sequences: Iterable[int]) -> None:
+        take, cost_of = session.outcomes.pop, self._cost
+        count = cost = 0
         for sequence in sequences:
-            outcome = session.outcomes.pop(sequence, None)
+            outcome = take(sequence, None)
             if outcome is not None:
-                cost = self._cost(outcome)
-                session.cost -= cost
-                self._outcomes -= 1
-                self._bytes -= cost
+                count += 1
+                cost += cost_of(outcome)
+        session.cost -= cost
+        self._outcomes -= count
+        self._bytes -= cost
 
     def _forget_half(self, session: _Session[OutcomeT]) -> None:
         """Forget the lower half of the outcomes of a session that holds too many."""

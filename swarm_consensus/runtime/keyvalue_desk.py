@@ -213,7 +213,7 @@ class KeyValueDesk:
     # -- the way back from the log ----------------------------------------------------------------
 
     def changed(self, events: Iterable[Event], outputs: list[Output]) -> None:
-        """Keep the changes of keys that an entry of the log made."""
+        """Keep the changes of keys that entries of the log made, in order."""
         outputs.extend(self._watches.happened(events))
 
     def _settled(self, request_id: str, outcome: Outcome, outputs: list[Output]) -> None:

@@ -18,6 +18,7 @@ from swarm_consensus.decision.types import (
     TimeCommand,
     no_answer,
 )
+from swarm_consensus.protocols.keyvalue import Event
 from swarm_consensus.protocols.raft import (
     Effects,
     Entry,
@@ -261,13 +262,23 @@ class LogWork:
         # At the same entries on all robots: a robot that is sent one can then go on with the
         # pieces of another leader.
         every, bytes_max = self._config.snapshot_entries, self._config.snapshot_log_bytes
+        events: list[Event] = []
         for entry in entries:
             self._applied_bytes += len(entry.data)
-            self._apply(entry, now_ns, outputs)
+            self._apply(entry, now_ns, events, outputs)
             if entry.index % every == 0 or self._applied_bytes >= bytes_max:
                 self._take_snapshot(outputs)
+        if events:
+            self._keyvalue.changed(events, outputs)
 
-    def _apply(self, entry: Entry, now_ns: int, outputs: list[Output]) -> None:
+    def _apply(
+        self, entry: Entry, now_ns: int, events: list[Event], outputs: list[Output]
+    ) -> None:
+        """
+        Apply an entry.
+
+        :param events: takes in the changes of keys.
+        """
         command = self._command(entry, outputs)
         applied = self._state.apply(entry.index, entry.term, entry.data, command)
         if applied is None:
@@ -276,7 +287,7 @@ class LogWork:
         if request_id in self._under_way:
             self._raft.settle(request_id, entry.index, entry.term)
         if applied.events:
-            self._keyvalue.changed(applied.events, outputs)
+            events += applied.events
         if outcome is None:
             self._time_moved(entry, applied, now_ns)
         else:

@@ -95,6 +95,10 @@ class _Watch:
             and (not self.last or event.key < self.last)
         )
 
+    def wants_all_from(self, event: Event) -> bool:
+        """Whether it wants this event and all that follow, as most watches do that stand here."""
+        return not self.first and not self.last and event.index >= self.from_index
+
 
 class Watches:
     """
@@ -149,10 +153,13 @@ class Watches:
             self._news = True
 
     def happened(self, events: Iterable[Event]) -> list[WatchEnded]:
-        """Keep the changes of one log entry; returns the watches that end by that."""
+        """Keep the changes of log entries, in order; returns the watches that end by that."""
+        keep = self._events.append
+        size = self._bytes
         for event in events:
-            self._events.append(event)
-            self._bytes += _size(event)
+            keep(event)
+            size += len(event.key) + len(event.value) + EVENT_OVERHEAD_BYTES
+        self._bytes = size
         self._news = True
         if len(self._events) <= EVENTS_MAX and self._bytes <= EVENT_BYTES_MAX:
             return []
@@ -168,7 +175,7 @@ class Watches:
         :param slow: takes in the watches that lose something by that.
         """
         event = self._events.popleft()
-        self._bytes -= _size(event)
+        self._bytes -= len(event.key) + len(event.value) + EVENT_OVERHEAD_BYTES
         if self._watches:
             slow.update(
                 key
@@ -219,8 +226,12 @@ class Watches:
         fresh = list(itertools.islice(reversed(self._events), end - start))
         fresh.reverse()
         watch.place = end
-        chosen: list[Event] = []
         room = UNTAKEN_MAX - watch.untaken
+        if 0 < len(fresh) <= room and watch.wants_all_from(fresh[0]):
+            watch.untaken += len(fresh)
+            watch.from_index = fresh[-1].index
+            return tuple(fresh)
+        chosen: list[Event] = []
         for number, event in enumerate(fresh, start=start):
             if watch.wants(event):
                 if len(chosen) == room:
@@ -230,7 +241,3 @@ class Watches:
         watch.untaken += len(chosen)
         watch.from_index = max(watch.from_index, chosen[-1].index if chosen else 0)
         return tuple(chosen)
-
-
-def _size(event: Event) -> int:
-    return len(event.key) + len(event.value) + EVENT_OVERHEAD_BYTES
