@@ -91,13 +91,14 @@ class SwarmProbe(NodeProbe):
         self.robots = list(robots)
         self.decisions: dict[str, list[Any]] = defaultdict(list)
         self.statuses: dict[str, Any] = {}
+        # By robot, ns since the epoch: what it said before does not count.
+        self._forgotten_ns: dict[str, int] = {}
         self.diagnostics: dict[str, DiagnosticStatus] = {}
         self._beliefs = {}
         self._propose = {}
         self._read = {}
         self._decide: dict[str, ActionClient] = {}
         self._sequence = 0
-        self._forgotten: dict[str, int] = {}
         for robot in self.robots:
             self._beliefs[robot] = self.publisher(Belief, f'/{robot}/belief', 100)
             self._propose[robot] = self.node.create_client(Propose, f'/{robot}/propose')
@@ -120,13 +121,12 @@ class SwarmProbe(NodeProbe):
             client.destroy()
         super().__exit__(kind, error, trace)
 
-    def _on_status(self, robot: str) -> Callable[[Any], None]:
-        def take(message: SwarmStatus) -> None:
-            made = message.stamp.sec * 10**9 + message.stamp.nanosec
-            if made >= self._forgotten.get(robot, 0):
+    def _on_status(self, robot: str) -> Callable[[Any, Any], None]:
+        def hear(message: Any, info: Any) -> None:
+            if info['source_timestamp'] >= self._forgotten_ns.get(robot, 0):
                 self.statuses[robot] = message
 
-        return take
+        return hear
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
@@ -136,15 +136,14 @@ class SwarmProbe(NodeProbe):
 
     def forget(self, robots: Iterable[str]) -> None:
         """
-        Drop the statuses of robots, so that only those count that they make from now on.
+        Drop the statuses of robots, so that only new ones count.
 
-        One that is on its way already, as of a robot that was just killed, is dropped too. Not for
-        robots on simulated time.
+        Those that arrived and were not taken yet, as this probe did not turn, are old ones too.
         """
-        now = self.node.get_clock().now().nanoseconds
+        now_ns = time.time_ns()
         for robot in robots:
             self.statuses.pop(robot, None)
-            self._forgotten[robot] = now
+            self._forgotten_ns[robot] = now_ns
 
     def wait_until_ready(
         self, robots: Iterable[str] | None = None, alive: Iterable[str] | None = None
