@@ -61,8 +61,15 @@ def test_the_picture_follows_the_swarm_through_a_kill(swarm, probe):
         leader = seen.leader
         swarm.kill([leader])
         rest = tuple(robot for robot in swarm.names if robot != leader)
-        seen = until(listener, lambda s: s.leader in rest and s.out_of_reach == (leader,))
-        assert seen.parts == (rest,) and seen.has_quorum
+        until(
+            listener,
+            lambda s: (
+                s.leader in rest
+                and s.out_of_reach == (leader,)
+                and s.parts == (rest,)
+                and s.has_quorum
+            ),
+        )
         # The tasks are now asked of another robot.
         until(listener, lambda s: s.work.robot in rest and not s.work.problem and s.work.tasks)
         swarm.start(leader)
