@@ -46,7 +46,7 @@ def alive(pid: int) -> bool:
     """Whether a process runs; one that waits to be reaped by init does not."""
     try:
         stat = Path(f'/proc/{pid}/stat').read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
     return stat.rpartition(')')[2].split()[0] not in 'ZX'
 
@@ -70,9 +70,11 @@ def test_swarm_gets_ready_restarts_what_is_killed_and_ends_on_ctrl_c(
     first = pids(swarm)
     assert len(first) == 3
     os.kill(first[0], signal.SIGKILL)
-    swarm.wait_for_output('alpha/consensus_node died (SIGKILL); restart in 0.5 s', SOON)
+    died = 'alpha/consensus_node died (SIGKILL); restart in 0.5 s'
+    swarm.wait_for_output(died, SOON)
     back = re.compile(r'alpha/consensus_node +\| \[INFO\] in contact with a quorum')
-    assert until(lambda: len(back.findall(swarm.output)) == 2)
+    # On a busy machine it may have lost contact before, and have found it again.
+    assert until(lambda: back.search(swarm.output.partition(died)[2]))
     assert len(pids(swarm)) == 4
     assert swarm.interrupt(SOON) == 0
     assert swarm.output.count('/consensus_node ended (exit code 0)') == 3
