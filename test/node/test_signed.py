@@ -9,7 +9,7 @@ import time
 
 import pytest
 from swarm_testing.robot_processes import LABELS, SWARM, RobotProcesses
-from swarm_testing.swarm_probe import DECIDED, SwarmProbe
+from swarm_testing.swarm_probe import DECIDED, READY_S, SwarmProbe
 
 from swarm_consensus.transport.dealing import deal
 from swarm_consensus.transport.key_files import write_keys
@@ -104,7 +104,8 @@ def test_a_robot_comes_back_while_its_frames_are_forged(processes, repository, k
     robots.start_all()
     with SwarmProbe(robots.names) as probe:
         probe.wait_until_ready()
-        forger = start_forger(processes, repository, keys, 30)
+        # Until the end of this test, however long the robot needs; it is ended with it.
+        forger = start_forger(processes, repository, keys, 600)
         forger.wait_for_output('spraying')
         robots.kill(['robot_2'])
         before = probe.statuses['robot_2'].incarnation
@@ -129,11 +130,13 @@ def test_a_robot_without_keys_is_not_heard(processes, keys):
         probe.wait_for(
             lambda: all(probe.statuses[robot].frames.forged > 0 for robot in ROBOTS[:2])
         )
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + READY_S
         answer = probe.proposed(probe.propose('robot_1', 'goal', 'go'))
         while answer.status != DECIDED and time.monotonic() < deadline:
             answer = probe.proposed(probe.propose('robot_1', 'goal', 'go'))
         assert answer.status == DECIDED, answer.reason
+        # Its newest status may be from before it heard the other one.
+        probe.wait_for(lambda: 'robot_2' in probe.statuses['robot_1'].alive)
         assert list(probe.statuses['robot_1'].alive) == ROBOTS[:2]
 
 
