@@ -53,7 +53,9 @@ def test_a_robot_behind_a_wall_is_parted_from_the_swarm_until_it_is_back(
 
         whole = {name: [each for each in robots.names if each != name] for name in robots.names}
         in_two = {here[0]: [here[1]], here[1]: [here[0]], away: []}
-        assert hears() == whole
+        # They come from the world, and what robots say from them.
+        probe.wait_for(lambda: links and hears() == whole, WAIT_S)
+        probe.wait_for_subscriber(drive)
 
         def drive_until(links_are: dict[str, list[str]], speed_mps: float) -> None:
             # How far exactly does not matter: there is more than a metre beyond either way.
