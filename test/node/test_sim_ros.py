@@ -77,7 +77,8 @@ def test_the_robots_of_a_file_decide_in_the_world_until_they_are_told_to_end(
             assert probe.get_parameter('/robot_2/consensus_node', name) == value
         # That time is the one of the world, which has just begun.
         assert 0 < probe.statuses['robot_2'].stamp.sec < 1000
-    assert process.interrupt() == 0
+    # It ends seven processes.
+    assert process.interrupt(WAIT_S) == 0
     assert 'all ended' in process.output
 
 
