@@ -14,6 +14,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 import numpy as np
 import pytest
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.time import Time
 from std_msgs.msg import Float32MultiArray, MultiArrayLayout
 from swarm_testing.node_probe import NodeProbe
 from swarm_testing.onnx_models import linear_model
@@ -121,9 +122,13 @@ class Fleet:
     def counters(self, robot: str) -> dict[str, str]:
         """Return what inference_node counts, as of now."""
         self.diagnostics.clear()
+        asked = self.probe.node.get_clock().now()
 
         def newest() -> dict[str, str]:
             for array in self.diagnostics:
+                # One that was on its way does not count yet what was answered since.
+                if Time.from_msg(array.header.stamp) < asked:
+                    continue
                 for status in array.status:
                     if status.name.startswith(robot) and 'inference' in status.name:
                         return {pair.key: pair.value for pair in status.values}
