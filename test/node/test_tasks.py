@@ -159,6 +159,8 @@ def test_the_task_of_a_robot_that_is_killed_is_done_by_another(swarm, probe):
                 return (await until(client, ['t']))['t'].robots
 
         victim = asyncio.run(begun())
+        # The log has it before the order is there.
+        probe.wait_for(lambda: crew.begun('t'))
         swarm.kill([victim])
         crew.silent.add(victim)
         crew.work_s = 0.5
@@ -181,6 +183,8 @@ def test_a_robot_that_is_told_to_end_hands_its_task_back_first(swarm, probe):
                 return (await until(client, ['t']))['t'].robots
 
         leaves = asyncio.run(begun())
+        # The log has it before the order is there.
+        probe.wait_for(lambda: crew.begun('t'))
         other = next(robot for robot in swarm.names if robot != leaves)
 
         async def given_up():
