@@ -135,7 +135,8 @@ class Process:
         :raises subprocess.TimeoutExpired: when it still runs then.
         """
         code = self._child.wait(timeout)
-        self._reader.join(1.0)
+        # What it printed last is looked at next; only a child of its own may hold the pipe open.
+        self._reader.join(10.0)
         while self._orphans:
             segment = self._orphans.pop()
             Path(segment).unlink(missing_ok=True)
