@@ -71,7 +71,7 @@ def alive(pid: int) -> bool:
     """Whether a process runs; one that has died and waits to be reaped by init does not."""
     try:
         stat = Path(f'/proc/{pid}/stat').read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
     return stat.rpartition(')')[2].split()[0] not in 'ZX'
 
