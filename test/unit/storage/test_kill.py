@@ -44,6 +44,20 @@ while True:
 """
 
 
+def kill(
+    child: subprocess.Popen[bytes], told: Path, told_bytes: int, seconds: float, where: str
+) -> None:
+    """Kill a writer so long after it has told so much, however slow the disk is."""
+    deadline = time.monotonic() + 60
+    while told.stat().st_size < told_bytes and child.poll() is None:
+        assert time.monotonic() < deadline, f'{where}: the writer is stuck'
+        time.sleep(0.005)
+    time.sleep(seconds)
+    assert child.poll() is None, f'{where}: the writer failed'
+    child.kill()
+    child.wait()
+
+
 @pytest.mark.slow
 def test_what_was_acknowledged_survives_kills(tmp_path: Path, repository: Path) -> None:
     seed = 7
@@ -59,12 +73,9 @@ def test_what_was_acknowledged_survives_kills(tmp_path: Path, repository: Path) 
                 stdout=output, env=environment,
             )  # fmt: skip
             # From 'while it opens' to some hundred writes, past the checkpoints.
-            while not told.stat().st_size and child.poll() is None and rng.random() > 0.02:
-                time.sleep(0.01)
-            time.sleep(rng.uniform(0.0, 0.3))
-            assert child.poll() is None, f'seed {seed}, round {round_number}: the writer failed'
-            child.kill()
-            child.wait()
+            told_bytes = rng.choice([0, 1, *range(100, 1500, 100)])
+            where = f'seed {seed}, round {round_number}'
+            kill(child, told, told_bytes, rng.uniform(0.0, 0.3), where)
         for line in told.read_text().split('\n')[:-1]:
             what, *numbers = line.split()
             if what == 'boot':
@@ -78,7 +89,6 @@ def test_what_was_acknowledged_survives_kills(tmp_path: Path, repository: Path) 
         storage = SqliteStorage(tmp_path / 'r', swarm='team', robot='r1')
         state = storage.load()
         storage.close()
-        where = f'seed {seed}, round {round_number}'
         assert state.incarnation >= boots, where
         # Nothing told is missing; at most the one write more that was not yet told of.
         extra = state.hard_state.term - last_term
@@ -119,12 +129,9 @@ def test_snapshots_and_compaction_survive_kills(tmp_path: Path, repository: Path
                 [sys.executable, snapshot_writer.__file__, tmp_path / 'r'],
                 stdout=output, env=environment,
             )  # fmt: skip
-            while not told.stat().st_size and child.poll() is None and rng.random() > 0.02:
-                time.sleep(0.01)
-            time.sleep(rng.uniform(0.0, 0.2))
-            assert child.poll() is None, f'{where}: the writer failed'
-            child.kill()
-            child.wait()
+            # From 'while it opens' to some fifty writes.
+            told_bytes = rng.choice([0, 1, *range(50, 450, 50)])
+            kill(child, told, told_bytes, rng.uniform(0.0, 0.2), where)
         for line in told.read_text().split('\n')[:-1]:
             what, number = line.split()
             if what == 'boot':
@@ -165,16 +172,9 @@ def test_records_survive_kills_with_the_log_that_they_were_written_with(
                 [sys.executable, record_writer.__file__, tmp_path / 'r'],
                 stdout=output, env=environment,
             )  # fmt: skip
-            # From 'while it opens' to some forty writes, however slow the disk is.
+            # From 'while it opens' to some forty writes.
             told_bytes = rng.choice([0, 1, *range(50, 450, 50)])
-            deadline = time.monotonic() + 60
-            while told.stat().st_size < told_bytes and child.poll() is None:
-                assert time.monotonic() < deadline, f'{where}: the writer is stuck'
-                time.sleep(0.005)
-            time.sleep(rng.uniform(0.0, 0.1))
-            assert child.poll() is None, f'{where}: the writer failed'
-            child.kill()
-            child.wait()
+            kill(child, told, told_bytes, rng.uniform(0.0, 0.1), where)
         for line in told.read_text().split('\n')[:-1]:
             what, number = line.split()
             if what == 'boot':
