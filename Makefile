@@ -29,6 +29,9 @@ endif
 unexport AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH PYTHONPATH ROS_DISTRO
 unexport RMW_IMPLEMENTATION ROS_STATIC_PEERS ROS_LOCALHOST_ONLY
 
+# A run starts hundreds of processes, and each would compile all our modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The set-up looks at contents itself and is done in a moment when nothing has changed.
 SET_UP = python=$$(sh build_support/find_python.sh) && \
 	"$$python" build_support/set_up.py $(VENV)
