@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-import itertools
 import threading
 
 from rclpy.event_handler import PublisherEventCallbacks, QoSPublisherMatchedInfo
@@ -71,9 +70,9 @@ class KeyEvents:
         """
         now_ns = self._node.get_clock().now().nanoseconds
         with self._lock:
-            numbers = itertools.count(self._sequence + 1)
-            self._waiting.extend(zip(numbers, itertools.repeat(now_ns), events))
-            self._sequence = next(numbers) - 1
+            for event in events:
+                self._sequence += 1
+                self._waiting.append((self._sequence, now_ns, event))
             if self._heard:
                 self._publish()
 
