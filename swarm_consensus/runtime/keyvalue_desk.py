@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from swarm_consensus.decision.replicated import EXPIRED, Outcome, ReplicatedState
@@ -212,7 +212,7 @@ class KeyValueDesk:
 
     # -- the way back from the log ----------------------------------------------------------------
 
-    def changed(self, events: Iterable[Event], outputs: list[Output]) -> None:
+    def changed(self, events: Collection[Event], outputs: list[Output]) -> None:
         """Keep the changes of keys that entries of the log made, in order."""
         outputs.extend(self._watches.happened(events))
 

@@ -9,7 +9,7 @@ lags so far that its place is dropped ends, and says where it can go on.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 import itertools
@@ -100,6 +100,10 @@ class _Watch:
         return not self.first and not self.last and event.index >= self.from_index
 
 
+def _size(event: Event) -> int:
+    return len(event.key) + len(event.value) + EVENT_OVERHEAD_BYTES
+
+
 class Watches:
     """
     The newest changes, and who watches them.
@@ -152,14 +156,10 @@ class Watches:
             # There is room again for what waited for it.
             self._news = True
 
-    def happened(self, events: Iterable[Event]) -> list[WatchEnded]:
+    def happened(self, events: Collection[Event]) -> list[WatchEnded]:
         """Keep the changes of log entries, in order; returns the watches that end by that."""
-        keep = self._events.append
-        size = self._bytes
-        for event in events:
-            keep(event)
-            size += len(event.key) + len(event.value) + EVENT_OVERHEAD_BYTES
-        self._bytes = size
+        self._events.extend(events)
+        self._bytes += sum(map(_size, events))
         self._news = True
         if len(self._events) <= EVENTS_MAX and self._bytes <= EVENT_BYTES_MAX:
             return []
@@ -175,7 +175,7 @@ class Watches:
         :param slow: takes in the watches that lose something by that.
         """
         event = self._events.popleft()
-        self._bytes -= len(event.key) + len(event.value) + EVENT_OVERHEAD_BYTES
+        self._bytes -= _size(event)
         if self._watches:
             slow.update(
                 key

@@ -19,6 +19,7 @@ from random import Random
 from typing import Any
 
 from swarm_consensus.protocols.raft.config import ENTRY_OVERHEAD_BYTES, NUMBER_MAX, RaftConfig
+from swarm_consensus.protocols.raft.deadlines import Deadlines
 from swarm_consensus.protocols.raft.effects import Outcome, ProposalResult, Refusal, Send
 from swarm_consensus.protocols.raft.entry import Entry, EntryKind, Restored
 from swarm_consensus.protocols.raft.log import UNAVAILABLE
@@ -35,16 +36,18 @@ class _Proposal:
     """
     A proposal of this robot that has not ended.
 
+    :ivar deadline: tick at which it ends.
     :ivar index: its place in the log, given by the leader of `term`; 0: none known.
     :ivar tries: how often it went to a leader's log, or on its way there.
     :ivar sent_at: tick when it was last forwarded.
     """
 
-    __slots__ = ('data', 'index', 'request_id', 'sent_at', 'term', 'tries')
+    __slots__ = ('data', 'deadline', 'index', 'request_id', 'sent_at', 'term', 'tries')
 
-    def __init__(self, request_id: str, data: bytes) -> None:
+    def __init__(self, request_id: str, data: bytes, deadline: int) -> None:
         self.request_id = request_id
         self.data = data
+        self.deadline = deadline
         self.index = 0
         self.term = 0
         self.tries = 0
@@ -57,7 +60,7 @@ class Proposals(Reads):
 
     :ivar _proposals: proposals of this robot that have not ended, by request id.
     :ivar _proposal_bytes: size of their data.
-    :ivar _proposal_due: proposals by the tick of their deadline; some may have ended.
+    :ivar _proposal_due: the same by their deadlines.
     :ivar _held: wait for a leader, in the order in which they were made.
     :ivar _forwarded: went to the leader, which has not answered; longest ago first.
     :ivar _placed: have a place in the log, by index.
@@ -69,7 +72,7 @@ class Proposals(Reads):
     def __init__(self, config: RaftConfig, restored: Restored, random: Random) -> None:
         self._proposals: dict[str, _Proposal] = {}
         self._proposal_bytes = 0
-        self._proposal_due: dict[int, list[_Proposal]] = {}
+        self._proposal_due: Deadlines[_Proposal] = Deadlines()
         self._held: list[_Proposal] = []
         self._forwarded: dict[str, _Proposal] = {}
         self._placed: dict[int, _Proposal] = {}
@@ -123,14 +126,10 @@ class Proposals(Reads):
         if not self._has_room(under_way, size) or len(self._proposals) >= config.proposals_max:
             self._refuse(request_id, Refusal.OVERLOADED)
             return
-        proposal = _Proposal(request_id, data)
+        proposal = _Proposal(request_id, data, deadline)
         self._proposals[request_id] = proposal
         self._proposal_bytes += size
-        due = self._proposal_due.get(deadline)
-        if due is None:
-            self._proposal_due[deadline] = [proposal]
-        else:
-            due.append(proposal)
+        self._proposal_due.add(deadline, request_id, proposal)
         if at_once:
             self._place_own(proposal)
         else:
@@ -156,10 +155,12 @@ class Proposals(Reads):
 
     def _end(self, proposal: _Proposal, outcome: Outcome, reason: Refusal = Refusal.NONE) -> None:
         """End a proposal that is under way and was taken out of where it waited."""
-        del self._proposals[proposal.request_id]
+        request_id = proposal.request_id
+        del self._proposals[request_id]
+        self._proposal_due.remove(proposal.deadline, request_id)
         self._proposal_bytes -= len(proposal.data)
         self._results.append(
-            ProposalResult(proposal.request_id, outcome, proposal.index, proposal.term, reason)
+            ProposalResult(request_id, outcome, proposal.index, proposal.term, reason)
         )
         self._dirty = True
 
@@ -179,17 +180,16 @@ class Proposals(Reads):
 
     def _tick_proposals(self) -> None:
         """End the proposals whose deadline has come, and forward again what got no answer."""
-        due = self._proposal_due.pop(self._now, None)
+        due = self._proposal_due.at(self._now)
+        for proposal in due:
+            self._withdraw(proposal)
+            if proposal.tries:
+                self._end(proposal, Outcome.UNKNOWN)
+            elif self._transferring:
+                self._end(proposal, Outcome.REFUSED, Refusal.TRANSFERRING)
+            else:
+                self._end(proposal, Outcome.REFUSED, Refusal.NO_QUORUM)
         if due:
-            for proposal in due:
-                if self._is_under_way(proposal):
-                    self._withdraw(proposal)
-                    if proposal.tries:
-                        self._end(proposal, Outcome.UNKNOWN)
-                    elif self._transferring:
-                        self._end(proposal, Outcome.REFUSED, Refusal.TRANSFERRING)
-                    else:
-                        self._end(proposal, Outcome.REFUSED, Refusal.NO_QUORUM)
             self._held = list(filter(self._is_under_way, self._held))
         if self._forwarded and self._leader and not self._paused:
             self._hold_unanswered()

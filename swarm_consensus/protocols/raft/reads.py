@@ -23,6 +23,7 @@ from random import Random
 from typing import Any
 
 from swarm_consensus.protocols.raft.config import NUMBER_MAX, RaftConfig
+from swarm_consensus.protocols.raft.deadlines import Deadlines
 from swarm_consensus.protocols.raft.effects import ReadResult, Refusal, Send
 from swarm_consensus.protocols.raft.entry import Restored
 from swarm_consensus.protocols.raft.messages import Message, ReadReply, ReadRequest
@@ -31,12 +32,18 @@ from swarm_consensus.protocols.raft.transfer import Transfer
 
 
 class _Read:
-    """A read of this robot; `asked` once a leader was asked for the index."""
+    """
+    A read of this robot.
 
-    __slots__ = ('asked', 'request_id')
+    :ivar deadline: tick at which it ends.
+    :ivar asked: a leader was asked for the index.
+    """
 
-    def __init__(self, request_id: str) -> None:
+    __slots__ = ('asked', 'deadline', 'request_id')
+
+    def __init__(self, request_id: str, deadline: int) -> None:
         self.request_id = request_id
+        self.deadline = deadline
         self.asked = False
 
 
@@ -57,7 +64,7 @@ class Reads(Transfer):
     Reads on their way.
 
     :ivar _reads: reads of this robot that have not ended, by request id.
-    :ivar _read_due: reads by the tick of their deadline; some may have ended.
+    :ivar _read_due: the same by their deadlines.
     :ivar _reads_held: those that wait until a leader can be asked.
     :ivar _reads_asked: followers: those that the leader was asked for, by number, oldest first.
     :ivar _reads_asked_at: tick when the leader was last asked.
@@ -72,7 +79,7 @@ class Reads(Transfer):
 
     def __init__(self, config: RaftConfig, restored: Restored, random: Random) -> None:
         self._reads: dict[str, _Read] = {}
-        self._read_due: dict[int, list[_Read]] = {}
+        self._read_due: Deadlines[_Read] = Deadlines()
         self._reads_held: list[_Read] = []
         self._reads_asked: dict[int, list[_Read]] = {}
         self._reads_asked_at = 0
@@ -122,22 +129,18 @@ class Reads(Transfer):
         if len(self._reads) >= self._config.reads_max:
             self._read_results.append(ReadResult(request_id, 0, Refusal.OVERLOADED))
             return
-        read = _Read(request_id)
+        read = _Read(request_id, deadline)
         self._reads[request_id] = read
-        self._read_due.setdefault(deadline, []).append(read)
+        self._read_due.add(deadline, request_id, read)
         self._reads_held.append(read)
         self._reads_ask = True
 
     def _tick_reads(self) -> None:
         """End the reads whose deadline has come, and ask again where no answer came."""
-        due = self._read_due.pop(self._now, None)
+        due = self._read_due.at(self._now)
+        for read in due:
+            self._end_read(read, 0, Refusal.TIMEOUT if read.asked else Refusal.NO_QUORUM)
         if due:
-            for read in due:
-                if self._is_open(read):
-                    del self._reads[read.request_id]
-                    reason = Refusal.TIMEOUT if read.asked else Refusal.NO_QUORUM
-                    self._read_results.append(ReadResult(read.request_id, 0, reason))
-                    self._dirty = True
             self._forget_ended_reads()
         if self._reads_asked and self._now - self._reads_asked_at >= self._retry_ticks:
             self._reads_ask = self._dirty = True
@@ -160,8 +163,14 @@ class Reads(Transfer):
         """Answer reads, except those that have ended meanwhile."""
         for read in reads:
             if self._is_open(read):
-                del self._reads[read.request_id]
-                self._read_results.append(ReadResult(read.request_id, index))
+                self._end_read(read, index)
+        self._dirty = True
+
+    def _end_read(self, read: _Read, index: int, reason: Refusal = Refusal.NONE) -> None:
+        """End a read that is open."""
+        del self._reads[read.request_id]
+        self._read_due.remove(read.deadline, read.request_id)
+        self._read_results.append(ReadResult(read.request_id, index, reason))
         self._dirty = True
 
     # -- at the leader --------------------------------------------------------------------------
