@@ -96,6 +96,17 @@ class AveragingConfig:
             raise ValueError(f'times must be above 0: {self}')
 
 
+def sums_of(mass: Mass) -> NDArray[np.float64] | None:
+    """Return what the mass of a robot says of the sums (see `Averaging.sums`)."""
+    root = int(mass[-1])
+    if root <= 0:
+        return None
+    found = mass[:-1] / (root / ROOT_UNIT)
+    found[:-1] /= UNIT
+    found[-1] /= ROOT_UNIT
+    return np.asarray(found, dtype=np.float64)
+
+
 @dataclass(slots=True)
 class Link:
     """
@@ -184,13 +195,7 @@ class Averaging:
 
         :returns: shape (width + 1,), in units of 1; None: nothing of the root has come yet.
         """
-        root = int(self.mass[-1])
-        if root <= 0:
-            return None
-        found = self.mass[:-1] / (root / ROOT_UNIT)
-        found[:-1] /= UNIT
-        found[-1] /= ROOT_UNIT
-        return np.asarray(found, dtype=np.float64)
+        return sums_of(self.mass)
 
     def oldest_us(self) -> int:
         """Return the age of the oldest input, as far as is known here; -1: there is none."""

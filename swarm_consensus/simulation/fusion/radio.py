@@ -70,6 +70,10 @@ class Radio(Generic[MessageT]):
             self._random.shuffle(arriving)
         return arriving
 
+    def arriving(self) -> list[tuple[int, int, MessageT]]:
+        """Return what will arrive in the next round, as far as it is under way now."""
+        return list(self._under_way.get(self._round + 1, ()))
+
     @property
     def quiet(self) -> bool:
         """Return whether nothing is under way."""
