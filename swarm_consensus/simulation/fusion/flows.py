@@ -2,9 +2,10 @@
 What `Averages` would do from some round on, for as many rounds as asked: the same sums, in numpy.
 
 On a long graph an average takes hundreds of thousands of rounds, of which the real protocol does
-some twenty a second with a thousand robots. Where its links stand, what it does in a round is a few
-sums of integers, and these are done here for all robots at once. It takes over the mass and the
-flows of a running swarm to the last bit, and the tests hold that it goes on as that swarm does.
+some twenty a second with a thousand robots. Where its links stand and all know the same root, what
+it does in a round is a few sums of integers, and these are done here for all robots at once. It
+takes over the mass and the flows of a running swarm to the last bit, and the tests hold that it
+goes on as that swarm does, for as long as no robot comes or goes.
 """
 
 from __future__ import annotations

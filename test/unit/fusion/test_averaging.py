@@ -176,6 +176,23 @@ def test_a_robot_that_is_gone_takes_its_mass_with_it() -> None:
     assert round(swarm.averages[5].sums()[-1]) == 5  # type: ignore[index]
 
 
+def test_far_from_the_root_its_signs_are_rare_and_it_is_not_taken_for_gone() -> None:
+    """On long ways signs that are held up become one: they come further and further apart."""
+    swarm = Averages(ring(120, Random(1)), 1, 1, RadioFaults(loss=0.5), near_ticks=60)
+    # All know each other and the root, and have seen how far apart its signs are.
+    for _ in range(300):
+        swarm.step()
+    for _ in range(500):
+        swarm.step()
+        assert {protocol.root for protocol in swarm.averages} == {'r0000'}
+    swarm.stop(0)
+    for _ in range(1500):
+        swarm.step()
+        if {protocol.root for protocol in swarm.averages[1:]} == {'r0001'}:
+            break
+    assert {protocol.root for protocol in swarm.averages[1:]} == {'r0001'}
+
+
 def test_the_oldest_age_is_known_everywhere_and_forgotten_when_it_is_gone() -> None:
     """It is the largest of this window of the root's signs of life, or of the one before."""
     swarm = Averages(ring(8, Random(1)), WIDTH, 1, PERFECT)
