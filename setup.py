@@ -113,6 +113,7 @@ def build_and_stage(modules: bool) -> None:
             f'-DCMAKE_INSTALL_PREFIX={STAGING.resolve()}',
             f'-DPython3_EXECUTABLE={sys.executable}',
             '-DBUILD_TESTING=OFF',
+            '-DSWARM_CONSENSUS_CPP=OFF',
             f'-DSWARM_CONSENSUS_MODULES={"ON" if modules else "OFF"}',
         ],
         environment,

@@ -125,6 +125,13 @@ def test_generated_interfaces_and_our_modules_come_from_the_workspace(
         assert workspace / 'install' in Path(line).parents
 
 
+def test_nodes_in_cpp_and_ros2_bag_find_what_they_need(workspace: Path) -> None:
+    """A wheel leaves it out (setup.py)."""
+    home = workspace / 'install' / 'swarm_consensus'
+    assert (home / 'lib' / 'libswarm_consensus__rosidl_typesupport_cpp.so').exists()
+    assert list(home.glob('include/**/swarm_consensus/msg/decision.hpp'))
+
+
 @pytest.mark.parametrize('name', EXECUTABLES)
 def test_ros2_run_finds_executables_that_say_how_they_are_used(
     workspace: Path, environment: dict[str, str], name: str

@@ -84,26 +84,39 @@ class NodeProbe:
         """
         Call a service and return its answer.
 
-        :param again: call again where no answer comes: a node that has just begun may not know
-            its asker when it is asked first. For what changes nothing the second time.
+        :param again: insist on an answer. For what changes nothing the second time.
         """
         client = self.node.create_client(kind, name)
         try:
             self.wait_for(client.service_is_ready)
+            if again:
+                return self.insist(lambda: client.call_async(request))
             future = client.call_async(request)
-            due = time.monotonic() + AGAIN_S
-
-            def answered() -> bool:
-                nonlocal future, due
-                if again and not future.done() and time.monotonic() >= due:
-                    future = client.call_async(request)
-                    due = time.monotonic() + AGAIN_S
-                return future.done()
-
-            self.wait_for(answered)
+            self.wait_for(future.done)
             return future.result()
         finally:
             self.node.destroy_client(client)
+
+    def insist(self, ask: Callable[[], Any]) -> Any:
+        """
+        Ask, and again where no answer comes; returns the answer.
+
+        A node that has just begun may not know its asker when it is asked first.
+
+        :param ask: begins a request, and returns its future.
+        """
+        asked = ask()
+        due = time.monotonic() + AGAIN_S
+
+        def answered() -> bool:
+            nonlocal asked, due
+            if not asked.done() and time.monotonic() >= due:
+                asked = ask()
+                due = time.monotonic() + AGAIN_S
+            return bool(asked.done())
+
+        self.wait_for(answered)
+        return asked.result()
 
     def change_state(self, node: str, transition: int) -> bool:
         """Ask a lifecycle node for a transition (lifecycle_msgs Transition.TRANSITION_...)."""

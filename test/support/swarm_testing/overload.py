@@ -166,13 +166,13 @@ class Overload:
             beliefs = [s[robot].traffic[TrafficClass.BELIEF].offered for s in (before, after)]
             offered.append((beliefs[1] - beliefs[0]) * BELIEF_BYTES / span)
         elections = [self._election() for _ in range(KILLS)]
+        # The one that was killed last has begun its load a moment ago.
+        self._probe.turn(2 * SETTLE_S)
         return Measured(tuple(commits), tuple(elections), tuple(rates), min(offered))
 
     def statuses(self) -> dict[str, Any]:
         """Return a new status of each voter."""
         probe = self._probe
-        # The one that was killed last has begun its load a moment ago.
-        probe.turn(2 * SETTLE_S)
         probe.forget(self._voters)
         probe.wait_for(lambda: all(robot in probe.statuses for robot in self._voters))
         return {robot: probe.statuses[robot] for robot in self._voters}

@@ -19,7 +19,7 @@ from rclpy.task import Future
 from swarm_consensus.action import Decide
 from swarm_consensus.msg import Belief, Decision, SwarmStatus
 from swarm_consensus.srv import Propose, Read
-from swarm_testing.node_probe import AGAIN_S, NodeProbe
+from swarm_testing.node_probe import NodeProbe
 from swarm_testing.robot_processes import LABELS
 
 DECIDED = Decision.STATUS_DECIDED
@@ -280,23 +280,8 @@ class SwarmProbe(NodeProbe):
         return future.result()
 
     def insist_on_reading(self, robot: str, **fields: Any) -> Any:
-        """
-        Read, and again where no answer comes; returns the answer.
-
-        A robot that has just begun may not know its asker when it is asked first.
-        """
-        asked = self.read(robot, **fields)
-        again = time.monotonic() + AGAIN_S
-
-        def answered() -> bool:
-            nonlocal asked, again
-            if not asked.done() and time.monotonic() >= again:
-                asked = self.read(robot, **fields)
-                again = time.monotonic() + AGAIN_S
-            return asked.done()
-
-        self.wait_for(answered)
-        return asked.result()
+        """Read, and again where no answer comes (see `insist`); returns the answer."""
+        return self.insist(lambda: self.read(robot, **fields))
 
     def log(self, robot: str) -> list[Any]:
         """Return all decisions in the log of a robot, read linearizably."""
