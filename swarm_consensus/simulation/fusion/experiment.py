@@ -9,7 +9,7 @@ codec, and everything is drawn from one seed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 import math
 from random import Random
@@ -40,8 +40,6 @@ CUT_ROUNDS, WHOLE_ROUNDS = 8, 8
 TICK_S = 0.02
 ROUND_TICKS = 10
 ROUND_S = ROUND_TICKS * TICK_S
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +126,7 @@ SETTLE_ROUNDS = 45
 SERVED = 8
 
 
-def average(case: Case, progress: Progress) -> Found:
+def average(case: Case) -> Found:
     """Run the averaging mode."""
     random = Random(case.seed)
     graph = GRAPHS[case.graph](case.robots, random)
@@ -142,8 +140,7 @@ def average(case: Case, progress: Progress) -> Found:
         shares_max=SERVED,
         weigh=True,
     )
-    for step in range(SETTLE_ROUNDS):
-        progress(f'robots find each other, {step + 1}/{SETTLE_ROUNDS}')
+    for _ in range(SETTLE_ROUNDS):
         swarm.step()
     theory = expected_rounds(graph)
     rows = evidence(case.robots, random)
@@ -159,14 +156,13 @@ def average(case: Case, progress: Progress) -> Found:
             swarm.radio.graph = moving.at(step)
         swarm.step()
         step += 1
-        progress(f'round {step}, about {theory:.0f} by theory')
         if near((protocol.sums() for protocol in swarm.averages), truth):
             rounds = step
     after = swarm.weight()
     shares = (after.shares - before.shares) / case.robots / step
     hello = after.hellos / max(1, after.hello_count)
     if rounds is None and step < case.rounds_max:
-        rounds = _flow(case, swarm, moving, step, theory, truth, progress)
+        rounds = _flow(case, swarm, moving, step, theory, truth)
     return Found(rounds, theory, (shares + hello) / ROUND_S)
 
 
@@ -177,7 +173,6 @@ def _flow(
     step: int,
     theory: float,
     truth: Floats,
-    progress: Progress,
 ) -> int | None:
     """Go on from a step in numpy; returns the rounds until all are near, or None."""
     flows = Flows(swarm, SERVED)
@@ -193,10 +188,8 @@ def _flow(
             arrive = arrive & ((flows.sources < place) == (flows.targets < place))
         flows.step(arrive)
         step += 1
-        if step % pace == 0:
-            progress(f'round {step} in numpy, about {theory:.0f} by theory')
-            if near(map(sums_of, flows.mass), truth):
-                return step
+        if step % pace == 0 and near(map(sums_of, flows.mass), truth):
+            return step
     return None
 
 
@@ -248,13 +241,12 @@ RENEW_S = 1.0
 COUNTED_S = 3.0
 
 
-def relay(case: Case, progress: Progress) -> Found:
+def relay(case: Case) -> Found:
     """Run the exact mode; a round is a tick, in which a message gets one hop further."""
     random = Random(case.seed)
     graph = GRAPHS[case.graph](case.robots, random)
     swarm = Relays(graph, case.seed, RadioFaults(loss=case.loss), hello_ticks=ROUND_TICKS)
-    for step in range(3 * ROUND_TICKS):
-        progress(f'robots find each other, {step + 1}/{3 * ROUND_TICKS}')
+    for _ in range(3 * ROUND_TICKS):
         swarm.step()
     rows = evidence(case.robots, random)
     for robot, row in enumerate(rows):
@@ -267,7 +259,6 @@ def relay(case: Case, progress: Progress) -> Found:
             swarm.radio.graph = moving.at(step)
         swarm.step()
         step += 1
-        progress(f'tick {step} of at most {case.rounds_max}')
         if swarm.agree():
             rounds = step
     # Who holds the same items fuses them to the same numbers, bit by bit.
@@ -275,7 +266,6 @@ def relay(case: Case, progress: Progress) -> Found:
     ticks = round(COUNTED_S / TICK_S)
     period = round(RENEW_S / TICK_S)
     for tick in range(ticks):
-        progress(f'counting bytes, tick {tick + 1}/{ticks}')
         if case.moving:
             swarm.radio.graph = moving.at(step + tick)
         for robot in range(tick % period, case.robots, period):

@@ -66,8 +66,8 @@ def test_it_goes_on_as_the_protocol_does(graph: str, robots: int, loss: float) -
 
 def test_an_experiment_takes_the_same_rounds_either_way() -> None:
     """Where all arrives there is nothing to draw."""
-    real = average(Case('ring', 20, rounds_max=3000, real_max=3000), lambda text: None)
-    flowed = average(Case('ring', 20, rounds_max=3000, real_max=100), lambda text: None)
+    real = average(Case('ring', 20, rounds_max=3000, real_max=3000))
+    flowed = average(Case('ring', 20, rounds_max=3000, real_max=100))
     assert real.rounds is not None and real.rounds > 100
     assert real.rounds == flowed.rounds
 
@@ -76,8 +76,8 @@ def test_an_experiment_takes_the_same_rounds_either_way() -> None:
 def test_an_experiment_in_bad_weather_takes_about_the_same_rounds(moving: bool) -> None:
     """Other messages are lost, and the swarm is cut elsewhere."""
     weather = {'loss': 0.0 if moving else 0.3, 'moving': moving}
-    real = average(Case('ring', 20, **weather, real_max=3000), lambda text: None)  # type: ignore[arg-type]
-    flowed = average(Case('ring', 20, **weather, real_max=60), lambda text: None)  # type: ignore[arg-type]
+    real = average(Case('ring', 20, **weather, real_max=3000))  # type: ignore[arg-type]
+    flowed = average(Case('ring', 20, **weather, real_max=60))  # type: ignore[arg-type]
     assert real.rounds is not None and flowed.rounds is not None
     assert 0.7 <= flowed.rounds / real.rounds <= 1.4
 
