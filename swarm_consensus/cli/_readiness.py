@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 import time
 
 import rclpy
@@ -14,11 +13,12 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 
 from swarm_consensus.msg import SwarmStatus
+from swarm_consensus.protocols.values import value
 
 _STEP = 0.1  # s
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Standing:
     """
     What has been heard.

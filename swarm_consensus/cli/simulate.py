@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 import os
 import sys
 from typing import Any
 
+from swarm_consensus.protocols.values import value
 from swarm_consensus.simulation import report as storm_report
 from swarm_consensus.simulation.adversary import arena
 from swarm_consensus.simulation.adversary import report as agreed_report
@@ -19,7 +19,7 @@ from swarm_consensus.simulation.storm import run_seed
 TRACE_LINES_MAX = 10_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Kind:
     """What is simulated: how a seed of it is run, and what is said of it."""
 

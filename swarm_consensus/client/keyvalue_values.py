@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 
 from swarm_consensus.client.errors import NoAnswerError
@@ -10,10 +9,11 @@ from swarm_consensus.decision.types import Status
 from swarm_consensus.msg import KeyEvent as KeyEventMessage
 from swarm_consensus.nodes.convert import item_from_message
 from swarm_consensus.protocols.keyvalue import Item, ResultStatus
+from swarm_consensus.protocols.values import value
 from swarm_consensus.srv import KeyValue, Range
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class KeyChange:
     """
     What became of a change of the key-value store.
@@ -71,7 +71,7 @@ def key_change_from(response: KeyValue.Response) -> KeyChange:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class KeyRange:
     """
     What a read of the key-value store found.
@@ -133,7 +133,7 @@ class KeyEventKind(IntEnum):
     COMPACTED = KeyEventMessage.COMPACTED  # changes before `index` are missing: read the range
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class KeyEvent:
     """
     A change of a key, or that changes are missing.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Callable
-from dataclasses import dataclass
 import json
 import math
 from typing import TYPE_CHECKING
@@ -18,13 +17,14 @@ from swarm_consensus.client.errors import NoAnswerError
 from swarm_consensus.decision.types import Status
 from swarm_consensus.msg import MissionEvent, MissionState
 from swarm_consensus.protocols.missions.events import MissionStatus
+from swarm_consensus.protocols.values import value
 from swarm_consensus.srv import ChangeMission, ListMissions, QueryMission
 
 if TYPE_CHECKING:
     from swarm_consensus.client.services import Services
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MissionChange:
     """
     What became of a change of a mission.
@@ -53,7 +53,7 @@ class MissionChange:
         return self
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MissionEntry:
     """An event in a history, for people; `number` counts from 1, `time` is committed time in s."""
 
@@ -63,7 +63,7 @@ class MissionEntry:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MissionReport:
     """
     How a mission stands at the robot that was asked; the fields are those of msg/MissionState.
@@ -85,7 +85,7 @@ class MissionReport:
     history_length: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MissionList:
     """
     Missions in order of their names, and the history of the one that was asked for.
@@ -110,7 +110,7 @@ class MissionList:
         return self
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MissionAnswer:
     """
     What the code of a mission answered.
@@ -122,7 +122,7 @@ class MissionAnswer:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MissionRun:
     """
     What became of a mission that was run.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike, NDArray
@@ -14,13 +14,14 @@ from rclpy.task import Future
 from swarm_consensus.client.values import Decision, decision_from, with_stamp
 from swarm_consensus.decision.types import Level, Status, no_answer
 from swarm_consensus.inference.parameter_file import arrays_from_bytes, arrays_to_bytes
+from swarm_consensus.protocols.values import value
 from swarm_consensus.srv import ContributeModel, MergeModel, ReadModel
 
 if TYPE_CHECKING:
     from swarm_consensus.client.services import Services
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ModelParameters:
     """
     Parameters of a model that are in force.
@@ -41,7 +42,7 @@ class ModelParameters:
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Contribution:
     """
     What became of a contribution.
@@ -57,7 +58,7 @@ class Contribution:
     base: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Merged:
     """
     What became of a merge.

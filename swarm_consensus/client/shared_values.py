@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from swarm_consensus.client.errors import NoAnswerError
 from swarm_consensus.decision.types import Status
 from swarm_consensus.msg import SharedEvent as SharedEventMessage
 from swarm_consensus.nodes.shared_convert import item_from_message
 from swarm_consensus.protocols.crdt import Item, Kind
+from swarm_consensus.protocols.values import value
 from swarm_consensus.srv import SharedChange, SharedRead
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SharedOutcome:
     """
     What became of a change of the shared state.
@@ -90,7 +90,7 @@ class _Items:
         return 0 if item is None else item.count
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SharedReading(_Items):
     """
     What a read of the shared state found; the properties speak of the first key.
@@ -127,7 +127,7 @@ def reading_from(response: SharedRead.Response) -> SharedReading:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SharedEvent(_Items):
     """
     How a key stands after changes.

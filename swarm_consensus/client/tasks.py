@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 import uuid
 
@@ -15,13 +14,14 @@ from swarm_consensus.decision.types import Status
 from swarm_consensus.msg import Task as TaskMessage
 from swarm_consensus.msg import TaskState as TaskStateMessage
 from swarm_consensus.protocols.tasks import TaskStatus
+from swarm_consensus.protocols.values import value
 from swarm_consensus.srv import AddTask, CancelTask, ListTasks
 
 if TYPE_CHECKING:
     from swarm_consensus.client.robot_client import SwarmClient
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TaskOutcome:
     """
     What became of a request to add or cancel a task.
@@ -49,7 +49,7 @@ class TaskOutcome:
         return self
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TaskState:
     """How a task stands; the fields are those of msg/TaskState.msg."""
 
@@ -67,7 +67,7 @@ class TaskState:
     z: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TaskList:
     """
     The tasks as a robot has them.

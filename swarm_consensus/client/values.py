@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 from swarm_consensus.action import Decide
 from swarm_consensus.client.errors import NoAnswerError
@@ -10,12 +10,13 @@ from swarm_consensus.decision import types
 from swarm_consensus.decision.types import Status
 from swarm_consensus.msg import Decision as DecisionMessage
 from swarm_consensus.nodes.convert import decision_from_message, stamp_to_ns
+from swarm_consensus.protocols.values import value
 from swarm_consensus.srv import ChangeMembership, Read, TransferLeadership
 
 _DECISION_FIELDS = tuple(field.name for field in fields(types.Decision))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Decision(types.Decision):
     """
     An answer of the swarm, or why there is none.
@@ -55,7 +56,7 @@ def decision_from(message: DecisionMessage) -> Decision:
     return with_stamp(decision_from_message(message), stamp_to_ns(message.stamp))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reading:
     """
     What a read found.
@@ -109,7 +110,7 @@ def reading_from(subject: str, response: Read.Response) -> Reading:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Leadership:
     """
     What became of a transfer of leadership.
@@ -142,7 +143,7 @@ def leadership_from(response: TransferLeadership.Response) -> Leadership:
     return Leadership(Status(response.status), response.reason, response.leader)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Members:
     """
     What became of a change of membership.
@@ -182,7 +183,7 @@ def members_from(response: ChangeMembership.Response) -> Members:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Progress:
     """
     What the evidence on a subject says while its decision is waited for.

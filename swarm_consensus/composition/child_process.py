@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 import ctypes
-from dataclasses import dataclass, field
+from dataclasses import field
 import os
 import signal
 import subprocess
 import sys
+
+from swarm_consensus.protocols.values import value
 
 _PR_SET_PDEATHSIG = 1
 _READ_BYTES = 65_536
@@ -22,7 +24,7 @@ _LAST_READS_MAX = 64
 _LINE_BYTES_MAX = 16_384
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Command:
     """
     What to run.

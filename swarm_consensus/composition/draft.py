@@ -7,12 +7,12 @@ Filled by `swarm_file`, judged by `swarm_checks`, then reduced to a `Swarm`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from swarm_consensus.composition.parameter import Value
+from swarm_consensus.protocols.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Setting:
     """
     A value of the file.
@@ -29,7 +29,7 @@ class Setting:
 Settings = Mapping[str, Setting]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class InferenceDraft:
     """One inference_node of a robot."""
 
@@ -39,7 +39,7 @@ class InferenceDraft:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RobotDraft:
     """One robot, with the settings for all robots merged under its own."""
 
@@ -49,7 +49,7 @@ class RobotDraft:
     inference: tuple[InferenceDraft, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SubjectDraft:
     """One subject."""
 
@@ -57,7 +57,7 @@ class SubjectDraft:
     settings: Settings
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SwarmDraft:
     """
     The whole file.

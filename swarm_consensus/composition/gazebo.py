@@ -7,11 +7,12 @@ The launch file turns it into processes; here it is plain Python, tested without
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 import math
 from xml.etree import ElementTree
 
 import yaml
+
+from swarm_consensus.protocols.values import value
 
 # Robots begin on rings around the middle, far enough apart not to touch.
 SPACING_M = 0.8
@@ -24,7 +25,7 @@ _KEYS = frozenset(
 _DIRECTIONS = ('GZ_TO_ROS', 'ROS_TO_GZ', 'BIDIRECTIONAL')
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Spawn:
     """
     A robot in the world.

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 import math
 from typing import Union
+
+from swarm_consensus.protocols.values import value
 
 # The types that a ROS parameter can have here. A list parameter holds strings or floats.
 Value = Union[bool, int, float, str, 'list[str]', 'list[float]']
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Parameter:
     """
     One parameter of a node.

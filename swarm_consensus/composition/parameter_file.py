@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 import json
 from pathlib import Path
 
 from swarm_consensus.composition.node_spec import NodeSpec
 from swarm_consensus.composition.parameter import Value
+from swarm_consensus.protocols.values import value
 
 
 def parameter_yaml(full_name: str, parameters: Mapping[str, Value]) -> str:
@@ -49,7 +49,7 @@ def _text(text: str) -> str:
     return ''.join(c if c.isprintable() else f'\\U{ord(c):08x}' for c in quoted)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Prepared:
     """
     A node whose files are written.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from swarm_consensus.composition.consensus_parameters import CONSENSUS_PARAMETERS
 from swarm_consensus.composition.inference_parameters import INFERENCE_PARAMETERS
@@ -16,6 +16,7 @@ from swarm_consensus.composition.parameter import Parameter
 from swarm_consensus.composition.simulation_parameters import SIMULATION_PARAMETERS
 from swarm_consensus.composition.subject_parameters import SUBJECT_PARAMETERS
 from swarm_consensus.composition.topics import TOPIC_PARAMETERS
+from swarm_consensus.protocols.values import value
 
 ROBOTS = Parameter(
     'robots',
@@ -26,7 +27,7 @@ ROBOTS = Parameter(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Section:
     """
     A mapping of swarm.yaml whose keys are parameters.

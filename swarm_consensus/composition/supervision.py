@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from swarm_consensus.protocols.values import value
 
 # Exit code with which a program says that a restart will not help.
 EXIT_CONFIGURATION = 2
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Respawn:
     """
     How what died is restarted: after a delay that doubles with each death in a row.
@@ -28,7 +29,7 @@ class Respawn:
         return float(min(self.delay_max, self.delay_min * 2.0 ** min(deaths - 1, 30)))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Patience:
     """How long a process may take to end after each signal, s."""
 
@@ -59,7 +60,7 @@ class EventKind(Enum):
     STUCK = 'stuck'
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Event:
     """Something that happened to a process, in words for people too."""
 
@@ -69,7 +70,7 @@ class Event:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ProcessState:
     """
     How a process stands.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from swarm_consensus.composition.parameter import Value
+from swarm_consensus.protocols.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Network:
     """
     How the robots reach each other; the keys of `NETWORK_PARAMETERS`.
@@ -25,7 +26,7 @@ class Network:
     transport: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Inference:
     """
     One inference_node of a robot.
@@ -38,7 +39,7 @@ class Inference:
     parameters: Mapping[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Robot:
     """
     One robot.
@@ -53,7 +54,7 @@ class Robot:
     inference: tuple[Inference, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Swarm:
     """
     A swarm, free of contradictions as far as a file can tell.

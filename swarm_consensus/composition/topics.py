@@ -8,10 +8,10 @@ declare for their topics.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
 
 from swarm_consensus.composition.parameter import Parameter, Value
+from swarm_consensus.protocols.values import value
 
 CONSENSUS_NODE = 'consensus_node'
 INFERENCE_NODE = 'inference_node'
@@ -52,7 +52,7 @@ class End(Enum):
     SERVER = ''
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Name:
     """
     A name of the ROS graph.

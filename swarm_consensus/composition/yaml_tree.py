@@ -9,12 +9,12 @@ ever constructed from a tag. Anchors, aliases and merge keys (`<<`) work, within
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 from swarm_consensus.composition.problems import Problem, SwarmFileError
+from swarm_consensus.protocols.values import value
 
 FILE_BYTES_MAX = 1_000_000
 # Aliases of aliases grow without end; no swarm needs trees like that.
@@ -28,7 +28,7 @@ _PLAIN_TAGS = tuple(
 _NULL = 'tag:yaml.org,2002:null'
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Text:
     """
     A scalar.
@@ -43,7 +43,7 @@ class Text:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Items:
     """A list."""
 
@@ -51,7 +51,7 @@ class Items:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Field:
     """One `key: value` of a mapping; `line` is that of the key."""
 
@@ -60,7 +60,7 @@ class Field:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Fields:
     """A mapping; each key once."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 import itertools
 from operator import attrgetter
 from typing import Annotated
@@ -24,6 +23,7 @@ from swarm_consensus.decision.types import (
 )
 from swarm_consensus.protocols.bounds import Bounds
 from swarm_consensus.protocols.images import ImageError
+from swarm_consensus.protocols.values import value
 
 # Bounds of the history; part of the state machine, the same on every robot.
 HISTORY_MAX = 10_000
@@ -57,7 +57,7 @@ DecisionRow = tuple[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LedgerImage:
     """
     A whole ledger; equal ledgers have equal images.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from swarm_consensus.decision.types import Gossip, Level
+from swarm_consensus.protocols.values import value
 
 # Subjects whose policy is remembered: more than are open at a time.
 FOUND_MAX = 2048
@@ -33,7 +32,7 @@ def quorum_of(rule: str, robots: int) -> int:
     return number
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Policy:
     """
     The policy of a subject and of every instance below it ('sign' also serves 'sign/7').

@@ -15,7 +15,6 @@ more and the sequence number 1 (or none), cannot be told from a new one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 import hashlib
 import struct
 from typing import Annotated
@@ -94,7 +93,7 @@ _MissionResultRow = tuple[int, int, int, int, int, int]
 _TaskResultRow = tuple[int, int, int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StateImage:
     """
     The whole replicated state after an entry; equal states have equal images.
@@ -119,7 +118,7 @@ class StateImage:
     task_results: Annotated[tuple[_TaskResultRow, ...], _OUTCOMES]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StateImageWithMissions:
     """
     The whole replicated state once there ever was a mission; before, a StateImage says it all.

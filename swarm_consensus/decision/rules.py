@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 import math
 import struct
 from typing import TypeVar
@@ -32,13 +32,14 @@ from swarm_consensus.decision.policy import Policy
 from swarm_consensus.decision.pooling import Row, bounded, first_best, middle, one_hot, pool
 from swarm_consensus.decision.rule_names import MIDDLES, is_entry_point
 from swarm_consensus.decision.types import ANY_REVISION, Status
+from swarm_consensus.protocols.values import value
 
 ItemT = TypeVar('ItemT', str, bytes)
 
 _DOUBLE_BYTES = 8
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Court:
     """
     Who judges, and under which assumption; equal on every robot.
@@ -73,7 +74,7 @@ class Court:
         return min(self.faults, (count - 1) // 2)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Vote:
     """What counts of one robot's ballot: evidence as a row, or a proposal, or both."""
 
@@ -88,7 +89,7 @@ class _Vote:
         return bool(self.choice or self.value)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Finding:
     """What the votes say; without voters it is only the reason why they say nothing."""
 

@@ -18,6 +18,7 @@ import numpy as np
 from swarm_consensus.decision.fusion import LOG_RATIO_MIN, Floats, fading, fuse, spread
 from swarm_consensus.decision.policy import Policies, Policy
 from swarm_consensus.decision.types import Contribution, Gossip, Status, Verdict
+from swarm_consensus.protocols.values import value
 
 WEIGHT_MAX = 1_000.0
 # Where evidence fades it is fused again after this part of its half-life, at the latest.
@@ -58,7 +59,7 @@ class _Round:
     fused_ns: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Fused:
     """
     Evidence of some robots as one distribution.
@@ -79,7 +80,7 @@ class Fused:
     doubt: str = ''
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class View:
     """What the evidence of an open subject says now, whether or not it is enough."""
 

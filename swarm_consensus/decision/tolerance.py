@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from swarm_consensus.protocols.agreement.messages import ROBOTS_MAX
 from swarm_consensus.protocols.agreement.quorum import Thresholds, faults_most
+from swarm_consensus.protocols.values import value
 
 # What may be assumed of faulty robots: anything at all, that they only stop, or the first where
 # the robots have keys and the second where they have not.
 ASSUMPTIONS = ('auto', 'byzantine', 'crash')
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Tolerance:
     """
     What the agreed level bears.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import Annotated
 
@@ -63,7 +62,7 @@ class Status(IntEnum):
         return self in (Status.DECIDED, Status.LOW_CONFIDENCE)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Contribution:
     """
     One robot's newest evidence about one subject, as it travels between robots.
@@ -88,7 +87,7 @@ class Contribution:
     age_us: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Verdict:
     """
     What the evidence at one robot says once the policy of the subject is met or has run out.
@@ -109,7 +108,7 @@ class Verdict:
     reason: str = ''
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Command:
     """
     What stands in a COMMAND entry of the log: put a choice in force for a subject.
@@ -173,7 +172,7 @@ class KeyValueCommand:
         return operation
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TimeCommand:
     """
     What stands in a COMMAND entry of the log: time has passed for the leases.
@@ -273,7 +272,7 @@ _TASK_FIELDS: dict[type, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Decision:
     """
     An answer with its level, its status and who stood behind it (msg/Decision.msg).

@@ -7,7 +7,6 @@ rest, which no training saw, are the signs that the robots are shown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 import time
 
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from swarm_consensus.demo.views import SIDE, any_view, look
 from swarm_consensus.inference.calibration import fit_temperature
+from swarm_consensus.protocols.values import value
 
 LABELS = tuple('0123456789')
 CALIBRATION = 200
@@ -25,7 +25,7 @@ HIDDEN = 128
 EPOCHS = 10
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TrainedModel:
     """
     A trained model and the signs it has not seen.

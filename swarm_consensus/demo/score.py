@@ -8,8 +8,10 @@ import math
 
 import numpy as np
 
+from swarm_consensus.protocols.values import value
 
-@dataclass(frozen=True, slots=True)
+
+@value
 class Sign:
     """
     One sign and what became of it.

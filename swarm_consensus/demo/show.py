@@ -28,6 +28,7 @@ from swarm_consensus.demo.digits import LABELS, TrainedModel, train
 from swarm_consensus.demo.score import Score, Sign, fuse_centrally, guess
 from swarm_consensus.demo.stage import Stage
 from swarm_consensus.demo.views import look, view_of
+from swarm_consensus.protocols.values import value
 
 READY_S = 40.0
 DECISION_S = 8.0
@@ -35,7 +36,7 @@ DECISION_S = 8.0
 AGAIN_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Options:
     """
     What to demonstrate.
@@ -52,7 +53,7 @@ class Options:
     output: Path
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Moment:
     """
     What there is to show after each sign.

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+
+from swarm_consensus.protocols.values import value
 
 Image = NDArray[np.uint8]
 SIDE = 16  # pixels, of the camera's picture
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class View:
     """
     How a camera sees.

@@ -7,7 +7,6 @@ model in use, which it does not touch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from swarm_consensus.inference.errors import ModelError
@@ -18,9 +17,10 @@ from swarm_consensus.inference.spec import Spec
 from swarm_consensus.inference.trial import HeldOut, Score, load_held_out, objection, score
 from swarm_consensus.protocols.parameters.architecture import Vector, digest
 from swarm_consensus.protocols.parameters.errors import ParametersError
+from swarm_consensus.protocols.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Attempt:
     """
     What came of trying parameters.

@@ -8,13 +8,13 @@ one zero, and safeguarded Newton steps in log b find it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from swarm_consensus.inference.likelihood import log_softmax
+from swarm_consensus.protocols.values import value
 
 # Beyond these a model is as good as deaf or as good as certain, and the examples are too few or
 # too well separated to say more.
@@ -24,7 +24,7 @@ STEPS_MAX = 100
 TOLERANCE = 1e-10
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Calibration:
     """
     What was found.

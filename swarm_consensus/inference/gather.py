@@ -7,8 +7,6 @@ once and nothing is moved that is not needed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from swarm_consensus.inference.errors import FrameError
@@ -22,12 +20,13 @@ from swarm_consensus.inference.samplers import (
     Window,
 )
 from swarm_consensus.inference.spec import Color, Fit, Layout, Resize, Spec
+from swarm_consensus.protocols.values import value
 
 # Weights of red, green and blue in the brightness of a pixel (ITU-R BT.601, 2.5.1).
 LUMA = {Color.RGB: (0.299, 0.587, 0.114), Color.BGR: (0.114, 0.587, 0.299)}
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Gather:
     """
     How pictures of one geometry are read.

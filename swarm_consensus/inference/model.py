@@ -8,7 +8,6 @@ the file, its hash, whether it parses, its input, its output, and at last a few 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 import hashlib
 import math
 from pathlib import Path
@@ -29,6 +28,7 @@ from swarm_consensus.inference.preprocess import (
 from swarm_consensus.inference.providers import choose_providers, describe_fallback
 from swarm_consensus.inference.shapes import check_output, input_shape, show
 from swarm_consensus.inference.spec import InputKind, Spec
+from swarm_consensus.protocols.values import value
 
 Preprocessor = ImagePreprocessor | ScanPreprocessor | TensorPreprocessor
 
@@ -43,7 +43,7 @@ OUTPUT_TYPES = ('tensor(float)', 'tensor(float16)', 'tensor(double)')
 LOG_ERRORS = 3
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ModelInfo:
     """
     What was found out while loading.

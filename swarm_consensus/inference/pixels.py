@@ -9,7 +9,6 @@ before anything is read.
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
 from typing import Any, Union
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from swarm_consensus.inference.errors import FrameError
 from swarm_consensus.inference.spec import Color
+from swarm_consensus.protocols.values import value
 
 Buffer = Union[bytes, bytearray, memoryview, 'array[int]']
 
@@ -36,7 +36,7 @@ ENCODINGS: dict[str, tuple[str, int, Color | None]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Geometry:
     """
     Where the channels of a picture lie; equal geometry means that a plan can be used again.
@@ -55,7 +55,7 @@ class Geometry:
     dtype: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Pixels:
     """
     A picture in memory.

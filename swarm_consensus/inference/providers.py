@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 import difflib
 
 from swarm_consensus.inference.errors import ModelError
+from swarm_consensus.protocols.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ProviderChoice:
     """
     Providers to ask onnxruntime for.

@@ -9,11 +9,12 @@ is theirs, valid until the next picture.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from swarm_consensus.protocols.values import value
 
 Floats = NDArray[np.float32]
 Indices = NDArray[np.intp]
@@ -31,7 +32,7 @@ class Sampler(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Window:
     """
     A part of the picture as it is, seen through a view: nothing is moved.

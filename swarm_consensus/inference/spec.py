@@ -8,12 +8,13 @@ which parameter to change.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from enum import Enum
 import math
 from typing import Any
 
 from swarm_consensus.inference.errors import ModelError
+from swarm_consensus.protocols.values import value
 
 
 class InputKind(Enum):
@@ -81,7 +82,7 @@ class OutputKind(Enum):
     LOG_PROBABILITIES = 'log_probabilities'
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Spec:
     """
     All that is declared about one model.

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from swarm_consensus.protocols.values import value
+
 
 @dataclass(slots=True)
 class Counters:
@@ -36,7 +38,7 @@ class Counters:
     unstamped: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Quantiles:
     """Of durations, s; nan where there were none."""
 

@@ -7,7 +7,6 @@ the label of each example.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +23,13 @@ from swarm_consensus.inference.likelihood import as_logits, log_softmax
 from swarm_consensus.inference.model import Model
 from swarm_consensus.inference.parameter_file import read_arrays
 from swarm_consensus.protocols.parameters.errors import ParametersError
+from swarm_consensus.protocols.values import value
 
 INPUTS = 'inputs'
 LABELS = 'labels'
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HeldOut:
     """
     A batch for trials.
@@ -42,7 +42,7 @@ class HeldOut:
     labels: NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Score:
     """
     How a model did.

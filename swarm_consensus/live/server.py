@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
 from importlib.util import find_spec
 import json
 from pathlib import Path
@@ -24,6 +23,7 @@ from swarm_consensus.client import ANY_REVISION, Decision, SwarmClientError
 from swarm_consensus.live.access import Access
 from swarm_consensus.live.asker import Asker
 from swarm_consensus.live.listener import Listener
+from swarm_consensus.protocols.values import value
 from swarm_consensus.views.values import Snapshot
 
 PAGE = Path(__file__).parent / 'page'
@@ -48,7 +48,7 @@ HEADERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Settings:
     """
     Of a dashboard.
@@ -259,8 +259,8 @@ async def _send(viewer: web.WebSocketResponse, text: str) -> None:
 
 
 async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
+    for name, header in HEADERS.items():
+        response.headers.setdefault(name, header)
 
 
 def _refusal(kind: type[web.HTTPException], reason: str) -> web.HTTPException:
@@ -281,11 +281,11 @@ async def _fields(request: web.Request, **kinds: type) -> dict[str, Any]:
         raise _refusal(web.HTTPBadRequest, f'that is no JSON: {error}') from None
     if not isinstance(fields, dict):
         raise _refusal(web.HTTPBadRequest, 'send a JSON object')
-    for name, value in fields.items():
+    for name, given in fields.items():
         if name not in kinds:
             known = ', '.join(kinds)
             raise _refusal(web.HTTPBadRequest, f"there is no field '{name}', but {known}")
-        if type(value) is not kinds[name]:
+        if type(given) is not kinds[name]:
             raise _refusal(web.HTTPBadRequest, f"'{name}' must be of type {kinds[name].__name__}")
     return fields
 

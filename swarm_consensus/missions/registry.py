@@ -8,7 +8,6 @@ called by the name of its entry point's function unless it is given another one.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 import hashlib
 import importlib
 import inspect
@@ -18,6 +17,7 @@ from typing import Any
 
 from swarm_consensus.missions.interpreter import MissionFunction
 from swarm_consensus.protocols.missions.events import NAME_CHARACTERS_MAX
+from swarm_consensus.protocols.values import value
 
 _WORDS = r'[A-Za-z_]\w*(\.[A-Za-z_]\w*)*'
 _ENTRY_POINT = re.compile(rf'{_WORDS}:{_WORDS}', re.ASCII)
@@ -28,7 +28,7 @@ class RegistryError(ValueError):
     """A name or an entry point that is none; the text says what to change."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MissionCode:
     """
     The code of one mission.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 import math
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
@@ -10,9 +10,10 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from swarm_consensus.inference.model import ModelInfo
 from swarm_consensus.inference.statistics import Counters, Quantiles
 from swarm_consensus.nodes.model_adoption import AdoptionCounters
+from swarm_consensus.protocols.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Report:
     """
     The state of an inference_node at one moment.

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 import math
 import sys
 import time
@@ -49,6 +48,7 @@ from swarm_consensus.nodes.model_following import ModelFollowing, accuracy
 from swarm_consensus.nodes.parameters import NodeParameters
 from swarm_consensus.nodes.parking import ParkedFuture
 from swarm_consensus.nodes.sensors import TOPICS, Sensor, sensor_for, stamp_and_frame
+from swarm_consensus.protocols.values import value
 from swarm_consensus.srv import AdoptModel
 from swarm_consensus.transport.hashes import labels_hash
 
@@ -63,7 +63,7 @@ TEXT_CHARACTERS_MAX = 256
 FLOW_TIMEOUT = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Arrival:
     """
     A message on its way to the model.
@@ -78,7 +78,7 @@ class Arrival:
     subject: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Loaded:
     """A model and what fills its input, which change together."""
 

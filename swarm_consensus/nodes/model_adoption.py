@@ -16,11 +16,12 @@ from swarm_consensus.inference.adoption import Adoption, Attempt
 from swarm_consensus.inference.errors import ModelError
 from swarm_consensus.inference.model import Model
 from swarm_consensus.inference.spec import Spec
+from swarm_consensus.protocols.values import value
 
 WAITING_MAX = 4
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Request:
     """
     Parameters to be tried.

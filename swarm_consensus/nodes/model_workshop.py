@@ -7,7 +7,6 @@ The thread of the runtime only says what is to be made, and is told what came of
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 import hashlib
 from pathlib import Path
 from queue import SimpleQueue
@@ -29,6 +28,7 @@ from swarm_consensus.protocols.parameters.workshop import (
     make,
     parameters_of,
 )
+from swarm_consensus.protocols.values import value
 from swarm_consensus.runtime.events import (
     Input,
     ModelContributed,
@@ -45,7 +45,7 @@ CHUNKS_BYTES_MAX = 2 << 30
 VERSIONS_A_BOOT = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SharedModel:
     """
     A model of this robot that takes part in the exchange.
@@ -61,7 +61,7 @@ class SharedModel:
     merge_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Candidate:
     """
     A version that this robot could propose.

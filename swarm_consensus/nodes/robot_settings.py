@@ -8,7 +8,7 @@ ROS.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from swarm_consensus.composition.compose import compose
 from swarm_consensus.composition.consensus_parameters import CONSENSUS_PARAMETERS
@@ -22,6 +22,7 @@ from swarm_consensus.composition.topics import CONSENSUS_NODE
 from swarm_consensus.missions import Registry, RegistryError
 from swarm_consensus.missions.registry import named_entry
 from swarm_consensus.nodes.consensus_settings import robot_from
+from swarm_consensus.protocols.values import value
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.transport.keys import Keys
 
@@ -29,7 +30,7 @@ from swarm_consensus.transport.keys import Keys
 ACTION = 'action:'
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RobotSettings:
     """
     What the runtime of one robot is made with.

@@ -7,7 +7,6 @@ Which message type is wanted is known from the parameters, and only that one is 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from builtin_interfaces.msg import Time
@@ -22,9 +21,10 @@ from swarm_consensus.inference.preprocess import (
     TensorPreprocessor,
 )
 from swarm_consensus.inference.spec import InputKind, Spec
+from swarm_consensus.protocols.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Sensor:
     """
     How one kind of sensor message is read.

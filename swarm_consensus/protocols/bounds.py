@@ -9,10 +9,10 @@ transport reads them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from swarm_consensus.protocols.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Bounds:
     """
     Bounds of one field; what is None keeps the common bound of its type.
@@ -27,7 +27,7 @@ class Bounds:
     length_max: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Kinds:
     """
     The numbers of the dataclasses that a field may hold, which stand before their fields.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from swarm_consensus.decision.types import Decision
 from swarm_consensus.protocols.agreement.records import Record
 from swarm_consensus.protocols.raft import Persist, Restored
+from swarm_consensus.protocols.values import value
 from swarm_consensus.recording.journal import JournalError, read_journal
 from swarm_consensus.recording.recorder import FORMAT, VALUES, Call, Make
 from swarm_consensus.recording.tape import Sent, sent
@@ -23,7 +23,7 @@ from swarm_consensus.transport.frame import Frame
 SECOND = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Begun:
     """How a recording begins: what a runtime is made of."""
 
@@ -36,7 +36,7 @@ class Begun:
     seed: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Divergence:
     """
     Where the replay does something else than the recording.
@@ -52,7 +52,7 @@ class Divergence:
     replayed: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Replayed:
     """
     What came of a replay.

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 
 from swarm_consensus.decision.ballots import Ballot, Outcome
 from swarm_consensus.decision.policy import Policy
+from swarm_consensus.protocols.values import value
 from swarm_consensus.runtime.events import ProposeAsked, ReadAsked
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Evidence:
     """
     The newest belief of this robot.
@@ -69,7 +70,7 @@ class Proposal:
     reason: str = ''
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Mine:
     """
     A ballot of this robot under way.

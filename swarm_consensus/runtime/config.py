@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from swarm_consensus.decision.policy import Policy
 from swarm_consensus.decision.subjects import WEIGHT_MAX
 from swarm_consensus.decision.tolerance import tolerance_problem, too_many
 from swarm_consensus.decision.types import Level
+from swarm_consensus.protocols.values import value
 from swarm_consensus.runtime.task_settings import TaskSettings
 from swarm_consensus.transport.budget import RATE_MIN, least_burst, wire_bytes
 from swarm_consensus.transport.signing import SIGNATURE_BYTES
@@ -22,7 +23,7 @@ NUMBER_BYTES = 9
 HEARTBEAT_BYTES = 40
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RuntimeConfig:
     """
     Settings of one robot's runtime. Times in nanoseconds unless the name says ticks.

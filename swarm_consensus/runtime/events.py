@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from swarm_consensus.decision.subjects import View
 from swarm_consensus.decision.types import Decision, Status
 from swarm_consensus.protocols import crdt
@@ -38,7 +36,7 @@ class FrameArrived:
     signature: bytes = b''
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FrameUnreadable:
     """
     Something on the topics of the frames that is no frame.
@@ -49,7 +47,7 @@ class FrameUnreadable:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FramesOutOfReach:
     """Frames of robots that this one does not hear over a simulated radio; none of them is here."""
 
@@ -59,19 +57,19 @@ class FramesOutOfReach:
 Arrival = FrameArrived | FrameUnreadable | FramesOutOfReach
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BeliefUnreadable:
     """Something on the topic of the beliefs that is no belief."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BeliefsRefused:
     """Beliefs that came while too much waited for the runtime; none of them is here."""
 
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BeliefSeen:
     """
     A belief of this robot's own inference.
@@ -87,7 +85,7 @@ class BeliefSeen:
     age_ns: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ProposeAsked:
     """Somebody at this robot wants a value committed; `key` comes back with the answer."""
 
@@ -100,7 +98,7 @@ class ProposeAsked:
     timeout_ns: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReadAsked:
     """Somebody at this robot reads the log (empty subject) or a subject."""
 
@@ -112,7 +110,7 @@ class ReadAsked:
     timeout_ns: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DecideAsked:
     """Somebody at this robot waits for the decision on a subject."""
 
@@ -122,14 +120,14 @@ class DecideAsked:
     timeout_ns: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DecideCancelled:
     """The one that waited no longer does; no answer follows."""
 
     key: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TransferAsked:
     """
     Somebody at this robot wishes that another robot leads.
@@ -142,7 +140,7 @@ class TransferAsked:
     timeout_ns: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ChangeAsked:
     """Somebody at this robot wishes another membership; both lists are the whole of it."""
 
@@ -162,7 +160,7 @@ class KeyValueAsked:
     timeout_ns: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RangeAsked:
     """
     Somebody at this robot reads the keys k with `first` <= k < `last`.
@@ -178,7 +176,7 @@ class RangeAsked:
     timeout_ns: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class WatchAsked:
     """
     Somebody at this robot watches the keys k with `first` <= k < `last`.
@@ -193,7 +191,7 @@ class WatchAsked:
     from_index: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class WatchTaken:
     """Somebody has taken this many more of the events of a watch, and has room for as many."""
 
@@ -201,7 +199,7 @@ class WatchTaken:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class WatchCancelled:
     """The one that watched no longer does; nothing follows."""
 
@@ -222,7 +220,7 @@ class SharedAsked:
     request_id: str = ''
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SharedReadAsked:
     """
     Somebody at this robot reads the shared state.
@@ -237,7 +235,7 @@ class SharedReadAsked:
     count_max: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SharedWatchAsked:
     """Somebody at this robot watches the keys of the shared state that begin so, from now on."""
 
@@ -245,7 +243,7 @@ class SharedWatchAsked:
     prefix: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SharedWatchTaken:
     """Somebody has taken this many of the events of a watch, and has room for as many."""
 
@@ -253,14 +251,14 @@ class SharedWatchTaken:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SharedWatchCancelled:
     """The one that watched no longer does; nothing follows."""
 
     key: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ModelContributed:
     """This robot has a contribution to a model, whose chunks are held."""
 
@@ -268,7 +266,7 @@ class ModelContributed:
     manifest: Manifest
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ModelMergeAsked:
     """
     Somebody at this robot wants a new version made; ModelJob or ModelMergeAnswered follows.
@@ -281,7 +279,7 @@ class ModelMergeAsked:
     contributions_min: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ModelMade:
     """
     What came of a ModelJob.
@@ -297,7 +295,7 @@ class ModelMade:
     spoiled: Manifest | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ModelDamaged:
     """Chunks of a blob that was here turned out to be damaged when they were read."""
 
@@ -309,7 +307,7 @@ ModelInput = ModelContributed | ModelMergeAsked | ModelMade | ModelDamaged
 MODEL_INPUTS = (ModelContributed, ModelMergeAsked, ModelMade, ModelDamaged)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Tuned:
     """New values of the settings that may change while the robot runs."""
 
@@ -328,7 +326,7 @@ class TaskAsked:
     timeout_ns: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TasksAsked:
     """
     Somebody at this robot reads the tasks as far as its log is applied.
@@ -348,7 +346,7 @@ class TasksAsked:
     count_max: int = 1_000
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class WorkerTold:
     """
     This robot can take tasks, and is here; None: it goes off duty.
@@ -359,7 +357,7 @@ class WorkerTold:
     worker: Worker | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class WorkTold:
     """
     What has become of a task that this robot was told to begin; it has stopped.
@@ -374,7 +372,7 @@ class WorkTold:
     reason: str = ''
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HandBackAsked:
     """
     This robot is to shut down: it stops, goes off duty for good, and `HandedBack` follows.
@@ -434,14 +432,14 @@ Input = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DecisionMade:
     """To publish: a decision, or that there is none and why."""
 
     decision: Decision
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ProposeAnswered:
     """The outcome of a ProposeAsked; always follows."""
 
@@ -449,7 +447,7 @@ class ProposeAnswered:
     decision: Decision
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReadAnswered:
     """
     The outcome of a ReadAsked; always follows.
@@ -466,7 +464,7 @@ class ReadAnswered:
     history_from: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DecideAnswered:
     """The outcome of a DecideAsked that was not cancelled; always follows."""
 
@@ -474,7 +472,7 @@ class DecideAnswered:
     decision: Decision
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DecideProgress:
     """The evidence on a subject that somebody waits for has changed."""
 
@@ -483,7 +481,7 @@ class DecideProgress:
     has_quorum: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TransferAnswered:
     """
     The outcome of a TransferAsked; always follows.
@@ -497,7 +495,7 @@ class TransferAnswered:
     leader: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ChangeAnswered:
     """
     The outcome of a ChangeAsked; always follows.
@@ -528,7 +526,7 @@ class KeyValueAnswered:
     result: Result | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RangeAnswered:
     """
     The outcome of a RangeAsked; always follows.
@@ -545,7 +543,7 @@ class RangeAnswered:
     more: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class WatchBegun:
     """A watch is in force; its events follow."""
 
@@ -553,7 +551,7 @@ class WatchBegun:
     from_index: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class WatchTold:
     """Changes that a watch asked for, in log order, each once; WatchTaken is to follow."""
 
@@ -561,7 +559,7 @@ class WatchTold:
     events: tuple[Event, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SharedAnswered:
     """
     The outcome of a SharedAsked; always follows.
@@ -577,7 +575,7 @@ class SharedAnswered:
     found: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SharedReadAnswered:
     """
     The outcome of a SharedReadAsked; always follows.
@@ -610,7 +608,7 @@ class SharedTold:
     events: tuple[SharedEvent, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Peer:
     """
     Another robot as seen from here.
@@ -630,7 +628,7 @@ class Peer:
     guest: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RobotStatus:
     """
     How the swarm stands, seen from one robot (msg/SwarmStatus.msg).
@@ -684,14 +682,14 @@ class RobotStatus:
     bids_bent: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StatusReport:
     """To publish: the status, as it changed or as its period came round."""
 
     status: RobotStatus
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FlowTold:
     """
     To publish: what producers should heed, while the byte budget is short (msg/FlowControl.msg).
@@ -704,7 +702,7 @@ class FlowTold:
     pressure: tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ModelJob:
     """
     A version of a model is to be made; ModelMade is to follow.
@@ -719,7 +717,7 @@ class ModelJob:
     revision: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ModelReady:
     """
     The parameters in force are here.
@@ -732,7 +730,7 @@ class ModelReady:
     used: frozenset[bytes]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ModelApplied:
     """A contribution of this robot is part of the parameters in force."""
 
@@ -740,7 +738,7 @@ class ModelApplied:
     version: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ModelStatus:
     """
     How the exchange of one model stands.
@@ -762,7 +760,7 @@ class ModelStatus:
     refused: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ModelReport:
     """
     How the exchange of models stands at this robot, once a second.
@@ -777,7 +775,7 @@ class ModelReport:
     no_room: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ModelMergeAnswered:
     """No version is made, and why."""
 
@@ -785,14 +783,14 @@ class ModelMergeAnswered:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NameTaken:
     """Another robot of this name is in the swarm; this one has stopped taking part."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Misbehaved:
     """
     A robot is proved to have lied (msg/Misbehaviour.msg).
@@ -808,7 +806,7 @@ class Misbehaved:
     proof: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MemberChanged:
     """
     Something has happened to a robot, as seen from here (msg/MemberEvent.msg).
@@ -838,7 +836,7 @@ class TaskAnswered:
     result: TaskResult | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TasksAnswered:
     """
     The outcome of a TasksAsked; always follows.
@@ -854,7 +852,7 @@ class TasksAnswered:
     more: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HandedBack:
     """
     What came of a HandBackAsked; always follows, `leave_ns` later at the latest.
@@ -907,7 +905,7 @@ class TaskStop:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Notice:
     """Something a person should read in the log of the robot."""
 

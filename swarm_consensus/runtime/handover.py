@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from swarm_consensus.decision.types import Status
 from swarm_consensus.protocols.raft import Raft, TransferEnd, TransferResult
+from swarm_consensus.protocols.values import value
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.runtime.events import Output, TransferAnswered, TransferAsked
 
@@ -27,7 +28,7 @@ _REASONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HandoverRequest:
     """
     Somebody wishes that the leader hands over.
@@ -45,7 +46,7 @@ class HandoverRequest:
         return self.origin
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HandoverReply:
     """
     What became of a wish.

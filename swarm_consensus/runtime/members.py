@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from swarm_consensus.protocols.bounds import UNSIGNED_64
+from swarm_consensus.protocols.values import value
 from swarm_consensus.runtime.config import RuntimeConfig
 from swarm_consensus.transport.frame import FrameHeader
 
@@ -35,7 +36,7 @@ LONELY_PROBES = 4
 LATE_FRAMES_SHARE = 4
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Presence:
     """
     Sign of life to all robots.
@@ -48,7 +49,7 @@ class Presence:
     standing: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NameInUse:
     """
     What a robot tells one that probes for a name, when another one speaks under it as well.

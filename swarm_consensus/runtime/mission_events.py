@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from swarm_consensus.decision.types import Status
 from swarm_consensus.protocols.missions import MissionResult
 from swarm_consensus.protocols.missions.events import MissionStatus, Recorded
@@ -138,7 +136,7 @@ class MissionAnswered:
     result: MissionResult | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MissionView:
     """
     How a mission stands at this robot.
@@ -165,7 +163,7 @@ class MissionView:
     length: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MissionsTold:
     """
     To whoever asked: the missions.
@@ -196,7 +194,7 @@ class MissionQueryAnswered:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MissionTold:
     """
     To whoever watches: how the mission stands; None: there is none.

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from swarm_consensus.protocols.bounds import Bounds
 from swarm_consensus.protocols.parameters.messages import MESSAGE_TYPES, Message
+from swarm_consensus.protocols.values import value
 
 NAME_CHARACTERS_MAX = 128
 MANIFEST_BYTES_MAX = 1024
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ContributionTold:
     """
     A robot tells of its own newest contribution to a model.

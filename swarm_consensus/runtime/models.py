@@ -10,7 +10,7 @@ frames are signed nobody can speak for another either.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
 
 from swarm_consensus.decision.types import Decision
@@ -32,6 +32,7 @@ from swarm_consensus.protocols.parameters.exchange import (
 from swarm_consensus.protocols.parameters.merge import Rule
 from swarm_consensus.protocols.parameters.messages import Chunk
 from swarm_consensus.protocols.parameters.transfer import Transfer, TransferConfig
+from swarm_consensus.protocols.values import value
 from swarm_consensus.runtime.config import SECOND, RuntimeConfig
 from swarm_consensus.runtime.events import (
     ModelApplied,
@@ -63,7 +64,7 @@ ANSWER_NS = SECOND // 2
 MERGE_RETRY_NS = 20 * SECOND
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ModelSetup:
     """
     A model that the robots share.

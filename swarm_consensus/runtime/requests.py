@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from swarm_consensus.decision.replicated import Outcome
 from swarm_consensus.decision.subjects import View
 from swarm_consensus.decision.types import Decision, Level, Status, no_answer
+from swarm_consensus.protocols.values import value
 from swarm_consensus.runtime.events import (
     DecideAnswered,
     DecideAsked,
@@ -31,13 +32,13 @@ REQUESTS_MAX = 4096
 Hearer = tuple[KeysView[str], Callable[[str, Outcome, list[Output]], None]]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Propose:
     asked: ProposeAsked
     asked_ns: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Read:
     asked: ReadAsked
     deadline_ns: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from swarm_consensus.protocols.allocation import (
     BidderConfig,
@@ -12,6 +12,7 @@ from swarm_consensus.protocols.allocation import (
     ScoringSetting,
 )
 from swarm_consensus.protocols.tasks import TTL_MS_MAX
+from swarm_consensus.protocols.values import value
 
 _MILLISECOND = 1_000_000
 _SECOND = 1_000_000_000
@@ -21,7 +22,7 @@ def _default_scoring() -> Scoring:
     return RuleScoring(ScoringSetting())
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TaskSettings:
     """
     Settings of one robot, which are to be the same at all. Times in nanoseconds.

@@ -9,7 +9,6 @@ It publishes `/clock`, and in the namespace of each robot what the bridge of Gaz
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 import functools
 import importlib
 import math
@@ -33,6 +32,7 @@ from swarm_consensus.nodes.executor import program
 from swarm_consensus.nodes.managed import ManagedNode, StartError
 from swarm_consensus.nodes.parameters import NodeParameters
 from swarm_consensus.nodes.simulated_radio import LINKS_QOS
+from swarm_consensus.protocols.values import value
 from swarm_consensus.sim import messages
 from swarm_consensus.sim.pace import Pace
 from swarm_consensus.sim.settings import arena_from, namespaces_from
@@ -56,7 +56,7 @@ REPORT_S = 1.0  # of the wall clock
 SLOW = 0.8
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Body:
     """What a robot of the world has on the ROS side."""
 

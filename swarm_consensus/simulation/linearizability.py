@@ -13,8 +13,9 @@ also after everything else, or never. So it never returns here, and an order may
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
+
+from swarm_consensus.protocols.values import value
 
 StateT = TypeVar('StateT', bound=Hashable)
 InputT = TypeVar('InputT', bound=Hashable)
@@ -24,7 +25,7 @@ InputT_contra = TypeVar('InputT_contra', bound=Hashable, contravariant=True)
 NEVER = 1 << 62
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Operation(Generic[InputT]):
     """
     One operation on one object.
@@ -61,7 +62,7 @@ class Model(Protocol[StateT, InputT_contra]):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Verdict:
     """
     The outcome of a check.

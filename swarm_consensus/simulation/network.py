@@ -5,13 +5,13 @@ What the radio does to a frame: loses it, repeats it, delays it, holds it back, 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from random import Random
 
+from swarm_consensus.protocols.values import value
 from swarm_consensus.runtime.config import MILLISECOND
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Faults:
     """
     How bad the radio is. Each receiver of a frame has its own luck.

@@ -6,8 +6,6 @@ Written to be obvious and not fast, and with nothing of decision/ but the form o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from swarm_consensus.decision.types import (
     ANY_REVISION,
     AnyCommand,
@@ -17,6 +15,7 @@ from swarm_consensus.decision.types import (
 )
 from swarm_consensus.protocols.raft import Entry, EntryKind
 from swarm_consensus.protocols.sessions import parse_request_id
+from swarm_consensus.protocols.values import value
 from swarm_consensus.runtime.wire import COMMANDS
 from swarm_consensus.simulation.register import UNDECIDED, Register
 
@@ -24,7 +23,7 @@ from swarm_consensus.simulation.register import UNDECIDED, Register
 KEY = 'key '
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Effect:
     """
     What a request did when it was applied.

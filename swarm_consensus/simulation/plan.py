@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
 
 from swarm_consensus.decision.policy import Policy
 from swarm_consensus.decision.types import Level
+from swarm_consensus.protocols.values import value
 from swarm_consensus.runtime.config import MILLISECOND, SECOND, RuntimeConfig
 from swarm_consensus.transport.dealing import deal
 from swarm_consensus.transport.keys import Keys
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Plan:
     """
     The draw of one seed.
@@ -155,7 +156,7 @@ def _draw_budget(seed: int, common: RuntimeConfig) -> RuntimeConfig:
     return replace(common, bytes_per_second=rate, linger_ns=random.choice([0, 2, 20]) * MILLISECOND)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Agreed:
     """What a seed has of the level agreed."""
 

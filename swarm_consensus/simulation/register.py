@@ -8,10 +8,11 @@ a value.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 
 from swarm_consensus.decision.types import ANY_REVISION
+from swarm_consensus.protocols.values import value
 from swarm_consensus.simulation.linearizability import Operation
 
 # Revision and choice; (0, '') while undecided.
@@ -27,7 +28,7 @@ class Kind(Enum):
     READ = 'read'
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Call:
     """
     A question and its answer.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 import multiprocessing
 
+from swarm_consensus.protocols.values import value
 from swarm_consensus.simulation.adversary import arena
 from swarm_consensus.simulation.storm import run_seed
 
@@ -14,7 +15,7 @@ from swarm_consensus.simulation.storm import run_seed
 CHUNK = 8
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Outcome:
     """
     What a seed came to.

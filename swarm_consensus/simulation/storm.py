@@ -9,11 +9,11 @@ the clients' history is linearizable.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from random import Random
 
 from swarm_consensus.protocols.raft import Role
 from swarm_consensus.protocols.raft.quorum import has_quorum
+from swarm_consensus.protocols.values import value
 from swarm_consensus.runtime.config import SECOND
 from swarm_consensus.runtime.events import NameTaken, Output
 from swarm_consensus.simulation.clients import BUDGET_FACTOR, Clients
@@ -31,7 +31,7 @@ HEALED_NS_MAX = 30 * SECOND
 HEALED_STEP_NS = SECOND // 5
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Report:
     """
     What a run that held was like.

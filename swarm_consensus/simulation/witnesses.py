@@ -8,12 +8,12 @@ decides stands beside what robots would say alone, and beside a centre that has 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 import math
 from random import Random
 import time
 
 from swarm_consensus.decision.policy import Policy
+from swarm_consensus.protocols.values import value
 from swarm_consensus.runtime.config import SECOND
 from swarm_consensus.runtime.events import BeliefSeen
 from swarm_consensus.simulation.in_process import Decisions, InProcessSwarm
@@ -27,7 +27,7 @@ LATE_S_MAX = 0.1
 LAST_S = 3.0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Seen:
     """
     An object and what was seen of it.
@@ -46,7 +46,7 @@ class Seen:
     at_ns: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class WitnessReport:
     """
     How a run went.

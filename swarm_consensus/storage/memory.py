@@ -14,6 +14,7 @@ from pathlib import Path
 
 from swarm_consensus.protocols.agreement.records import RECORDS_LOST_KEY, Record
 from swarm_consensus.protocols.raft import Entry, HardState, Persist, Snapshot, SnapshotMark
+from swarm_consensus.protocols.values import value
 from swarm_consensus.storage.errors import StorageDamaged, StorageError, StorageFull
 from swarm_consensus.storage.joining import require_joined
 from swarm_consensus.storage.port import Recovered
@@ -37,18 +38,18 @@ class DurabilityPoint(Enum):
     AFTER_WRITE = 'after_write'  # all of it is (synced, unless the disk lies); nobody was told
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Boot:
     incarnation: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Fresh:
     incarnation: int
     lost: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Batch:
     persist: Persist
     records: tuple[Record, ...]

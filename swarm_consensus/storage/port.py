@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from swarm_consensus.protocols.agreement.records import Record
 from swarm_consensus.protocols.raft import Entry, HardState, Persist, Restored, Snapshot
+from swarm_consensus.protocols.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Recovered:
     """
     Everything that was durable when the robot went down.

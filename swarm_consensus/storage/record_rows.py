@@ -18,6 +18,7 @@ import struct
 import zlib
 
 from swarm_consensus.protocols.agreement.records import Record
+from swarm_consensus.protocols.values import value
 from swarm_consensus.storage.rows import Row, RowError
 
 _HEAD = struct.Struct('<QII')
@@ -31,7 +32,7 @@ def record_checksum(slot: int, key: str, data: bytes) -> int:
     return zlib.crc32(data, zlib.crc32(name, zlib.crc32(_HEAD.pack(slot, len(name), len(data)))))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RecordChange:
     """
     What a batch does to the table; nothing has happened yet.

@@ -10,13 +10,13 @@ go with its log, and what takes their place says that as well.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
 from swarm_consensus.protocols.agreement.records import Record
 from swarm_consensus.protocols.raft import Restored
+from swarm_consensus.protocols.values import value
 from swarm_consensus.storage.errors import StorageDamaged
 from swarm_consensus.storage.port import Recovered, Storage
 from swarm_consensus.storage.set_aside import (
@@ -68,7 +68,7 @@ class Place(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SqlitePlace:
     """
     The folder of a robot's `SqliteStorage`.
@@ -100,7 +100,7 @@ class SqlitePlace:
         return f'{aside} ({describe_damaged(self.folder)})'
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Opened:
     """
     A storage that is ready for a runtime, which closes it.

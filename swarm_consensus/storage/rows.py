@@ -10,12 +10,13 @@ lost a write, does not fit.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 import json
 import struct
 import zlib
 
 from swarm_consensus.protocols.raft import HardState, Membership, Snapshot, SnapshotMark
+from swarm_consensus.protocols.values import value
 from swarm_consensus.storage.chain import CHAIN_START
 
 SCHEMA_VERSION = 3
@@ -56,7 +57,7 @@ class RowError(Exception):
     """A row is not as it was written; the text says what is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class State:
     """
     The row of `state`.

@@ -16,10 +16,10 @@ The format is https://www.sqlite.org/fileformat2.html#the_write_ahead_log.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 import struct
 
+from swarm_consensus.protocols.values import value
 from swarm_consensus.storage.errors import StorageDamaged
 
 HEADER_BYTES = 32
@@ -30,7 +30,7 @@ _FRAME = struct.Struct('>6I')  # page, pages after commit or 0, 2 salts, 2 check
 _WORD_MASK = 0xFFFFFFFF
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Frame:
     offset: int
     page: int

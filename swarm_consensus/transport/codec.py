@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, Union
 
 import msgspec
 
+from swarm_consensus.protocols.values import value
 from swarm_consensus.transport.errors import EncodeError, MalformedError
 from swarm_consensus.transport.schema import Limits, SchemaBuilder, bounded, subscript
 
@@ -24,9 +24,11 @@ Buffer = Union[bytes, bytearray, memoryview, 'array[int]']
 
 KIND_MAX = 2**16 - 1
 _REASON_CHARACTERS_MAX = 200
+# What bytes from a peer can bring about. Errors of msgspec are ValueErrors only from 0.21 on.
+_MALFORMED = (ValueError, msgspec.MsgspecError, RecursionError, OverflowError)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Item(Generic[MessageT]):
     """
     One message of a batch with its label.
@@ -102,7 +104,7 @@ class Codec(Generic[MessageT]):
             values = flatten(message)
             data = self._encoder.encode((kind, values, to) if to else (kind, values))
             self._one.decode(data)
-        except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        except (*_MALFORMED, TypeError, AttributeError) as error:
             raise EncodeError(f'{type(message).__name__}: {_short(error)}') from error
         return data
 
@@ -115,7 +117,7 @@ class Codec(Generic[MessageT]):
         try:
             item = self._one.decode(data)
             return self._open(item)
-        except (ValueError, RecursionError, OverflowError) as error:
+        except _MALFORMED as error:
             raise MalformedError(_short(error)) from error
 
     def join(self, messages: Sequence[bytes]) -> bytes:
@@ -152,7 +154,7 @@ class Codec(Generic[MessageT]):
                     if receiver is None or not item.to or receiver in item.to
                 ]
             )
-        except (ValueError, RecursionError, OverflowError) as error:
+        except _MALFORMED as error:
             raise MalformedError(_short(error)) from error
 
     def inspect_batch(self, data: Buffer) -> tuple[Item[MessageT], ...]:
@@ -166,7 +168,7 @@ class Codec(Generic[MessageT]):
                 Item(self._incoming[type(item)][0], item.to, self._open(item))
                 for item in self._many.decode(data)
             )
-        except (ValueError, RecursionError, OverflowError) as error:
+        except _MALFORMED as error:
             raise MalformedError(_short(error)) from error
 
     def _open(self, item: Any) -> MessageT:

@@ -10,7 +10,7 @@ built, not when a message arrives.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from enum import Enum
 from operator import attrgetter
 import sys
@@ -20,7 +20,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from swarm_consensus.protocols.bounds import Bounds, Kinds
-from swarm_consensus.protocols.values import is_immutable
+from swarm_consensus.protocols.values import is_immutable, value
 
 # Replaces what stands in a field by what goes on the wire, or the other way round; None: it stays.
 Change = Callable[[Any], Any] | None
@@ -29,7 +29,7 @@ _FINITE = msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)
 _NONE = Bounds()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Limits:
     """
     Common bounds; a field that needs another one says so with `protocols.bounds.Bounds`.
@@ -50,7 +50,7 @@ class Limits:
     receivers_max: int = 256
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Schema:
     """
     The wire form of one dataclass.
@@ -66,7 +66,7 @@ class Schema:
     restore: Callable[[Any], Any]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Column:
     """The wire form of one field, as the type for msgspec and the ways there and back."""
 

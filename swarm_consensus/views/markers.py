@@ -8,11 +8,11 @@ those of the dashboard, but for labels: robots that believe the same have one co
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 import math
 from types import MappingProxyType
 
+from swarm_consensus.protocols.values import value
 from swarm_consensus.views.places import Place, places
 from swarm_consensus.views.text import headline, plain
 from swarm_consensus.views.values import Hearing, RobotRow, Snapshot, Subject, TaskLine
@@ -44,7 +44,7 @@ class Shape(Enum):
     TEXT = 'text'  # faces the viewer; as high as the z of its size
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Color:
     """Shares from 0 to 1."""
 
@@ -78,7 +78,7 @@ _STATES = {'alive': BLUE, 'suspect': AMBER, 'dead': RED, 'left': GREY, 'unknown'
 _TASKS = {'OPEN': WHITE, 'AWARDED': AMBER, 'STARTED': BLUE, 'STOPPING': RED}
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Marker:
     """
     One thing to draw.

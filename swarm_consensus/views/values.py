@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from swarm_consensus.protocols.values import value
 
 
 class Hearing(Enum):
@@ -14,7 +15,7 @@ class Hearing(Enum):
     NONE = 'none'
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Link:
     """
     Two robots, of which at least one is heard here, and whether they hear each other.
@@ -27,7 +28,7 @@ class Link:
     hearing: Hearing
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ClassUse:
     """
     What a robot sends in one traffic class.
@@ -47,7 +48,7 @@ class ClassUse:
     coalesced: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RobotRow:
     """
     A robot. What it says of itself is its newest status, also where that is old.
@@ -80,7 +81,7 @@ class RobotRow:
     health: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BeliefRow:
     """
     What a robot's own sensors say of a subject.
@@ -97,7 +98,7 @@ class BeliefRow:
     fresh: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Answer:
     """What a robot gives as the decision in force of a subject."""
 
@@ -110,7 +111,7 @@ class Answer:
     voters: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Subject:
     """
     A subject with what is believed and what is decided.
@@ -131,7 +132,7 @@ class Subject:
     at_one: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DecisionLine:
     """
     An entry of the log of decisions, the same one as several robots tell it.
@@ -156,7 +157,7 @@ class DecisionLine:
     known_by: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TaskLine:
     """
     How a task stands at the robot that was asked.
@@ -172,7 +173,7 @@ class TaskLine:
     place_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MissionLine:
     """How a mission stands at the robot that was asked."""
 
@@ -184,7 +185,7 @@ class MissionLine:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Work:
     """
     Tasks and missions, as one robot has them.
@@ -199,7 +200,7 @@ class Work:
     problem: str = ''
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Snapshot:
     """
     The picture at one moment.

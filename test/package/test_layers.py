@@ -54,7 +54,7 @@ BELOW_NODES = frozenset(
 )
 
 RULES = {
-    'protocols': rule('', 'numpy scipy'),
+    'protocols': rule('', 'numpy scipy msgspec'),
     'decision': rule('protocols', 'numpy'),
     'missions': rule('protocols', 'numpy'),
     'storage': rule('protocols', 'numpy'),
@@ -231,6 +231,16 @@ def test_protocols_use_no_global_random_and_no_file() -> None:
         for use in world_access(path.read_text())
     ]
     assert not found, '\n'.join(found)
+
+
+def test_protocols_take_msgspec_for_values_and_for_nothing_else() -> None:
+    """What they say goes over the wire, but how is not theirs to know."""
+    found = {
+        path.name
+        for path in modules(SOURCE / 'protocols')
+        if any(each.top == 'msgspec' for each in imports_of(path.read_text(), path))
+    }
+    assert found == {'values.py'}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ Where robots are says who hears whom, and what they decide says where they go. O
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 import math
 from pathlib import Path
 from random import Random
@@ -21,6 +20,7 @@ from swarm_consensus.demo.search.pilot import Map
 from swarm_consensus.demo.search.robot import INSPECT, SUBJECT, SearchRobot, subject_of
 from swarm_consensus.demo.search.vision import Camera, Classifier
 from swarm_consensus.nodes.robot_settings import settings_of
+from swarm_consensus.protocols.values import value
 from swarm_consensus.runtime.events import DecisionMade, Output
 from swarm_consensus.simulation.embedded.arena import LABELS, Arena, draw
 from swarm_consensus.simulation.embedded.physics import Physics
@@ -54,7 +54,7 @@ subjects:
 """
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Options:
     """
     What is run.
@@ -73,7 +73,7 @@ class Options:
     model: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Found:
     """
     A thing of the book.
@@ -95,7 +95,7 @@ class Found:
     alone: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Outcome:
     """
     How a search went.

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 import hashlib
 import math
 from pathlib import Path
@@ -37,6 +36,7 @@ from swarm_consensus.demo.search.vision import (
     sightings,
 )
 from swarm_consensus.inference.calibration import fit_temperature
+from swarm_consensus.protocols.values import value
 from swarm_consensus.simulation.embedded.arena import HEIGHT_M, LABELS, WIDTH_M, draw
 from swarm_consensus.simulation.embedded.physics import Physics, missing
 
@@ -53,7 +53,7 @@ ROBOT = 'camera'
 Floats = NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Views:
     """
     Pictures of things.
@@ -68,7 +68,7 @@ class Views:
     distances_m: NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Trained:
     """
     What came of it.

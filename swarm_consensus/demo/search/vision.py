@@ -8,7 +8,6 @@ picture goes through the model, as an inference node has it.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 import math
 import os
 from pathlib import Path
@@ -21,6 +20,7 @@ from swarm_consensus.inference.likelihood import LikelihoodRule
 from swarm_consensus.inference.model import Model
 from swarm_consensus.inference.pixels import pixels_of
 from swarm_consensus.inference.spec import Color, InputKind, OutputKind, Spec
+from swarm_consensus.protocols.values import value
 from swarm_consensus.simulation.embedded.arena import LABELS, Arena
 from swarm_consensus.simulation.embedded.model import CAMERA_FOV_DEG, CAMERA_HEIGHT_M, MAST_M
 from swarm_consensus.simulation.embedded.physics import LIDAR_RANGE_M, RAYS
@@ -42,7 +42,7 @@ GAP_M, RADIUS_M, WIDTH_MAX_M, POINTS_MIN = 0.25, 0.2, 0.75, 4
 Picture = NDArray[np.uint8]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Sighting:
     """
     Something that no map has, as one scan shows it.

@@ -19,12 +19,12 @@ An echo is a promise to hold the value, so it is kept on disk before the echo le
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import blake2b
 
 from swarm_consensus.protocols.agreement.messages import DIGEST_BYTES, PIECES_MAX, Piece
 from swarm_consensus.protocols.agreement.quorum import Thresholds
 from swarm_consensus.protocols.agreement.voice import Voice
+from swarm_consensus.protocols.values import value
 
 
 def digest(data: bytes) -> bytes:
@@ -37,7 +37,7 @@ def root_of(size: int, digests: tuple[bytes, ...]) -> bytes:
     return digest(b'swarm_consensus/value/1' + size.to_bytes(8, 'big') + b''.join(digests))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PieceRules:
     """
     How values are cut; the same at every robot.

@@ -16,7 +16,6 @@ busy, what is claimed is asked for a few times, and nothing else follows from it
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 
 from swarm_consensus.protocols.agreement.broadcast import digest
 from swarm_consensus.protocols.agreement.config import BACKOFF_MAX, AgreementConfig
@@ -29,6 +28,7 @@ from swarm_consensus.protocols.agreement.messages import (
 )
 from swarm_consensus.protocols.agreement.subject import Subjects
 from swarm_consensus.protocols.agreement.telling import Post
+from swarm_consensus.protocols.values import value
 
 # Subjects asked for in one tick, and how often each is asked for: a liar may name what nobody has.
 ASKED_A_TICK_MAX = 16
@@ -80,7 +80,7 @@ class _Asked:
         self.times = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Certain:
     """
     What f + 1 robots say.

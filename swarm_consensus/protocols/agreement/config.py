@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from swarm_consensus.protocols.agreement.broadcast import PieceRules
 from swarm_consensus.protocols.agreement.errors import ConfigError
 from swarm_consensus.protocols.agreement.messages import ROBOTS_MAX
 from swarm_consensus.protocols.agreement.quorum import Thresholds
+from swarm_consensus.protocols.values import value
 
 # A wait for something that did not come is doubled up to so many times resend_ticks.
 BACKOFF_MAX = 32
@@ -22,7 +21,7 @@ _FROM_1 = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AgreementConfig:
     """
     Settings of one robot; all but `robot` and `lost` are the same at every robot.

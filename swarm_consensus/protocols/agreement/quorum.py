@@ -7,9 +7,8 @@ for n >= 3f + 1. Where robots only crash, it is enough that any two majorities m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from swarm_consensus.protocols.agreement.errors import ConfigError
+from swarm_consensus.protocols.values import value
 
 
 def faults_most(robots: int, lies: bool) -> int:
@@ -17,7 +16,7 @@ def faults_most(robots: int, lies: bool) -> int:
     return (robots - 1) // (3 if lies else 2)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Thresholds:
     """
     The numbers that every rule of the agreement counts to.

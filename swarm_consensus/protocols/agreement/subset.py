@@ -11,7 +11,6 @@ never come.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from random import Random
 
 from swarm_consensus.protocols.agreement.binary import BinaryAgreement
@@ -22,9 +21,10 @@ from swarm_consensus.protocols.agreement.graded import GradedAgreement
 from swarm_consensus.protocols.agreement.messages import Piece, Statement
 from swarm_consensus.protocols.agreement.quorum import Thresholds
 from swarm_consensus.protocols.agreement.voice import Voice, members
+from swarm_consensus.protocols.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SubsetRules:
     """
     What all instances of a robot have in common.
@@ -81,8 +81,8 @@ class CommonSubset:
         self._binaries = [make(proposer, self.voice) for proposer in robots]
         self.vector: tuple[bytes | None, ...] | None = None
         self.proposed = False
-        for proposer, value in (held or {}).items():
-            self._broadcasts[proposer].restore(rules.pieces.cut(subject, epoch, proposer, value))
+        for proposer, content in (held or {}).items():
+            self._broadcasts[proposer].restore(rules.pieces.cut(subject, epoch, proposer, content))
             self.proposed |= proposer == me
         self._turn()
 
@@ -135,10 +135,10 @@ class CommonSubset:
             if proposer < robots:
                 consistent &= self._broadcasts[proposer].receive_ready(sender, root)
         # Also once all is settled here: others may need support, see binary.py.
-        for kind, round_, value, mask in statement.votes:
+        for kind, round_, side, mask in statement.votes:
             for proposer in members(mask):
                 if proposer < robots:
-                    consistent &= self._binaries[proposer].receive(sender, kind, round_, value)
+                    consistent &= self._binaries[proposer].receive(sender, kind, round_, side)
         for proposer, round_, share in statement.shares:
             if proposer < robots:
                 self._binaries[proposer].receive_share(sender, round_, share)

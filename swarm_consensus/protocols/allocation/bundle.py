@@ -18,19 +18,19 @@ that of the sequential greedy algorithm whatever came in between, in whatever or
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from swarm_consensus.protocols.allocation.field import Field, Flags, Floats
 from swarm_consensus.protocols.allocation.scoring import Scoring, Way
 from swarm_consensus.protocols.allocation.values import Task, Worker
+from swarm_consensus.protocols.values import value
 
 # Gains beyond the bid before by no more than this share are the rounding of floats.
 _ROUNDING = 1e-9
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Bend:
     """
     A bid that was bent back.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from swarm_consensus.protocols.allocation.errors import AllocationError
 from swarm_consensus.protocols.allocation.messages import BUNDLE_MAX
+from swarm_consensus.protocols.values import value
 
 
 class Method(Enum):
@@ -17,7 +17,7 @@ class Method(Enum):
     OPTIMAL = 'optimal'  # likewise, the best assignment of one task to each robot
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BidderConfig:
     """
     Settings of one robot. Times are ticks; the length of a tick is the caller's choice.

@@ -9,7 +9,6 @@ any (Choi, Brunet, How 2009, algorithm 2); CBBA comes to the same result without
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,9 +17,10 @@ from swarm_consensus.protocols.allocation.errors import AllocationError
 from swarm_consensus.protocols.allocation.field import Field, Flags, Floats
 from swarm_consensus.protocols.allocation.scoring import Scoring, Way
 from swarm_consensus.protocols.allocation.values import Worker
+from swarm_consensus.protocols.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Assignment:
     """
     Who does what.

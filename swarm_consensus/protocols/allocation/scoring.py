@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 import math
 from typing import Any
 
@@ -21,6 +21,7 @@ import numpy as np
 from swarm_consensus.protocols.allocation.errors import AllocationError, ScoringError
 from swarm_consensus.protocols.allocation.field import Field, Flags, Floats
 from swarm_consensus.protocols.allocation.values import NUMBER_MAX, Worker
+from swarm_consensus.protocols.values import value
 
 # A user's rule: the robot, and the tasks of a path in order, to the score of the path. Both as
 # docs/tasks.md describes them, made for this call.
@@ -33,7 +34,7 @@ SCORING_NAMES = (TIME_DISCOUNTED, PATH_LENGTH)
 _DISCOUNT_LOG_MAX = 600.0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ScoringSetting:
     """
     How paths are scored.
@@ -60,7 +61,7 @@ class ScoringSetting:
             raise AllocationError(f'cost_per_m is {self.cost_per_m:g}, give 0..{NUMBER_MAX:g}')
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Way:
     """
     Where a robot stands, and which tasks it carries out from there, in order.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from swarm_consensus.protocols.crdt.kinds import VALUE_BYTES_MAX
+from swarm_consensus.protocols.values import value
 
 # Room in a message for the names of writers, spans and the message itself.
 MESSAGE_OVERHEAD_BYTES = 1_000
@@ -22,7 +21,7 @@ _FROM_1 = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReplicaConfig:
     """
     Settings of one replica. Times are ticks; the length of a tick is the caller's choice.

@@ -8,7 +8,6 @@ be made a second time after a reboot, and the two would be taken for one write.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from swarm_consensus.protocols.bounds import Bounds
@@ -25,7 +24,7 @@ from swarm_consensus.protocols.crdt.settlement import Settlement
 from swarm_consensus.protocols.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Own:
     """
     A name under which the store of this robot has written.
@@ -39,7 +38,7 @@ class Own:
     heard: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Standing:
     """
     All of a replica that is kept beside its live writes.
@@ -105,7 +104,7 @@ class Effects:
     void: tuple[Write, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Image:
     """What a replica was when its robot went down: its standing and its live writes."""
 

@@ -8,7 +8,6 @@ it is used; `check` says what is wrong.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from swarm_consensus.protocols.bounds import UNSIGNED_64, Bounds
@@ -57,7 +56,7 @@ class Delta:
     spans: WireSpans
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Digest:
     """
     How the state of the sender stands; of two equal states both hashes are equal.
@@ -72,7 +71,7 @@ class Digest:
     content: Annotated[int, UNSIGNED_64]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Pull:
     """
     The sender wishes what it lacks.
@@ -91,7 +90,7 @@ class Pull:
     buckets: Annotated[bytes, Bounds(length_max=BUCKETS * HASH_BYTES)]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Dots:
     """
     What is live at the sender in buckets where the two differ, so that removals are seen.
@@ -106,7 +105,7 @@ class Dots:
     buckets: tuple[HashRange, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Pulled:
     """
     The end of the answer to a Pull.

@@ -33,7 +33,6 @@ time; a node that is away for longer resurrects them. Here levels take the place
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Annotated
 
 from swarm_consensus.protocols.bounds import Bounds
@@ -46,6 +45,7 @@ from swarm_consensus.protocols.crdt.ids import (
     level_of,
     robot_of,
 )
+from swarm_consensus.protocols.values import value
 
 KEPT_MAX = 1024
 RETIRED_MAX = 256
@@ -57,7 +57,7 @@ _Retired = tuple[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Settlement:
     """
     The record of one level.

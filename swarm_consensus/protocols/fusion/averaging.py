@@ -50,6 +50,7 @@ from swarm_consensus.protocols.fusion.messages import (
 )
 from swarm_consensus.protocols.fusion.neighbours import Neighbours
 from swarm_consensus.protocols.fusion.spanner import partners
+from swarm_consensus.protocols.values import value
 
 Mass = NDArray[np.int64]
 
@@ -72,7 +73,7 @@ SETTLED_ROUNDS, UNSETTLED_ROUNDS_MAX = 3, 12
 _ROOTS_REMEMBERED = 16
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AveragingConfig:
     """
     Settings of an average at one robot.

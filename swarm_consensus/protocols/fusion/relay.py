@@ -39,6 +39,7 @@ from swarm_consensus.protocols.fusion.messages import (
     Version,
 )
 from swarm_consensus.protocols.fusion.neighbours import Neighbours
+from swarm_consensus.protocols.values import value
 
 # What letting an item in gives instead of the ticks for which it counts.
 FOR_EVER = 2**62
@@ -52,7 +53,7 @@ _NEVER = -(2**62)
 _WINDOW_MAX = 50
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RelayConfig:
     """
     Settings of the relay at one robot.

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from swarm_consensus.protocols.fusion.effects import Effects, Send
 from swarm_consensus.protocols.fusion.messages import Estimate
 from swarm_consensus.protocols.fusion.neighbours import Neighbours
+from swarm_consensus.protocols.values import value
 
 Floats = NDArray[np.float64]
 
@@ -33,7 +34,7 @@ Floats = NDArray[np.float64]
 ANCHOR = 1 / 32
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RobustConfig:
     """
     Settings of a robust estimate at one robot.

@@ -6,7 +6,6 @@ Keys are ordered by their Unicode code points, which is the order of their UTF-8
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated
 
@@ -87,7 +86,7 @@ class Put:
     expected: Expected = Expected()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Delete:
     """Take a key away."""
 
@@ -95,7 +94,7 @@ class Delete:
     expected: Expected = Expected()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Grant:
     """
     Make a lease.
@@ -109,14 +108,14 @@ class Grant:
     lease: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class KeepAlive:
     """Let a lease live for its whole ttl again."""
 
     lease: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Revoke:
     """End a lease and delete its keys."""
 

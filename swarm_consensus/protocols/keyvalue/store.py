@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 from swarm_consensus.protocols.bounds import SIGNED, Bounds
@@ -25,6 +24,7 @@ from swarm_consensus.protocols.keyvalue.operations import (
     Revoke,
 )
 from swarm_consensus.protocols.keyvalue.watch import Event, EventKind
+from swarm_consensus.protocols.values import value
 
 # Bounds of the whole store; part of the state machine, the same on every robot. Together with the
 # sessions and the history of decisions it stays well below the largest snapshot (64 MiB).
@@ -43,7 +43,7 @@ ItemRow = tuple[Annotated[str, Bounds(length_max=KEY_CHARACTERS_MAX)], bytes, in
 Events = list[Event]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class KeyValueImage:
     """
     A whole store; equal stores have equal images.
@@ -60,7 +60,7 @@ class KeyValueImage:
     leases: tuple[tuple[int, int, Annotated[int, SIGNED]], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Page:
     """
     Part of a range of keys.

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection
-from dataclasses import dataclass
 from enum import Enum, IntEnum
 import itertools
 
@@ -57,7 +56,7 @@ class WatchEnd(Enum):
     TOO_MANY = 'too_many'  # this robot serves as many watches as it can
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class WatchEnded:
     """
     The end of a watch.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated
 
@@ -27,6 +26,7 @@ from swarm_consensus.protocols.missions.operations import (
     HISTORY_EVENTS_LIMIT,
     MISSIONS_MAX,
 )
+from swarm_consensus.protocols.values import value
 
 # One operation is looked at as a whole before a history is found too long.
 _HISTORY_MAX = HISTORY_EVENTS_LIMIT + 2 * APPEND_EVENTS_MAX + 64
@@ -90,7 +90,7 @@ ActivityRow = tuple[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MissionImage:
     """A mission in an image; the fields are those of MissionRow."""
 
@@ -113,7 +113,7 @@ class MissionImage:
     children: tuple[tuple[int, Annotated[str, Bounds(length_max=ID_CHARACTERS_MAX)]], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MissionsImage:
     """
     All missions; equal tables have equal images.

@@ -9,7 +9,6 @@ architecture mean the same number by the same place of the vector.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 import hashlib
 import json
 import math
@@ -20,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from swarm_consensus.protocols.parameters.blobs import cut
 from swarm_consensus.protocols.parameters.errors import ParametersError
+from swarm_consensus.protocols.values import value
 
 Vector = NDArray[np.float32]
 
@@ -32,7 +32,7 @@ RANK_MAX = 16
 PARAMETERS_MAX = 1 << 24
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Tensor:
     """
     One tensor of a model.

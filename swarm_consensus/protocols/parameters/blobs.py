@@ -11,12 +11,12 @@ pass for the other.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 import hashlib
 from typing import Annotated
 
 from swarm_consensus.protocols.bounds import Bounds
 from swarm_consensus.protocols.parameters.errors import ParametersError
+from swarm_consensus.protocols.values import value
 
 CHUNK_BYTES = 32_768
 HASH_BYTES = 32
@@ -28,7 +28,7 @@ Hash = Annotated[bytes, Bounds(length_max=HASH_BYTES)]
 Read = Callable[[bytes], bytes | None]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Blob:
     """
     A large value by its name.
@@ -54,7 +54,7 @@ class Blob:
         return Part(self.root, self.size, height)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Part:
     """
     A chunk of a blob with all that hangs on it.

@@ -11,7 +11,6 @@ larger bytes stays, everywhere.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 import math
 import struct
 
@@ -19,6 +18,7 @@ from swarm_consensus.protocols.parameters.architecture import Architecture
 from swarm_consensus.protocols.parameters.blobs import HASH_BYTES, Blob
 from swarm_consensus.protocols.parameters.errors import ParametersError
 from swarm_consensus.protocols.parameters.quantise import Encoding
+from swarm_consensus.protocols.values import value
 
 ROBOTS_MAX = 256
 ROBOT_BYTES_MAX = 256
@@ -31,7 +31,7 @@ _BODY = struct.Struct('>Q32s32sdBI32s')
 _FORM = 1
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Manifest:
     """
     What a robot says of its contribution.

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 from swarm_consensus.protocols.parameters.blobs import Blob
 from swarm_consensus.protocols.parameters.messages import ChunksNotHeld, ChunksWanted
+from swarm_consensus.protocols.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Keep:
     """A chunk, found to be what its hash says, to be kept."""
 
@@ -16,7 +17,7 @@ class Keep:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Send:
     """A message for one robot."""
 
@@ -24,7 +25,7 @@ class Send:
     message: ChunksWanted | ChunksNotHeld
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Serve:
     """A chunk that is held here, to be read and sent to a robot as Chunk."""
 
@@ -32,21 +33,21 @@ class Serve:
     hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Arrived:
     """All chunks of a blob are kept."""
 
     blob: Blob
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Malformed:
     """A blob contradicts itself: nobody can have it, and it is given up."""
 
     blob: Blob
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Batch:
     """
     What is to be done, in this order: keep, then send and serve, then tell.

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from swarm_consensus.protocols.parameters.architecture import Architecture
 from swarm_consensus.protocols.parameters.blobs import Blob
@@ -24,9 +23,10 @@ from swarm_consensus.protocols.parameters.contributions import Contributions, Ma
 from swarm_consensus.protocols.parameters.errors import ParametersError
 from swarm_consensus.protocols.parameters.merge import Rule
 from swarm_consensus.protocols.parameters.version import ModelVersion, version_from
+from swarm_consensus.protocols.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Want:
     """A blob to be fetched; `arrived` is to be called when it is here."""
 
@@ -34,14 +34,14 @@ class Want:
     sources: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Forget:
     """A blob that is no longer of use."""
 
     blob: Blob
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Make:
     """
     Merge contributions to the base and keep the result; all blobs of it are here.
@@ -55,7 +55,7 @@ class Make:
     wanted: Blob | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ready:
     """
     The version in force is here, to be run.
@@ -69,14 +69,14 @@ class Ready:
     version: ModelVersion | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Applied:
     """A contribution of this robot is part of the version in force."""
 
     version: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Refused:
     """Something that peers said does not fit; for people to read."""
 
@@ -86,7 +86,7 @@ class Refused:
 Effect = Want | Forget | Make | Ready | Applied | Refused
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ExchangeConfig:
     """
     Settings of one model.

@@ -21,7 +21,6 @@ largest number of an honest robot, whatever the liars say.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
@@ -29,6 +28,7 @@ from numpy.typing import NDArray
 
 from swarm_consensus.protocols.parameters.architecture import Vector
 from swarm_consensus.protocols.parameters.errors import ParametersError
+from swarm_consensus.protocols.values import value
 
 # Coordinates that are sorted at once: bounds the memory beside the updates themselves.
 SLICE = 1 << 16
@@ -43,7 +43,7 @@ class RuleKind(Enum):
     TRIMMED_MEAN = 2
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Rule:
     """
     A way to merge.
@@ -66,7 +66,7 @@ class Rule:
         return 2 * self.trim + 1
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Update:
     """
     One robot's contribution, ready to be merged.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from swarm_consensus.protocols.bounds import Bounds
 from swarm_consensus.protocols.parameters.blobs import CHUNK_BYTES, Hash
+from swarm_consensus.protocols.values import value
 
 # Chunks named by one message.
 HASHES_MAX = 64
@@ -14,14 +14,14 @@ HASHES_MAX = 64
 Hashes = Annotated[tuple[Hash, ...], Bounds(length_max=HASHES_MAX)]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ChunksWanted:
     """Asks for chunks; what the receiver holds of them comes as Chunk."""
 
     hashes: Hashes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Chunk:
     """
     A chunk that was asked for.
@@ -33,7 +33,7 @@ class Chunk:
     data: Annotated[bytes, Bounds(length_max=CHUNK_BYTES)]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ChunksNotHeld:
     """Answers for chunks that the sender does not hold, so that others are asked at once."""
 

@@ -37,6 +37,7 @@ from swarm_consensus.protocols.parameters.messages import (
     Message,
 )
 from swarm_consensus.protocols.parameters.serving import Serving
+from swarm_consensus.protocols.values import value
 
 WINDOW_FIRST = 4.0
 # A chunk that is late is waited for twice as long the next time, up to this many times.
@@ -46,7 +47,7 @@ PASSED_OVER_MAX = 256
 _NOTHING = Batch()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TransferConfig:
     """
     How much at once.

@@ -7,7 +7,6 @@ anything that a peer sent.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 import struct
 
 from swarm_consensus.protocols.parameters.blobs import Blob
@@ -15,6 +14,7 @@ from swarm_consensus.protocols.parameters.contributions import ROBOTS_MAX, Manif
 from swarm_consensus.protocols.parameters.errors import ParametersError
 from swarm_consensus.protocols.parameters.merge import Rule, RuleKind
 from swarm_consensus.protocols.parameters.quantise import Encoding
+from swarm_consensus.protocols.values import value
 
 # Form, rule, trim, architecture, base, size and root of the result, contributions; big endian.
 _HEAD = struct.Struct('>BBH32s32sI32sH')
@@ -24,7 +24,7 @@ _ENTRY = struct.Struct('>QdBI32sH')
 _FORM = 1
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ModelVersion:
     """
     Parameters that the swarm has decided to run.

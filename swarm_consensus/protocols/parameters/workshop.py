@@ -7,8 +7,6 @@ thread; all it needs are the chunks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from swarm_consensus.protocols.parameters.architecture import (
     Architecture,
     Vector,
@@ -21,6 +19,7 @@ from swarm_consensus.protocols.parameters.errors import ParametersError
 from swarm_consensus.protocols.parameters.exchange import Make
 from swarm_consensus.protocols.parameters.merge import Update, merge
 from swarm_consensus.protocols.parameters.quantise import Encoding, ErrorFeedback, decode
+from swarm_consensus.protocols.values import value
 
 
 class ContributionError(ParametersError):
@@ -35,7 +34,7 @@ class ContributionError(ParametersError):
         self.manifest = manifest
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Made:
     """A blob and its chunks, to be kept before anybody hears of it."""
 

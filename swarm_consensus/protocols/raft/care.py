@@ -22,7 +22,6 @@ that flaps so becomes a learner once and stays one, for as long as others do bet
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from random import Random
 
 from swarm_consensus.protocols.raft.config import RaftConfig
@@ -30,9 +29,10 @@ from swarm_consensus.protocols.raft.entry import Membership, Restored
 from swarm_consensus.protocols.raft.progress import Flow, Progress
 from swarm_consensus.protocols.raft.quorum import majority
 from swarm_consensus.protocols.raft.reconfiguration import Changes
+from swarm_consensus.protocols.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Health:
     """
     A member in the eyes of the leader.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from swarm_consensus.protocols.raft.entry import Membership
 from swarm_consensus.protocols.raft.errors import ConfigError
+from swarm_consensus.protocols.values import value
 
 # Beyond these no honest robot goes. A jump of the term this far would take centuries of
 # elections, so a message that claims it is broken; indexes and terms stay far inside 63 bits.
@@ -33,7 +32,7 @@ HANDOVER_TIMEOUTS_MAX = 128
 REPLACE_TIMEOUTS = 30
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RaftConfig:
     """
     Settings of one robot's Raft.

@@ -25,7 +25,6 @@ disk. A crash may lose any suffix of the writes that are not durable yet, never 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, IntEnum
 
 from swarm_consensus.protocols.raft.entry import Entry, HardState, Snapshot
@@ -112,7 +111,7 @@ class ProposalResult:
     reason: Refusal = Refusal.NONE
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReadResult:
     """
     The end of a linearizable read; each read gets exactly one.
@@ -138,7 +137,7 @@ class TransferEnd(Enum):
     OTHER_LEADER = 'other_leader'  # neither: a robot that is not the target was elected
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TransferResult:
     """
     The end of a transfer of leadership; each gets exactly one.
@@ -164,7 +163,7 @@ class ChangeEnd(IntEnum):
     UNKNOWN = 4  # the deadline passed, or the leader changed; the status says what holds
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ChangeResult:
     """
     The end of a change of membership; each gets exactly one.

@@ -6,7 +6,6 @@ Plain values: they go on the wire and to the disk, so their fields are of simple
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 
 from swarm_consensus.protocols.values import value
@@ -39,7 +38,7 @@ class Entry:
     data: bytes = b''
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HardState:
     """
     What must be durable before anybody is told of it.
@@ -61,7 +60,7 @@ class HardState:
     lost: str = ''
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Membership:
     """
     Who holds the log.
@@ -92,7 +91,7 @@ class Membership:
         return tuple(dict.fromkeys(self.voters + self.outgoing + self.learners))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SnapshotMark:
     """
     Where a snapshot stands: it replaces the log up to and including `index`.
@@ -107,7 +106,7 @@ class SnapshotMark:
     membership: Membership
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Snapshot:
     """
     The state after an entry, in place of the log up to it.
@@ -120,7 +119,7 @@ class Snapshot:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Restored:
     """
     What storage gave back at start; the default is a robot that never ran.

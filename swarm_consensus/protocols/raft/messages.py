@@ -12,13 +12,11 @@ with the sender of the frame.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from swarm_consensus.protocols.raft.entry import Entry, Membership
 from swarm_consensus.protocols.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class VoteRequest:
     """
     A candidate asks for a vote; with `pre`, whether a vote would be given (thesis 9.6).
@@ -47,7 +45,7 @@ class VoteRequest:
         return self.candidate
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class VoteReply:
     """
     A voter's answer.
@@ -173,7 +171,7 @@ class HeartbeatReply:
         return self.follower
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ProposalForward:
     """
     Proposals on their way from the robot where they were made to the leader.
@@ -193,7 +191,7 @@ class ProposalForward:
         return self.origin
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ProposalReply:
     """
     Where the leader put forwarded proposals, or why it did not.
@@ -219,7 +217,7 @@ class ProposalReply:
         return self.leader
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReadRequest:
     """
     A follower asks how far it must have applied before it may answer reads.
@@ -237,7 +235,7 @@ class ReadRequest:
         return self.origin
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReadReply:
     """
     The leader was confirmed by a quorum after it had got the request.
@@ -257,7 +255,7 @@ class ReadReply:
         return self.leader
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TimeoutNow:
     """
     The leader asks a follower whose log is as long as its own to campaign at once (thesis 3.10).
@@ -275,7 +273,7 @@ class TimeoutNow:
         return self.leader
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SnapshotChunk:
     """
     A piece of a snapshot, for a follower that needs entries which the leader has no more.
@@ -310,7 +308,7 @@ class SnapshotChunk:
         return self.leader
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SnapshotReply:
     """
     How much of a snapshot a follower has. That it is installed an AppendReply says.
@@ -334,7 +332,7 @@ class SnapshotReply:
         return self.follower
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ChangeRequest:
     """
     A change of membership on its way from the robot where it was asked for to the leader.
@@ -358,7 +356,7 @@ class ChangeRequest:
         return self.origin
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ChangeReply:
     """
     How a change of membership ended, or why it was not begun.

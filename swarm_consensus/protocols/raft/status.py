@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum, IntEnum
 
 from swarm_consensus.protocols.raft.entry import Membership
+from swarm_consensus.protocols.values import value
 
 
 class Role(IntEnum):
@@ -34,7 +34,7 @@ class Drop(Enum):
     OVERLOADED = 'overloaded'  # more than this robot takes on at once
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RaftStatus:
     """
     How Raft stands at one robot.

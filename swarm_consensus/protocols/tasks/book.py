@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 import heapq
 from typing import Annotated
 
@@ -40,6 +40,7 @@ from swarm_consensus.protocols.tasks.operations import (
     TaskResultStatus,
 )
 from swarm_consensus.protocols.tasks.record import TaskRecord, TaskStatus
+from swarm_consensus.protocols.values import value
 
 # Bounds of the whole book; part of the state machine, the same on every robot.
 TASKS_MAX = 10_000
@@ -53,7 +54,7 @@ DutyRow = tuple[str, int, int, Annotated[int, SIGNED]]
 Changes = list[TaskRecord]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BookImage:
     """
     A whole book; equal books have equal images.

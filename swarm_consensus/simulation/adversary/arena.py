@@ -8,7 +8,6 @@ that comes of it; a power failure can fall between any two things of it that oth
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from random import Random
 
@@ -17,6 +16,7 @@ from swarm_consensus.protocols.agreement.coin import coin_name
 from swarm_consensus.protocols.agreement.messages import InstanceMessage, Statement
 from swarm_consensus.protocols.agreement.quorum import Thresholds
 from swarm_consensus.protocols.agreement.subset import SubsetRules
+from swarm_consensus.protocols.values import value
 from swarm_consensus.simulation.adversary.checks import (
     Agreement,
     Check,
@@ -62,7 +62,7 @@ class Failure(Enum):
 FAILURES = (*Failure, Failure.AMID_SEND, Failure.AMID_SEND)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Report:
     """
     What a run that held was like.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from random import Random
 
 from swarm_consensus.protocols.agreement.quorum import faults_most
+from swarm_consensus.protocols.values import value
 from swarm_consensus.simulation.adversary.follow_coin import COIN_FOLLOWER
 from swarm_consensus.simulation.adversary.follow_throws import THROWS_FOLLOWER
 from swarm_consensus.simulation.adversary.liars import LIARS
@@ -21,7 +21,7 @@ PATIENCE_COMMON = 600
 PATIENCE_LOCAL = 60
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Plan:
     """
     The draw of one seed.

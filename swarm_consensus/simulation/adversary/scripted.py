@@ -8,12 +8,12 @@ needs. When the script is over, they are delivered as any others.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from random import Random
 
 from swarm_consensus.protocols.agreement.broadcast import PieceRules
 from swarm_consensus.protocols.agreement.messages import InstanceMessage, Kind, Piece, Statement
 from swarm_consensus.protocols.agreement.voice import mask_of
+from swarm_consensus.protocols.values import value
 from swarm_consensus.simulation.adversary.coin import Mint
 from swarm_consensus.simulation.adversary.robot import SUBJECT
 from swarm_consensus.simulation.adversary.styles import Flight, Style
@@ -23,7 +23,7 @@ from swarm_consensus.simulation.adversary.words import about
 What = tuple[str, int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Conspiracy:
     """
     What a script needs besides the network.

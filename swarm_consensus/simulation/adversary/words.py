@@ -8,7 +8,7 @@ own time, is harder than any real one, and the protocol has to stand it: every r
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Any
 
 from swarm_consensus.protocols.agreement.messages import (
@@ -22,6 +22,7 @@ from swarm_consensus.protocols.agreement.messages import (
 )
 from swarm_consensus.protocols.agreement.voice import mask_of, members
 from swarm_consensus.protocols.bounds import Bounds
+from swarm_consensus.protocols.values import value
 from swarm_consensus.transport.codec import Codec
 from swarm_consensus.transport.errors import MalformedError
 from swarm_consensus.transport.schema import Limits
@@ -33,7 +34,7 @@ _ANY_INT = Bounds(minimum=-(2**63))
 _LooseInt = Annotated[int, _ANY_INT]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LooseStatement:
     """A `Statement` on the wire, with no bounds of its own."""
 
@@ -47,7 +48,7 @@ class LooseStatement:
     settled: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LoosePiece:
     """A `Piece` on the wire, with no bounds of its own."""
 
@@ -90,9 +91,9 @@ def words(message: InstanceMessage) -> Iterator[InstanceMessage]:
         yield replace(bare, echoes=(echo,))
     for ready in message.readies:
         yield replace(bare, readies=(ready,))
-    for kind, round_, value, mask in message.votes:
+    for kind, round_, side, mask in message.votes:
         for proposer in members(mask):
-            yield replace(bare, votes=((kind, round_, value, mask_of((proposer,))),))
+            yield replace(bare, votes=((kind, round_, side, mask_of((proposer,))),))
     for share in message.shares:
         yield replace(bare, shares=(share,))
 
@@ -113,13 +114,13 @@ def about(message: InstanceMessage) -> int | None:
 def turned(statement: Statement, proposers: Container[int]) -> Statement:
     """Return the statement with the other side in every vote about some proposers."""
     votes: list[Vote] = []
-    for kind, round_, value, mask in statement.votes:
+    for kind, round_, side, mask in statement.votes:
         concerned = [proposer for proposer in members(mask) if proposer in proposers]
         others = [proposer for proposer in members(mask) if proposer not in proposers]
         if others:
-            votes.append((kind, round_, value, mask_of(others)))
+            votes.append((kind, round_, side, mask_of(others)))
         if concerned:
-            votes.append((kind, round_, other_side(kind, value), mask_of(concerned)))
+            votes.append((kind, round_, other_side(kind, side), mask_of(concerned)))
     return replace(statement, votes=tuple(votes))
 
 

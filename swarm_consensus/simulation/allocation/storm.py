@@ -5,7 +5,7 @@ all is healed, and every task that was acknowledged must end, with its reason.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 import hashlib
 from random import Random
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from swarm_consensus.decision.types import Status
 from swarm_consensus.protocols.allocation import Method, Task, Worker
 from swarm_consensus.protocols.tasks import AddTask, CancelTask, TaskStatus
+from swarm_consensus.protocols.values import value
 from swarm_consensus.runtime.config import MILLISECOND, SECOND, RuntimeConfig
 from swarm_consensus.runtime.events import Output, TaskAnswered, TaskAsked
 from swarm_consensus.runtime.task_settings import TaskSettings
@@ -28,7 +29,7 @@ STEP_NS = SECOND // 2
 FIELD_M = 60.0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Report:
     """
     What a run came to.

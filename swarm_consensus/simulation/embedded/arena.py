@@ -8,12 +8,13 @@ origin in the lower left corner.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 import math
 from random import Random
 
 import numpy as np
 from numpy.typing import NDArray
+
+from swarm_consensus.protocols.values import value
 
 LABELS = ('crate', 'barrel', 'ball', 'cone')
 WIDTH_M, HEIGHT_M = 10.0, 8.0
@@ -29,7 +30,7 @@ Place = tuple[float, float]
 OBJECTS_MAX, ROBOTS_MAX = 12, 20
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Wall:
     """A wall, as the rectangle that it stands on."""
 
@@ -39,7 +40,7 @@ class Wall:
     top_m: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Thing:
     """
     An object to find.
@@ -56,7 +57,7 @@ class Thing:
     color: tuple[float, float, float]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Arena:
     """
     A world before anything moves.

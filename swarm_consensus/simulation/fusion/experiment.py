@@ -10,7 +10,6 @@ codec, and everything is drawn from one seed.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 import math
 from random import Random
 
@@ -22,6 +21,7 @@ from swarm_consensus.protocols.fusion.averaging import sums_of
 from swarm_consensus.protocols.fusion.messages import Hello
 from swarm_consensus.protocols.fusion.neighbours import Neighbours
 from swarm_consensus.protocols.fusion.spanner import partners
+from swarm_consensus.protocols.values import value
 from swarm_consensus.runtime.evidence import BODIES, Evidence
 from swarm_consensus.simulation.fusion.averages import Averages
 from swarm_consensus.simulation.fusion.flows import Flows
@@ -42,7 +42,7 @@ ROUND_TICKS = 10
 ROUND_S = ROUND_TICKS * TICK_S
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Case:
     """
     What is run.
@@ -65,7 +65,7 @@ class Case:
     real_max: int = 2000
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Found:
     """
     What came out.

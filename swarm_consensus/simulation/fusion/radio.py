@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import dataclass
 from random import Random
 from typing import Generic, TypeVar
 
+from swarm_consensus.protocols.values import value
 from swarm_consensus.simulation.fusion.graphs import Graph
 
 MessageT = TypeVar('MessageT')
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RadioFaults:
     """
     What goes wrong on the way, independently for each that hears.

@@ -18,6 +18,7 @@ from swarm_consensus.protocols.gossip.swim.config import SwimConfig
 from swarm_consensus.protocols.gossip.swim.effects import Effects, MemberEvent
 from swarm_consensus.protocols.gossip.swim.messages import Message
 from swarm_consensus.protocols.gossip.swim.swim import Swim
+from swarm_consensus.protocols.values import value
 from swarm_consensus.runtime.wire import MESSAGES
 
 # How often who leaves says so.
@@ -26,7 +27,7 @@ FAREWELLS = 3
 WAITING_MAX = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Radio:
     """
     :param loss: share of frames lost on their way to one receiver, 0..1.

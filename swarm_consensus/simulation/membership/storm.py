@@ -4,11 +4,11 @@ The run of one seed: robots come and go, stall and are cut off on a bad radio; t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from random import Random
 
 from swarm_consensus.protocols.gossip.swim.config import SwimConfig
 from swarm_consensus.protocols.gossip.swim.effects import MemberEvent
+from swarm_consensus.protocols.values import value
 from swarm_consensus.simulation.membership.air import Air, Radio
 from swarm_consensus.simulation.membership.checks import Checks, Violation
 
@@ -19,7 +19,7 @@ PAUSE = 6 * SECOND
 CALM = 90 * SECOND
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Report:
     """
     What a run came to.

@@ -19,7 +19,6 @@ import pytest
 from swarm_consensus.protocols.bounds import SIGNED, UNSIGNED_64, Bounds
 from swarm_consensus.protocols.raft.entry import Entry, EntryKind
 from swarm_consensus.protocols.raft.messages import MESSAGE_TYPES, AppendEntries
-from swarm_consensus.protocols.values import value
 from swarm_consensus.transport.codec import Codec
 from swarm_consensus.transport.errors import EncodeError, MalformedError
 from swarm_consensus.transport.schema import Limits
@@ -364,23 +363,6 @@ def test_a_check_in_the_dataclass_counts_as_malformed() -> None:
     assert codec.decode(b'\x92\x01\x91\x04') == Even(4)
     with pytest.raises(MalformedError):
         codec.decode(b'\x92\x01\x91\x05')
-
-
-def test_a_value_is_a_frozen_dataclass_but_for_its_lock() -> None:
-    def pair() -> type[Any]:
-        class Pair:
-            a: int
-            b: str = ''
-
-        return Pair
-
-    values, frozen = value(pair()), dataclass(frozen=True, slots=True)(pair())
-    assert values(1, 'x') == values(1, 'x') != values(2, 'x')
-    assert hash(values(1, 'x')) == hash(frozen(1, 'x'))
-    assert repr(values(1)) == repr(frozen(1))
-    assert not hasattr(values(1), '__dict__')
-    codec: Codec[Any] = Codec({1: values})
-    assert codec.decode(codec.encode(values(1, 'x'))) == values(1, 'x')
 
 
 def refused() -> list[type]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 import math
 
 from swarm_consensus.protocols.gossip.swim.errors import ConfigError
 from swarm_consensus.protocols.gossip.swim.messages import CLAIMS_MAX, TARGETS_MAX
+from swarm_consensus.protocols.values import value
 
 _FROM_1 = (
     'probe_ticks',
@@ -27,7 +27,7 @@ _FROM_1 = (
 RELAYS_MAX = 256
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SwimConfig:
     """
     Settings of one robot. Times are ticks; the length of a tick is the caller's choice.

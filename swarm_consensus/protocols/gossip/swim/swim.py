@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from random import Random
 
 from swarm_consensus.protocols.gossip.swim.awareness import Awareness
@@ -26,9 +25,10 @@ from swarm_consensus.protocols.gossip.swim.messages import (
 )
 from swarm_consensus.protocols.gossip.swim.probes import Probes
 from swarm_consensus.protocols.gossip.swim.roster import LONG_AGO, Member, Roster
+from swarm_consensus.protocols.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MemberView:
     """
     What is known of another robot, to look at.

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NoReturn
 
 from swarm_consensus.protocols.agreement.messages import InstanceMessage, Statement
+from swarm_consensus.protocols.values import value
 from swarm_consensus.simulation.facts import InvariantBroken
 
 Vector = tuple[bytes | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Swarm:
     """
     What a check knows of the swarm.
