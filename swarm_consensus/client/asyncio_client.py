@@ -31,6 +31,7 @@ from swarm_consensus.client.errors import ClientClosedError
 from swarm_consensus.client.robot_client import SwarmClient
 from swarm_consensus.client.values import Decision, Leadership, Members, Progress, Reading
 from swarm_consensus.client.watches import BACKLOG_MAX, Watch, overrun
+from swarm_consensus.composition import middleware
 from swarm_consensus.decision.types import ANY_REVISION
 from swarm_consensus.nodes.executor import SPIN_PERIOD, make_executor
 from swarm_consensus.runtime.events import RobotStatus
@@ -345,6 +346,7 @@ class _Spinner:
         make_client: Callable[[Node], SwarmClient],
     ) -> None:
         self._context = Context()
+        middleware.use_profile()
         rclpy.init(args=[], context=self._context, signal_handler_options=SignalHandlerOptions.NO)
         try:
             self._node = Node(

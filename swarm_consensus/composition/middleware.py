@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, MutableMapping
 from importlib.metadata import PackageNotFoundError, version
 import ipaddress
 import os
@@ -23,6 +24,8 @@ FASTDDS_PROFILES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_
 _BUILTIN = 'FASTDDS_BUILTIN_TRANSPORTS'
 # What Fast DDS 3 and 2 read in the working directory, without being told.
 _FASTDDS_DEFAULTS = ('DEFAULT_FASTDDS_PROFILES.xml', 'DEFAULT_FASTRTPS_PROFILES.xml')
+# For a process that nobody composed: `swarm`, clients, nodes by `ros2 run`.
+PROFILE = Path(__file__).with_name('fastdds_profile.xml')
 _KILTED_RCLPY = 9  # major version
 # While the kernel asks a silent neighbour for its link address, some 3 s long and then anew, it
 # keeps datagrams for it (`unres_qlen_bytes`, as much as a send buffer has by default) and counts
@@ -80,11 +83,21 @@ def files(network: Network, hears_itself: bool = True, robots: int = 0) -> dict[
     if network.middleware == 'rmw_cyclonedds_cpp':
         return {}
     transports = _transports(network) if _describes_transports(network) else ('', '')
-    if not transports[0] and (hears_itself or _user_has_profile()):
+    if not transports[0] and _user_has_profile():
         return {}
     often = robots if _reaches_out(network) else 0
     profile = _fastdds_profile(*transports, hears_itself, often)
     return dict.fromkeys(_profile_variables(), profile)
+
+
+def use_profile(environ: MutableMapping[str, str] = os.environ) -> None:
+    """
+    Have Fast DDS in this process do without what ROS has no use for, unless the user has a profile.
+
+    It is read when the first participant is made, so this stands before rclpy.init.
+    """
+    if not _user_has_profile(environ):
+        environ.update(dict.fromkeys(_profile_variables(), str(PROFILE)))
 
 
 def _interface(network: Network) -> str:
@@ -112,8 +125,9 @@ def _announcement_s(robots: int) -> float:
     return min(max(ANNOUNCEMENT_S_EACH * robots, ANNOUNCEMENT_S_MIN), ANNOUNCEMENT_S_MAX)
 
 
-def _user_has_profile() -> bool:
-    return any(os.environ.get(name) for name in FASTDDS_PROFILES) or any(
+def _user_has_profile(environ: Mapping[str, str] = os.environ) -> bool:
+    named = {environ.get(name, '') for name in FASTDDS_PROFILES}
+    return bool(named - {'', str(PROFILE)}) or any(
         Path(name).exists() for name in _FASTDDS_DEFAULTS
     )
 
@@ -217,7 +231,7 @@ def _is_address(interface: str) -> bool:
 
 
 def _fastdds_profile(descriptors: str, used: str, hears_itself: bool, robots: int) -> str:
-    properties = discovery = ''
+    discovery = ''
     if robots:
         whole, part = divmod(round(_announcement_s(robots) * 1e9), 1_000_000_000)
         discovery = (
@@ -226,20 +240,29 @@ def _fastdds_profile(descriptors: str, used: str, hears_itself: bool, robots: in
             f'            <nanosec>{part}</nanosec>\n'
             '          </leaseAnnouncement>\n        </discovery_config>\n      </builtin>\n'
         )
+    # Fast DDS 3 asks others how their types are made, of which ROS makes no use, and now and then
+    # crashes while it does: TypeLookupManager::notify_callbacks goes through a list that another
+    # thread adds to.
+    wanted = {'fastdds.type_propagation': 'disabled'}
     if not hears_itself:
-        properties = (
-            '      <propertiesPolicy>\n        <properties>\n          <property>\n'
-            '            <name>fastdds.ignore_local_endpoints</name>\n'
-            '            <value>true</value>\n'
-            '          </property>\n        </properties>\n      </propertiesPolicy>\n'
-        )
+        wanted['fastdds.ignore_local_endpoints'] = 'true'
+    properties = ''.join(
+        '          <property>\n'
+        f'            <name>{name}</name>\n'
+        f'            <value>{text}</value>\n'
+        '          </property>\n'
+        for name, text in wanted.items()
+    )
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         '<profiles xmlns="http://www.eprosima.com/XMLSchemas/fastRTPS_Profiles">\n'
         f'{descriptors}'
         '  <participant profile_name="swarm" is_default_profile="true">\n'
         '    <rtps>\n'
-        f'{used}{discovery}{properties}'
+        f'{used}{discovery}'
+        '      <propertiesPolicy>\n        <properties>\n'
+        f'{properties}'
+        '        </properties>\n      </propertiesPolicy>\n'
         '    </rtps>\n'
         '  </participant>\n'
         '</profiles>\n'

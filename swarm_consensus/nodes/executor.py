@@ -24,6 +24,7 @@ from rclpy.exceptions import NameValidationException
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.signals import SignalHandlerOptions
 
+from swarm_consensus.composition import middleware
 from swarm_consensus.composition.parameter import Parameter
 from swarm_consensus.nodes.managed import EXIT_CONFIGURATION, ManagedNode, StartError
 from swarm_consensus.nodes.parking import (
@@ -181,6 +182,7 @@ def _run_node(
     executor = None
     spinning = False
     try:
+        middleware.use_profile()
         rclpy.init(
             args=None if arguments is None else list(arguments),
             signal_handler_options=SignalHandlerOptions.NO,

@@ -13,6 +13,7 @@ import pytest
 from swarm_testing.node_probe import NodeProbe
 from swarm_testing.processes import Process, ProcessGroup
 
+from swarm_consensus.composition.middleware import FASTDDS_PROFILES
 from swarm_consensus.nodes.managed import EXIT_CONFIGURATION
 
 NODE = 'sample'
@@ -106,6 +107,18 @@ def test_it_goes_to_active_by_itself_and_ends_on_a_signal(start):
     node.wait_for_output(ACTIVE)
     assert node.interrupt() == 0
     assert node.output.splitlines()[-2:] == ['now inactive', 'released']
+
+
+def test_fast_dds_asks_nobody_for_types(processes: ProcessGroup, start):
+    """Nor is there a thread that could crash with the answers (composition/middleware.py)."""
+    for name in FASTDDS_PROFILES:
+        (processes.environment or {}).pop(name, None)
+    node = start()
+    node.wait_for_output(ACTIVE)
+    threads = {path.read_text().strip() for path in Path(f'/proc/{node.pid}/task').glob('*/comm')}
+    if not any(name.startswith('dds.udp') for name in threads):
+        pytest.skip('this Fast DDS does not name its threads')
+    assert not {name for name in threads if name.startswith('dds.tls')}, threads
 
 
 def test_a_launcher_that_asks_three_times_gets_the_same_clean_end(start):

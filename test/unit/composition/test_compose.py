@@ -265,6 +265,17 @@ def test_udp_on_this_machine_is_kept_on_loopback_by_a_profile(
 
 
 IGNORED = 'fastdds.ignore_local_endpoints'
+PROPAGATED = 'fastdds.type_propagation'
+
+
+def properties(spec: NodeSpec) -> dict[str | None, str | None]:
+    """What the profile of a node asks of Fast DDS."""
+    profile = ElementTree.fromstring(spec.files['FASTDDS_DEFAULT_PROFILES_FILE'].encode())
+    texts = {
+        key: [node.text for node in profile.iter() if node.tag.rpartition('}')[2] == key]
+        for key in ('name', 'value')
+    }
+    return dict(zip(texts['name'], texts['value'], strict=True))
 
 
 def without_a_profile_of_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,10 +297,8 @@ def test_a_consensus_node_does_not_hear_itself(
         + f'network: {network}\ninference: [{{subject: sign, model: m.onnx}}]\n'
     )
     consensus, inference = compose(read(content, tmp_path))
-    profile = ElementTree.fromstring(consensus.files['FASTDDS_DEFAULT_PROFILES_FILE'].encode())
-    values = [node.text for node in profile.iter() if node.tag.rpartition('}')[2] == 'value']
-    assert IGNORED in ElementTree.tostring(profile, encoding='unicode') and values == ['true']
-    assert IGNORED not in ''.join(inference.files.values())
+    assert properties(consensus) == {PROPAGATED: 'disabled', IGNORED: 'true'}
+    assert properties(inference) == {PROPAGATED: 'disabled'}
 
 
 def test_a_consensus_node_with_missions_hears_itself(
@@ -298,7 +307,7 @@ def test_a_consensus_node_with_missions_hears_itself(
     without_a_profile_of_the_users(monkeypatch)
     fake_rclpy(monkeypatch, '9.1.2')
     spec = compose(read(SMALL + 'consensus: {missions: [my_missions]}\n', tmp_path))[0]
-    assert spec.files == {}
+    assert properties(spec) == {PROPAGATED: 'disabled'}
 
 
 @pytest.mark.parametrize('by', ['variable', 'working directory'])
@@ -314,6 +323,33 @@ def test_a_profile_of_the_users_own_is_left_alone(
     else:
         (tmp_path / 'DEFAULT_FASTDDS_PROFILES.xml').touch()
     assert compose(read(SMALL))[0].files == {}
+
+
+def test_a_process_that_nobody_composed_has_a_profile_unless_the_user_has(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fake_rclpy(monkeypatch, '9.1.2')
+    monkeypatch.chdir(tmp_path)
+    environ: dict[str, str] = {}
+    for _ in range(2):
+        middleware.use_profile(environ)
+        assert environ == {'FASTDDS_DEFAULT_PROFILES_FILE': str(middleware.PROFILE)}
+    profile = ElementTree.fromstring(middleware.PROFILE.read_bytes())
+    assert [PROPAGATED, 'disabled'] == [
+        node.text for node in profile.iter() if node.tag.rpartition('}')[2] in ('name', 'value')
+    ]
+    # `swarm up` is such a process, and its nodes have profiles all the same.
+    without_a_profile_of_the_users(monkeypatch)
+    files = compose(read(SMALL))[0].files
+    monkeypatch.setenv('FASTDDS_DEFAULT_PROFILES_FILE', str(middleware.PROFILE))
+    assert compose(read(SMALL))[0].files == files
+    users = {'FASTRTPS_DEFAULT_PROFILES_FILE': '/etc/dds.xml'}
+    middleware.use_profile(users)
+    assert users == {'FASTRTPS_DEFAULT_PROFILES_FILE': '/etc/dds.xml'}
+    (tmp_path / 'DEFAULT_FASTDDS_PROFILES.xml').touch()
+    environ.clear()
+    middleware.use_profile(environ)
+    assert environ == {}
 
 
 def test_cyclone_on_this_machine_needs_no_profile() -> None:
