@@ -25,7 +25,10 @@ from numpy.typing import NDArray
 EXACT_MAX = 16
 # Robots from which a robust core is grown, at most.
 _SEEDS_MAX = 64
-_POPCOUNT = np.array([bin(value).count('1') for value in range(1 << EXACT_MAX)], dtype=np.int8)
+# How many bits are set, by number; one bit more makes twice as many numbers.
+_POPCOUNT = np.zeros(1, dtype=np.int8)
+for _ in range(EXACT_MAX):
+    _POPCOUNT = np.concatenate((_POPCOUNT, _POPCOUNT + 1), dtype=np.int8)
 
 Hears = Sequence[int]
 
