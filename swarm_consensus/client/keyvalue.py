@@ -21,7 +21,7 @@ from swarm_consensus.client.keyvalue_values import (
     key_change_from,
     key_range_from,
 )
-from swarm_consensus.client.watches import Stream, Watch, as_subscription
+from swarm_consensus.client.watches import NO_EVENTS, Stream, Watch, as_subscription
 from swarm_consensus.decision.types import Status
 from swarm_consensus.msg import KeyEvent as KeyEventMessage
 from swarm_consensus.protocols.keyvalue import ANY
@@ -276,6 +276,7 @@ class KeyValueMethods(ABC):
             as_subscription(callback, convert),
             qos,
             callback_group=group,
+            event_callbacks=NO_EVENTS,
         )
         return self._watch(lambda: self.node.destroy_subscription(subscription))
 

@@ -37,7 +37,13 @@ from swarm_consensus.client.values import (
     reading_from,
     with_stamp,
 )
-from swarm_consensus.client.watches import DecisionFilter, Stream, Watch, as_subscription
+from swarm_consensus.client.watches import (
+    NO_EVENTS,
+    DecisionFilter,
+    Stream,
+    Watch,
+    as_subscription,
+)
 from swarm_consensus.decision.types import ANY_REVISION, Level, Status, no_answer
 from swarm_consensus.msg import Decision as DecisionMessage
 from swarm_consensus.msg import SwarmStatus
@@ -430,6 +436,7 @@ class SwarmClient(KeyValueMethods, MissionMethods, ModelMethods):
             as_subscription(callback, convert),
             qos,
             callback_group=group,
+            event_callbacks=NO_EVENTS,
         )
         return self._watch(lambda: self.node.destroy_subscription(subscription))
 
@@ -449,7 +456,12 @@ class SwarmClient(KeyValueMethods, MissionMethods, ModelMethods):
             durability=DurabilityPolicy.TRANSIENT_LOCAL,
         )
         return self.node.create_subscription(
-            SwarmStatus, self._prefix + 'swarm_status', callback, qos, callback_group=group
+            SwarmStatus,
+            self._prefix + 'swarm_status',
+            callback,
+            qos,
+            callback_group=group,
+            event_callbacks=NO_EVENTS,
         )
 
     def _watch(self, stop: Callable[[], object]) -> Watch:

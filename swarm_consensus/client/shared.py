@@ -20,7 +20,7 @@ from swarm_consensus.client.shared_values import (
     outcome_from,
     reading_from,
 )
-from swarm_consensus.client.watches import Stream, Watch
+from swarm_consensus.client.watches import NO_EVENTS, Stream, Watch
 from swarm_consensus.decision.types import Status
 from swarm_consensus.msg import SharedEvent as SharedEventMessage
 from swarm_consensus.srv import SharedChange, SharedRead
@@ -223,5 +223,6 @@ class SharedState:
             receive,
             qos,
             callback_group=group,
+            event_callbacks=NO_EVENTS,
         )
         return client._watch(lambda: client.node.destroy_subscription(subscription))

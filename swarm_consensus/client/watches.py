@@ -8,6 +8,7 @@ import inspect
 import threading
 from typing import Any, Generic, TypeVar
 
+from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.task import Future
 
@@ -20,6 +21,10 @@ T = TypeVar('T')
 
 # Values that an iterator holds for one who is slow to take them.
 BACKLOG_MAX = 10_000
+# Of a subscription that ends while the node spins: in a MultiThreadedExecutor that may be while
+# another thread gathers what it waits for, and rclpy bears that of a subscription, but not of the
+# handlers of its events, and spin() raises.
+NO_EVENTS = SubscriptionEventCallbacks(use_default_callbacks=False)
 
 
 def concerns(decision: Decision, subject: str) -> bool:

@@ -87,6 +87,19 @@ def test_a_node_spins_until_its_futures_are_done(home: Home) -> None:
         client.read('spun')
 
 
+def test_what_ends_while_a_node_spins_has_no_handlers_of_events(home: Home) -> None:
+    """In a MultiThreadedExecutor their end makes spin() raise, now and then."""
+    client = SwarmClient(home.node)
+    status = client.status()
+    for watch in (client.on_decision, client.on_key_event, client.shared.on_change):
+        watch('any', lambda _: None)
+    subscriptions = list(home.node.subscriptions)
+    assert len(subscriptions) == 4
+    assert not [each.topic_name for each in subscriptions if each.event_handlers]
+    home.turn(status.done)
+    client.close()
+
+
 def test_a_callback_awaits_the_swarm_without_blocking_its_own_node(home: Home) -> None:
     client = SwarmClient(home.node)
     results: list[Any] = []
