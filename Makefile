@@ -54,11 +54,11 @@ demo-search:  ## five robots with cameras search four rooms in a simulation, in 
 # Jazzy is tested where it differs: with real nodes. Style and the rooms below are the same.
 TESTS ?= $(if $(filter kilted,$(ROS)),test,$(wildcard test/node test/launch test/package))
 PYTEST_ARGS ?=
-# What starts no robots shares the cores. Robots mostly wait, so four files of their tests run side by
+# What starts no robots shares the cores. Robots mostly wait, so three files of their tests run side by
 # side, but for those that measure or start many robots.
 ifeq ($(TESTS),test)
 RUNS := '-n auto --dist loadscope test/package test/unit test/simulation' \
-	'-n 4 --dist loadfile -m not(alone) test/node test/launch' \
+	'-n 3 --dist loadfile -m not(alone) test/node test/launch' \
 	'-m alone test/node'
 else
 RUNS := '$(TESTS)'
