@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping
 import time
 
 import rclpy
-from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.signals import SignalHandlerOptions
 
 from swarm_consensus.msg import SwarmStatus
+from swarm_consensus.nodes.executor import make_context
 from swarm_consensus.protocols.values import value
 
 _STEP = 0.1  # s
@@ -54,8 +53,7 @@ def wait_until_ready(
     """
     heard: dict[str, SwarmStatus] = {}
     begin = time.monotonic()
-    context = Context()
-    rclpy.init(args=[], context=context, signal_handler_options=SignalHandlerOptions.NO)
+    context = make_context()
     try:
         node = Node(
             'swarm_up',

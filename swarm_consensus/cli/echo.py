@@ -88,6 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
     from rclpy.node import Node
     from rclpy.qos import QoSProfile, ReliabilityPolicy
 
+    from swarm_consensus.composition import middleware
     from swarm_consensus.msg import Frame
     from swarm_consensus.nodes.convert import FRAME_TOPICS, frame_from_message
     from swarm_consensus.nodes.executor import make_executor
@@ -115,6 +116,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.count and seen >= arguments.count:
             done.set()
 
+    middleware.use_profile()
     rclpy.init(args=[])
     try:
         node = Node('swarm_echo', start_parameter_services=False, enable_rosout=False)

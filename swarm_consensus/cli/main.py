@@ -10,8 +10,6 @@ import os
 from pathlib import Path
 import sys
 
-from swarm_consensus.composition import middleware
-
 _NO_VERBS = ('main',)
 
 
@@ -47,7 +45,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             run = module.run
     parsed = parser.parse_args(given)
     assert run is not None  # argparse has refused what is no verb
-    middleware.use_profile()
     try:
         return int(run(parsed))
     except KeyboardInterrupt:

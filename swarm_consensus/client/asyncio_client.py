@@ -15,10 +15,7 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar
 import uuid
 
-import rclpy
-from rclpy.context import Context
 from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
 from swarm_consensus.client.asyncio_keyvalue import AsyncioKeyValueMethods
@@ -31,9 +28,8 @@ from swarm_consensus.client.errors import ClientClosedError
 from swarm_consensus.client.robot_client import SwarmClient
 from swarm_consensus.client.values import Decision, Leadership, Members, Progress, Reading
 from swarm_consensus.client.watches import BACKLOG_MAX, Watch, overrun
-from swarm_consensus.composition import middleware
 from swarm_consensus.decision.types import ANY_REVISION
-from swarm_consensus.nodes.executor import SPIN_PERIOD, make_executor
+from swarm_consensus.nodes.executor import SPIN_PERIOD, make_context, make_executor
 from swarm_consensus.runtime.events import RobotStatus
 
 T = TypeVar('T')
@@ -345,9 +341,7 @@ class _Spinner:
         ros_arguments: Sequence[str],
         make_client: Callable[[Node], SwarmClient],
     ) -> None:
-        self._context = Context()
-        middleware.use_profile()
-        rclpy.init(args=[], context=self._context, signal_handler_options=SignalHandlerOptions.NO)
+        self._context = make_context()
         try:
             self._node = Node(
                 node_name,

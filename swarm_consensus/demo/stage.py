@@ -15,10 +15,8 @@ from typing import Any
 
 import numpy as np
 import rclpy
-from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image as ImageMessage
 
 from swarm_consensus.decision.types import Decision, Status
@@ -26,7 +24,7 @@ from swarm_consensus.demo.views import Image
 from swarm_consensus.msg import Belief, SwarmStatus
 from swarm_consensus.msg import Decision as DecisionMessage
 from swarm_consensus.nodes.convert import decision_from_message
-from swarm_consensus.nodes.executor import make_executor
+from swarm_consensus.nodes.executor import make_context, make_executor
 from swarm_consensus.srv import Read
 
 READ_TIMEOUT_S = 5.0
@@ -40,10 +38,7 @@ class Stage:
     """
 
     def __init__(self, namespaces: Mapping[str, str]) -> None:
-        self._context = Context()
-        rclpy.init(
-            args=[], context=self._context, signal_handler_options=SignalHandlerOptions.NO
-        )
+        self._context = make_context()
         self._node = Node(
             'demo',
             context=self._context,

@@ -14,12 +14,9 @@ import time
 from typing import Any
 
 from mcap.writer import Writer
-import rclpy
-from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.serialization import serialize_message
-from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import String
 from visualization_msgs.msg import MarkerArray
 
@@ -33,7 +30,7 @@ from swarm_consensus.live.graph import (
     pictures,
     topics_of,
 )
-from swarm_consensus.nodes.executor import make_executor
+from swarm_consensus.nodes.executor import make_context, make_executor
 from swarm_consensus.nodes.serialized import frame_from_serialized
 from swarm_consensus.runtime.events import FrameArrived
 
@@ -109,8 +106,7 @@ def record(
 
     :param describe: gives what is in a frame, in lines.
     """
-    context = Context()
-    rclpy.init(args=[], context=context, signal_handler_options=SignalHandlerOptions.NO)
+    context = make_context()
     node = Node(
         'swarm_record', context=context, enable_rosout=False, start_parameter_services=False
     )

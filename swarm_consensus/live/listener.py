@@ -8,13 +8,10 @@ import threading
 from types import TracebackType
 from typing import Self
 
-import rclpy
-from rclpy.context import Context
 from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 
 from swarm_consensus.live.ears import Ears
-from swarm_consensus.nodes.executor import SPIN_PERIOD, make_executor
+from swarm_consensus.nodes.executor import SPIN_PERIOD, make_context, make_executor
 from swarm_consensus.views.picture import Picture
 from swarm_consensus.views.values import Snapshot
 
@@ -32,8 +29,7 @@ class Listener:
         self._picture = picture
 
     def __enter__(self) -> Self:
-        self._context = Context()
-        rclpy.init(args=[], context=self._context, signal_handler_options=SignalHandlerOptions.NO)
+        self._context = make_context()
         try:
             self._node = Node(
                 'swarm_view',

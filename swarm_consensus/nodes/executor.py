@@ -20,6 +20,7 @@ import threading
 from typing import TYPE_CHECKING, NoReturn
 
 import rclpy
+from rclpy.context import Context
 from rclpy.exceptions import NameValidationException
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.signals import SignalHandlerOptions
@@ -36,7 +37,6 @@ from swarm_consensus.nodes.usage import usage, wants_help
 from swarm_consensus.runtime.garbage import tamed_garbage_collector
 
 if TYPE_CHECKING:
-    from rclpy.context import Context
     from rclpy.executors import Executor
 
 # The loop wakes at least this often. EventsExecutor needs some timeout: without one it burns a
@@ -45,6 +45,18 @@ SPIN_PERIOD = 1.0  # s
 # How often a node that is about to end is asked whether it has finished.
 LEAVE_PERIOD = 0.05  # s
 KILTED_RCLPY = 9  # major version
+
+
+def make_context() -> Context:
+    """
+    Return a context of its own, begun; for a program that is no node and sees to its own signals.
+
+    The domain and the middleware are those of the environment.
+    """
+    context = Context()
+    middleware.use_profile()
+    rclpy.init(args=[], context=context, signal_handler_options=SignalHandlerOptions.NO)
+    return context
 
 
 def make_executor(context: Context | None = None) -> Executor:

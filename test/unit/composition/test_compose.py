@@ -340,6 +340,8 @@ def test_a_process_that_nobody_composed_has_a_profile_unless_the_user_has(
     ]
     # `swarm up` is such a process, and its nodes have profiles all the same.
     without_a_profile_of_the_users(monkeypatch)
+    network = read(SMALL + "network: {discovery: 'off'}\n").network
+    assert list(middleware.files(network).values()) == [middleware.PROFILE.read_text()]
     files = compose(read(SMALL))[0].files
     monkeypatch.setenv('FASTDDS_DEFAULT_PROFILES_FILE', str(middleware.PROFILE))
     assert compose(read(SMALL))[0].files == files
