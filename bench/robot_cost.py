@@ -28,7 +28,7 @@ def rows() -> list[dict[str, Any]]:
     import rclpy
 
     parameters = {'subjects': '[sign]', 'subject.sign.labels': '[' + ','.join(LABELS) + ']'}
-    with loopback() as folder:
+    with loopback(robots=ROBOTS) as folder:
         model = _save_model(folder / 'model.onnx')
         with Robots(ROBOTS, parameters) as swarm:
             seers = [_start_inference(swarm, name, model) for name in swarm.names]

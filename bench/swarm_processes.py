@@ -18,11 +18,12 @@ from swarm_consensus.composition.swarm import Network
 
 
 @contextmanager
-def loopback(hears_itself: bool = False) -> Iterator[Path]:
+def loopback(hears_itself: bool = False, robots: int = 3) -> Iterator[Path]:
     """
     Put this process and its children into a domain of their own on loopback.
 
     :param hears_itself: as `swarm up` sets it: False for consensus_nodes without missions.
+    :param robots: as many as there will be.
     :returns: a temporary folder for state and logs, removed at the end.
     """
     with (
@@ -33,7 +34,7 @@ def loopback(hears_itself: bool = False) -> Iterator[Path]:
         network = Network(domain, 'localhost', (), '', 'default', 'default')
         for variable in FASTDDS_PROFILES:
             os.environ.pop(variable, None)
-        for variable, text in files(network, hears_itself).items():
+        for variable, text in files(network, hears_itself, robots).items():
             profile = folder / f'{variable.lower()}.xml'
             profile.write_text(text)
             os.environ[variable] = str(profile)

@@ -37,6 +37,11 @@ SEND_BUFFER_BYTES = 16 << 20
 # find each other again that were out of reach for longer than a lease. Robots say it more often.
 # Fast DDS says it once to all and once to each that it knows, 600 bytes each time: 6 kB/s.
 ANNOUNCEMENT_S_MIN = 1.0
+# On one host they say it more often still. A newcomer of Fast DDS announces itself before it reads
+# what comes in, and who knows it already does not answer a second time. Over loopback answers come
+# within that moment, so half of all clients, and of robots that begin anew, waited for what the
+# others say by themselves, up to 3 s.
+ANNOUNCEMENT_S_MIN_LOCALHOST = 0.3
 ANNOUNCEMENT_S_MAX = 3.0
 ANNOUNCEMENT_S_EACH = 0.1
 _LIMITS = ('core/wmem_max', 'ipv4/neigh/default/unres_qlen_bytes')
@@ -85,8 +90,8 @@ def files(network: Network, hears_itself: bool = True, robots: int = 0) -> dict[
     transports = _transports(network) if _describes_transports(network) else ('', '')
     if not transports[0] and _user_has_profile():
         return {}
-    often = robots if _reaches_out(network) else 0
-    profile = _fastdds_profile(*transports, hears_itself, often)
+    period_s = _announcement_s(network, robots) if robots else 0.0
+    profile = _fastdds_profile(*transports, hears_itself, period_s)
     return dict.fromkeys(_profile_variables(), profile)
 
 
@@ -120,9 +125,15 @@ def _reaches_out(network: Network) -> bool:
     return network.discovery in ('subnet', 'system_default')
 
 
-def _announcement_s(robots: int) -> float:
+def _stays_here(network: Network) -> bool:
+    """Whether nothing is sent to other hosts."""
+    return network.discovery in ('localhost', 'off') and not network.static_peers
+
+
+def _announcement_s(network: Network, robots: int) -> float:
     """Return how often a participant is to say that it is there, s."""
-    return min(max(ANNOUNCEMENT_S_EACH * robots, ANNOUNCEMENT_S_MIN), ANNOUNCEMENT_S_MAX)
+    least = ANNOUNCEMENT_S_MIN_LOCALHOST if _stays_here(network) else ANNOUNCEMENT_S_MIN
+    return min(max(ANNOUNCEMENT_S_EACH * robots, least), ANNOUNCEMENT_S_MAX)
 
 
 def _user_has_profile(environ: Mapping[str, str] = os.environ) -> bool:
@@ -154,7 +165,7 @@ def warnings(network: Network, nodes: int, robots: int, sysctl: Path = _SYSCTL) 
 
 def _cramped(network: Network, robots: int, sysctl: Path) -> str:
     """Return what to change if robots out of reach would hold up what goes to those in reach."""
-    if network.discovery in ('localhost', 'off') and not network.static_peers:
+    if _stays_here(network):
         return ''
     try:
         granted, kept = (int((sysctl / name).read_text()) for name in _LIMITS)
@@ -215,7 +226,7 @@ def _cyclone(network: Network, robots: int) -> dict[str, str]:
         interface = f'<NetworkInterface {key}={quoteattr(network.interface)}/>'
         general = f'<General><Interfaces>{interface}</Interfaces></General>'
     if robots:
-        period = f'<SPDPInterval>{_announcement_s(robots)} s</SPDPInterval>'
+        period = f'<SPDPInterval>{_announcement_s(network, robots)} s</SPDPInterval>'
         general += f'<Discovery>{period}</Discovery>'
     ours = f'<CycloneDDS><Domain>{general}{buffer}</Domain></CycloneDDS>'
     users = '' if network.interface else os.environ.get('CYCLONEDDS_URI', '')
@@ -230,10 +241,10 @@ def _is_address(interface: str) -> bool:
     return True
 
 
-def _fastdds_profile(descriptors: str, used: str, hears_itself: bool, robots: int) -> str:
+def _fastdds_profile(descriptors: str, used: str, hears_itself: bool, period_s: float) -> str:
     discovery = ''
-    if robots:
-        whole, part = divmod(round(_announcement_s(robots) * 1e9), 1_000_000_000)
+    if period_s:
+        whole, part = divmod(round(period_s * 1e9), 1_000_000_000)
         discovery = (
             '      <builtin>\n        <discovery_config>\n          <leaseAnnouncement>\n'
             f'            <sec>{whole}</sec>\n'

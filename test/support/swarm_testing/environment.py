@@ -26,6 +26,10 @@ CYCLONEDDS_URI = (
 )
 
 
+# As many as most tests have: they announce themselves as they do where `swarm up` starts them.
+ROBOTS = 3
+
+
 def loopback_variables(domain_id: int, folder: Path) -> dict[str, str]:
     """
     Give the variables that keep DDS on loopback and all files below one folder.
@@ -37,7 +41,7 @@ def loopback_variables(domain_id: int, folder: Path) -> dict[str, str]:
     :param folder: the test's own; state and log folders are made in it.
     """
     network = Network(domain_id, 'localhost', (), '', 'default', 'udp')
-    return network_variables(network, folder) | {
+    return network_variables(network, folder, ROBOTS) | {
         'CYCLONEDDS_URI': CYCLONEDDS_URI,
         'XDG_STATE_HOME': str(folder / 'state'),
         'ROS_LOG_DIR': str(folder / 'log'),

@@ -389,44 +389,41 @@ def test_who_is_out_of_reach_holds_nobody_up(
 
 
 @pytest.mark.parametrize(
-    ('robots', 'said', 'cyclone'),
+    ('network', 'robots', 'said', 'cyclone'),
     [
-        (2, ('1', '0'), '1.0 s'),
-        (15, ('1', '500000000'), '1.5 s'),
-        (100, ('3', '0'), '3.0 s'),
+        ('{discovery: subnet}', 2, ('1', '0'), ['1.0 s']),
+        ('{discovery: subnet}', 15, ('1', '500000000'), ['1.5 s']),
+        ('{discovery: subnet}', 100, ('3', '0'), ['3.0 s']),
+        # Where nothing is sent to other hosts; Cyclone DDS answers newcomers again.
+        ('{}', 2, ('0', '300000000'), []),
+        ('{transport: udp}', 15, ('1', '500000000'), []),
+        ('{static_peers: [10.0.0.2]}', 2, ('1', '0'), []),
     ],
 )
 def test_the_more_robots_the_more_seldom_each_announces_itself(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
+    network: str,
     robots: int,
     said: tuple[str, str],
-    cyclone: str,
+    cyclone: list[str],
 ) -> None:
     without_a_profile_of_the_users(monkeypatch)
     fake_rclpy(monkeypatch, '9.1.2')
     (tmp_path / 'm.onnx').touch()
     content = (
         SMALL.replace('[a, b]', str(robots))
-        + 'network: {discovery: subnet}\ninference: [{subject: sign, model: m.onnx}]\n'
+        + f'network: {network}\ninference: [{{subject: sign, model: m.onnx}}]\n'
     )
     consensus, inference = compose(read(content, tmp_path))[:2]
     profile = ElementTree.fromstring(consensus.files['FASTDDS_DEFAULT_PROFILES_FILE'].encode())
     (period,) = (n for n in profile.iter() if n.tag.endswith('leaseAnnouncement'))
     assert tuple(node.text for node in period) == said
     uri = ElementTree.fromstring(consensus.environment['CYCLONEDDS_URI'])
-    assert [node.text for node in uri.findall('Domain/Discovery/SPDPInterval')] == [cyclone]
+    assert [node.text for node in uri.findall('Domain/Discovery/SPDPInterval')] == cyclone
     # What meets nobody on other robots says no more than DDS has it say.
     assert 'leaseAnnouncement' not in ''.join(inference.files.values())
     assert 'SPDPInterval' not in inference.environment['CYCLONEDDS_URI']
-
-
-def test_on_this_machine_nobody_announces_itself_more_often(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    without_a_profile_of_the_users(monkeypatch)
-    for network in ('{}', '{transport: udp}'):
-        assert 'leaseAnnouncement' not in str(compose(read(SMALL + f'network: {network}\n'))[0])
 
 
 def test_what_the_user_says_of_transports_holds(monkeypatch: pytest.MonkeyPatch) -> None:
