@@ -42,7 +42,7 @@ def rows() -> list[dict[str, Any]]:
     import rclpy
 
     result = []
-    with loopback() as folder:
+    with loopback(robots=ROBOTS) as folder:
         floor_p50, floor_p99 = ping_pong()
         rclpy.init()
         try:

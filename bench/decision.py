@@ -27,7 +27,7 @@ def rows() -> list[dict[str, Any]]:
     """Measure and return the rows."""
     result = []
     for robots in (3, 5):
-        with loopback():
+        with loopback(robots=robots):
             floor_p50, floor_p99 = ping_pong()
             result += decisions(robots, floor_p50, floor_p99)
     return result

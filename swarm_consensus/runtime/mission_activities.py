@@ -8,6 +8,7 @@ begun and what has ended is read from the state again and again: nothing hangs o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from swarm_consensus.decision.replicated import Outcome
 from swarm_consensus.missions import Registry
@@ -257,7 +258,12 @@ class ActivityWork:
 
         if running.end is not None:
             running.under_way = True
-            self._proposals.operate(running.end, ended)
+            end = running.end
+            if end.end is EndKind.CANCELLED and not activity.cancel_asked:
+                # It did as this robot asked when it was cut off. That is no failure, which would be
+                # tried again whatever the author allows: nobody knows how far it came.
+                end = replace(end, end=EndKind.UNKNOWN)
+            self._proposals.operate(end, ended)
         elif running.beat is not None and now_ns >= running.beat_ns:
             running.under_way = True
             heartbeat_ns = activity.scheduled.heartbeat_ms * MILLISECOND

@@ -1,9 +1,9 @@
 """
 What the membership promises, held apart from what is checked.
 
-At each robot: no robot is ever older than it was, an end is not undone but by the robot itself, and
-one whose farewell was heard is never called dead. When all is healed and quiet, every robot knows
-the same, and it is true.
+At each robot: no robot is ever older than it was, unless it was forgotten in between, an end is not
+undone but by the robot itself, and one whose farewell was heard is never called dead. When all is
+healed and quiet, every robot knows the same, and it is true.
 """
 
 from __future__ import annotations
@@ -41,6 +41,9 @@ class Checks:
             self._farewells[here].add(of)
         elif event.news is News.DIED and of in self._farewells[here]:
             raise Violation(f'{name} had heard the farewell: {event}')
+        elif event.news is News.FORGOTTEN:
+            # Who is heard again after that is a newcomer, of whom nothing is known but its boot.
+            self._versions[here].pop(event.robot, None)
 
     def look(self, air: Air) -> None:
         """Hold what all robots know at this moment."""

@@ -170,6 +170,32 @@ def test_a_worker_that_is_cut_off_is_replaced_and_appends_nothing() -> None:
     assert len(started) - 10 == len([e for e in swarm.events('m') if isinstance(e, ActivityLost)])
 
 
+@pytest.mark.parametrize('delivery', [Delivery.AT_MOST_ONCE, Delivery.AT_LEAST_ONCE])
+def test_what_ended_because_its_robot_was_cut_off_may_have_been_done(delivery: Delivery) -> None:
+    swarm = MissionSwarm(code, takes_ms=8000)
+    swarm.elect()
+    swarm.begin('r1', 'm', 'ten_steps', int(delivery))
+    swarm.run_until(lambda: bool(swarm.jobs))
+    [(_, worker, job)] = swarm.jobs
+    swarm.world.network.split([[worker], [each for each in swarm.robots if each != worker]])
+    swarm.run_until(lambda: bool(swarm.stops))
+    # Its lease ends by committed time, and that stands still until there is another leader.
+    swarm.world.network.heal()
+    ended = swarm.finish('m', 200)
+    events = swarm.events('m')
+    workers = [event.robot for event in events if isinstance(event, WorkerChanged)]
+    assert workers == [worker], 'its lease has ended'
+    lost = [event.attempt for event in events if isinstance(event, ActivityLost)]
+    assert lost == [1], 'it is no failure'
+    if delivery is Delivery.AT_MOST_ONCE:
+        assert ended is MissionStatus.FAILED and swarm.runs[job.token] == 1
+        last = events[-1]
+        assert isinstance(last, MissionFailed) and last.kind == 'ActivityUnknownError'
+    else:
+        assert ended is COMPLETED and swarm.runs[job.token] == 2
+        assert swarm.jobs[1][2].repeated and not swarm.jobs[2][2].repeated
+
+
 def test_timers_are_not_early_and_outlive_their_robot() -> None:
     swarm = MissionSwarm(code)
     swarm.elect()

@@ -133,12 +133,13 @@ def test_every_mission_ends_and_every_repetition_is_reported(seed: int) -> None:
                 epochs.setdefault(mission, []).append(event.epoch)
     for mission, found in epochs.items():
         assert found == sorted(set(found)), f'seed {seed}: epochs of {mission}: {found}'
-    assert set(swarm.runs) == set(reported) & set(swarm.runs) and len(swarm.runs) >= 6 * 12
+    assert set(swarm.runs) <= set(reported), f'seed {seed}: not every run is in the history'
+    # What runs at most once may not have run at all: its robot fell when the log had it begun.
+    worked = [token for token in swarm.runs if names[token] == 'work']
+    assert len(worked) == 6 * 11 + len(children), f'seed {seed}: {len(worked)} activities have run'
     for token, runs in swarm.runs.items():
-        if token in names:
-            assert runs <= reported[token], f'seed {seed}: {token} ran {runs} times'
-            if names[token] == 'once':
-                assert runs <= 1, f'seed {seed}: {token} ran {runs} times'
+        allowed = 1 if names[token] == 'once' else reported[token]
+        assert runs <= allowed, f'seed {seed}: {token} ran {runs} times'
 
 
 @pytest.mark.parametrize('seed', range(3))

@@ -22,6 +22,11 @@ def test_the_promises_hold_in_a_storm(seed):
     run_seed(seed)
 
 
+def test_who_was_forgotten_is_a_newcomer():
+    # All had forgotten a robot, with all its refutations, when it was back between two looks.
+    run_seed(7_000_037)
+
+
 def test_a_seed_is_one_run():
     assert run_seed(5) == run_seed(5)
 
